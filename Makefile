@@ -1,0 +1,50 @@
+# `make` lists the targets. VENV, PYTHON and DMDOC_CACHE may be set from outside.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+DMDOC := $(BIN)/dmdoc
+STAMP := $(VENV)/.installed
+SAMPLE := dmdoc/samples/halvorsen-report.pdf
+DEMO := DMDOC_HOME=$(CURDIR)/.demo $(DMDOC)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv model demo test check bench adapter adapter-check clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP)  ## install dmdoc and its tools into .venv
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+model: $(STAMP)  ## fetch and convert the embedded model, once
+	$(DMDOC) models pull smollm2-135m
+
+demo: model  ## read a sample report once, then ask it three questions, each in a new process
+	$(DEMO) ingest $(SAMPLE)
+	$(DEMO) ask "Who wrote the report?"
+	$(DEMO) ask "When did the ferry leave?"
+	$(DEMO) ask "What was the cargo?"
+
+check: $(STAMP)  ## lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check model  ## check, then the tests
+	$(BIN)/python -m pytest -q
+
+bench: model  ## recall of the sample under every control
+	$(DMDOC) compare $(SAMPLE)
+
+adapter: model  ## train the shipped adapter again (hours)
+	$(DMDOC) train smollm2-135m --output build/adapter
+
+adapter-check: model  ## compare the adapter that `make adapter` trained
+	$(DMDOC) compare $(SAMPLE) --adapter build/adapter
+
+clean:  ## remove the environment, the demo and every build product
+	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,239 @@
+"""A δ-mem adapter: its configuration and its trained weights, one layer beside each attention layer.
+
+Knows the maths of one layer (projections, gates, corrections) and nothing about the backbone's code: attach.py puts
+it beside a model, adapter_file.py brings it from and to disk. Nothing here can fold an adapter into other weights.
+
+Source: arXiv 2605.12357 and the public configuration of declare-lab/delta-Mem.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dmdoc.errors import AdapterError
+
+Head = Literal["q", "k", "v", "o"]
+HEADS: tuple[Head, ...] = ("q", "k", "v", "o")
+WriteGranularity = Literal["token", "message_mean", "sentence_mean"]
+UpdateMode = Literal["standard", "lambda_outside", "no_lambda"]
+WriteLayout = Literal["plain", "chat"]
+
+
+@dataclass(frozen=True)
+class DeltaMemConfig:
+    """What shapes an adapter and how it was trained to be fed.
+
+    Raises:
+        AdapterError: a field has a value that no adapter can have.
+    """
+
+    rank: int = 8
+    """Numbers in one key; a state head is a rank × rank matrix."""
+    alpha: float = 16.0
+    """Corrections are scaled by alpha / rank."""
+    num_state_heads: int = 1
+    """Independent states a layer (several: the paper's MSW)."""
+    couple_lambda: bool = True
+    """λ = 1 − β; otherwise λ has a projection and a bias of its own."""
+    rankwise_gates: bool = True
+    """One β a state row, otherwise one a state head."""
+    normalize_qk: bool = True
+    """q and k pass through tanh and are scaled to length 1, per state head."""
+    state_update_mode: UpdateMode = "standard"
+    """(keep, erase, write) = (λ, β, β), or lambda_outside: (λ, λβ, β), or no_lambda: (1, β, β)."""
+    memory_write_granularity: WriteGranularity = "token"
+    """What writes: every token (TSW), the mean of each message (SSW), or the mean of each sentence."""
+    delta_heads: tuple[Head, ...] = ("q", "o")
+    """The projections of an attention layer that are corrected."""
+    target_layers: tuple[int, ...] = ()
+    """The layers that have a memory; empty means all."""
+    beta_bias_init: float = -1.5
+    """b_β before training (b_λ starts at its negative)."""
+    delta_o_rmsnorm: bool = False
+    """The output correction is RMS-normalised with a trained weight."""
+    delta_o_rmsnorm_eps: float = 1e-6
+    trainable_delta_scale: bool = False
+    """Corrections are further scaled by delta_scale_max · sigmoid(a trained number)."""
+    delta_scale_init: float = 1.0
+    delta_scale_max: float = 2.0
+    delta_scale_granularity: Literal["layer", "head"] = "layer"
+    """One trained scale a layer, or one for each of q, k, v, o."""
+
+    corrects_while_writing: bool = True
+    """Corrections are on while a document is written, as in the public code; without them the frozen model reads."""
+    write_layout: WriteLayout = "chat"
+    """How document text is laid out for writing: as one user message, or as its own tokens alone."""
+    write_budget: int = 8192
+    """The most tokens that one writing pass may hold."""
+    evidenced_tokens: int = 8192
+    """The most written tokens for which somebody has measured recall."""
+
+    def __post_init__(self) -> None:
+        for field in ("rank", "num_state_heads", "write_budget", "evidenced_tokens"):
+            if getattr(self, field) < 1:
+                raise AdapterError(f"adapter config: {field} must be at least 1, got {getattr(self, field)}")
+        _one_of("state_update_mode", self.state_update_mode, ("standard", "lambda_outside", "no_lambda"))
+        _one_of(
+            "memory_write_granularity",
+            self.memory_write_granularity,
+            ("token", "message_mean", "sentence_mean"),
+        )
+        _one_of("write_layout", self.write_layout, ("plain", "chat"))
+        _one_of("delta_scale_granularity", self.delta_scale_granularity, ("layer", "head"))
+        for head in self.delta_heads:
+            _one_of("delta_heads", head, HEADS)
+        if not self.delta_heads:
+            raise AdapterError("adapter config: delta_heads is empty, so the memory could never be read")
+
+    @property
+    def read_size(self) -> int:
+        """Numbers in one token's readout: rank × state heads."""
+        return self.rank * self.num_state_heads
+
+    @property
+    def gates(self) -> int:
+        """Values of β a token."""
+        return self.num_state_heads * (self.rank if self.rankwise_gates else 1)
+
+
+def _one_of(field: str, value: object, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise AdapterError(f"adapter config: {field} must be one of {', '.join(allowed)}, got {value!r}")
+
+
+class AttentionSizes(NamedTuple):
+    """The widths of one attention layer of a backbone, in features."""
+
+    hidden: int
+    q: int
+    k: int
+    v: int
+    o: int
+
+
+class WriteInputs(NamedTuple):
+    """What the delta rule needs to write: `[batch, heads, time, rank]`, gates `[batch, heads, time, rank or 1]`."""
+
+    keys: Tensor
+    values: Tensor
+    keep: Tensor
+    erase: Tensor
+    write: Tensor
+
+
+class DeltaMemLayer(nn.Module):
+    """The trained weights beside one attention layer, under their public names.
+
+    `memory_{q,k,v}_proj [read_size, hidden]`, `delta_{q,k,v,o}_proj [out, read_size]` for every head in
+    `delta_heads`, `beta_proj [gates, hidden]`, `beta_bias [gates]`, and where the config asks for them `lambda_proj`,
+    `lambda_bias`, `delta_o_rmsnorm_weight [out]`, `delta_scale_raw [1 or 4]`.
+    """
+
+    def __init__(self, config: DeltaMemConfig, sizes: AttentionSizes) -> None:
+        super().__init__()
+        self.config = config
+        self.memory_q_proj = _uniform(config.read_size, sizes.hidden)
+        self.memory_k_proj = _uniform(config.read_size, sizes.hidden)
+        self.memory_v_proj = _uniform(config.read_size, sizes.hidden)
+        for head in config.delta_heads:
+            size = getattr(sizes, head)
+            self.register_parameter(f"delta_{head}_proj", nn.Parameter(torch.zeros(size, config.read_size)))
+        self.beta_proj = nn.Parameter(torch.zeros(config.gates, sizes.hidden))
+        self.beta_bias = nn.Parameter(torch.full((config.gates,), config.beta_bias_init))
+        if not config.couple_lambda:
+            self.lambda_proj = nn.Parameter(torch.zeros(config.gates, sizes.hidden))
+            self.lambda_bias = nn.Parameter(torch.full((config.gates,), -config.beta_bias_init))
+        if config.delta_o_rmsnorm:
+            self.delta_o_rmsnorm_weight = nn.Parameter(torch.ones(sizes.o))
+        if config.trainable_delta_scale:
+            count = len(HEADS) if config.delta_scale_granularity == "head" else 1
+            share = config.delta_scale_init / config.delta_scale_max
+            self.delta_scale_raw = nn.Parameter(torch.full((count,), math.log(share / (1 - share))))
+
+    def queries(self, hidden: Tensor) -> Tensor:
+        """q = L2norm(tanh(W_q x)): hidden `[batch, time, hidden]` → float32 `[batch, heads, time, rank]`."""
+        return self._normalised(self._project(hidden, self.memory_q_proj))
+
+    def write_inputs(self, hidden: Tensor) -> WriteInputs:
+        """Keys, values and gates of every token of hidden `[batch, time, hidden]`, float32."""
+        weights = [self.memory_k_proj, self.memory_v_proj, self.beta_proj]
+        if not self.config.couple_lambda:
+            weights.append(self.lambda_proj)
+        # One product for all: a long text is read from memory once, not four times.
+        keys, values, beta, *own_lambda = self._project(hidden, torch.cat(weights)).split(
+            [weight.shape[0] for weight in weights], dim=-1
+        )
+        write = torch.sigmoid(self._split_heads(beta + self.beta_bias.float()))
+        if own_lambda:
+            lam = torch.sigmoid(self._split_heads(own_lambda[0] + self.lambda_bias.float()))
+        else:
+            lam = 1.0 - write
+        keep = torch.ones_like(lam) if self.config.state_update_mode == "no_lambda" else lam
+        erase = lam * write if self.config.state_update_mode == "lambda_outside" else write
+        return WriteInputs(self._normalised(keys), self._split_heads(values), keep, erase, write)
+
+    def corrections(self, reads: Tensor) -> dict[Head, Tensor]:
+        """What is added to each corrected projection: reads `[batch, heads, time, rank]` → `[batch, time, out]`."""
+        flat = reads.transpose(1, 2).flatten(2).to(self.memory_q_proj.dtype)  # [batch, time, read_size]
+        return {head: self._correction(head, flat) for head in self.config.delta_heads}
+
+    def _correction(self, head: Head, reads: Tensor) -> Tensor:
+        delta = functional.linear(reads, self.get_parameter(f"delta_{head}_proj"))
+        delta = delta * (self.config.alpha / self.config.rank)
+        if self.config.trainable_delta_scale:
+            index = HEADS.index(head) if self.config.delta_scale_granularity == "head" else 0
+            delta = delta * torch.sigmoid(self.delta_scale_raw[index]) * self.config.delta_scale_max
+        if head == "o" and self.config.delta_o_rmsnorm:
+            weight = self.delta_o_rmsnorm_weight
+            delta = functional.rms_norm(delta, weight.shape, weight, self.config.delta_o_rmsnorm_eps)
+        return delta
+
+    def _project(self, hidden: Tensor, weight: Tensor) -> Tensor:
+        # The scan works in float32 whatever the weights are in.
+        return functional.linear(hidden.to(weight.dtype), weight).float()
+
+    def _split_heads(self, projected: Tensor) -> Tensor:  # [batch, time, heads·d] → [batch, heads, time, d]
+        return projected.unflatten(-1, (self.config.num_state_heads, -1)).transpose(1, 2)
+
+    def _normalised(self, projected: Tensor) -> Tensor:
+        heads = self._split_heads(projected)
+        return functional.normalize(torch.tanh(heads), dim=-1, eps=1e-6) if self.config.normalize_qk else heads
+
+
+class DeltaMemAdapter(nn.Module):
+    """One `DeltaMemLayer` for every layer that has a memory. Its parameters are all that training changes."""
+
+    def __init__(self, config: DeltaMemConfig, sizes: Sequence[AttentionSizes]) -> None:
+        """Args: sizes: of every attention layer of the backbone, in order.
+
+        Raises:
+            AdapterError: `target_layers` names a layer that the backbone does not have.
+        """
+        super().__init__()
+        self.config = config
+        self.layer_indices = config.target_layers or tuple(range(len(sizes)))
+        for index in self.layer_indices:
+            if not 0 <= index < len(sizes):
+                raise AdapterError(f"adapter config: target_layers names layer {index}, the backbone has {len(sizes)}")
+        self.layers = nn.ModuleList(DeltaMemLayer(config, sizes[index]) for index in self.layer_indices)
+
+    def layer(self, position: int) -> DeltaMemLayer:
+        """The layer at `position` among those that have a memory."""
+        layer = self.layers[position]
+        assert isinstance(layer, DeltaMemLayer)
+        return layer
+
+    @property
+    def state_shape(self) -> tuple[int, int, int]:
+        """(layers, heads, rank) of the states that this adapter writes."""
+        return len(self.layer_indices), self.config.num_state_heads, self.config.rank
+
+
+def _uniform(rows: int, columns: int) -> nn.Parameter:
+    bound = 1 / math.sqrt(columns)
+    return nn.Parameter(torch.empty(rows, columns).uniform_(-bound, bound))

@@ -1,0 +1,170 @@
+"""The gated delta rule, twice: the formula token by token, and the same maths without a token loop.
+
+Source: arXiv 2605.12357. For one token with key k, value v and query q (`rank` numbers each):
+
+    r = S q                                             read first
+    S ← keep⊙S − erase⊙(S k) kᵀ + write⊙v kᵀ            then write (⊙ scales rows)
+
+This module knows torch alone: nothing about projections, gates' origin, layers or models.
+"""
+
+import torch
+from torch import Tensor
+
+CHUNK = 32
+"""Tokens solved as one triangular system; the work grows with it, the number of chained steps shrinks."""
+
+
+def delta_rule(
+    queries: Tensor | None,
+    keys: Tensor,
+    values: Tensor,
+    keep: Tensor,
+    erase: Tensor,
+    write: Tensor,
+    state: Tensor,
+    mask: Tensor | None = None,
+) -> tuple[Tensor | None, Tensor]:
+    """Scan a text through the memory; the one entry that callers use.
+
+    Args:
+        queries, keys, values: `[batch, heads, time, rank]`. Without queries nothing is read.
+        keep, erase, write: gates, `[batch, heads, time, rank or 1]`; 1 means one gate for all rows. `keep` ≤ 1.
+        state: S before the first token, `[batch, heads, rank (value rows), rank (keys)]`.
+        mask: bool `[batch, time]`; a token that is False reads zero and leaves S as it was.
+
+    Returns:
+        The reads `[batch, heads, time, rank]` (None without queries) and S after the last token.
+    """
+    few = keys.shape[2] <= 2
+    return (delta_rule_recurrent if few else delta_rule_chunked)(
+        queries, keys, values, keep, erase, write, state, mask
+    )
+
+
+def delta_rule_recurrent(
+    queries: Tensor | None,
+    keys: Tensor,
+    values: Tensor,
+    keep: Tensor,
+    erase: Tensor,
+    write: Tensor,
+    state: Tensor,
+    mask: Tensor | None = None,
+) -> tuple[Tensor | None, Tensor]:
+    """The formula, one token at a time. Arguments and result as in `delta_rule`."""
+    keep, erase, write = _close_masked_gates(keep, erase, write, mask)
+    reads = []
+    for t in range(keys.shape[2]):
+        key, value = keys[:, :, t, None, :], values[:, :, t, :, None]
+        if queries is not None:
+            reads.append((state * queries[:, :, t, None, :]).sum(-1))
+        recalled = (state * key).sum(-1, keepdim=True)  # S k: [batch, heads, rank, 1]
+        state = (
+            keep[:, :, t, :, None] * state
+            - erase[:, :, t, :, None] * recalled * key
+            + write[:, :, t, :, None] * value * key
+        )
+    if queries is None:
+        return None, state
+    stacked = torch.stack(reads, dim=2) if reads else torch.zeros_like(queries)
+    return _zero_masked_reads(stacked, mask), state
+
+
+def delta_rule_chunked(
+    queries: Tensor | None,
+    keys: Tensor,
+    values: Tensor,
+    keep: Tensor,
+    erase: Tensor,
+    write: Tensor,
+    state: Tensor,
+    mask: Tensor | None = None,
+) -> tuple[Tensor | None, Tensor]:
+    """The same result from one triangular solve for all chunks, then a chain of one affine map a chunk.
+
+    With Γ_t = Π_{j≤t} keep_j inside a chunk that starts from the row s₀, and u_t = write_t v_t − erase_t s_{t−1}·k_t,
+
+        s_t = Γ_t s₀ + Σ_{j≤t} (Γ_t/Γ_j) u_j k_j
+        u_t + erase_t Σ_{j<t} (Γ_{t−1}/Γ_j)(k_t·k_j) u_j = write_t v_t − erase_t Γ_{t−1} s₀·k_t
+
+    The second line is a unit lower-triangular system per row (one for all rows when gates are per head). Solved for
+    both right-hand sides it gives u = a − B s₀, so that a chunk maps s₀ ↦ s₀ M + b. Ratios of Γ are exponentials of
+    differences of logarithms and never overflow. Exact and differentiable; arguments and result as in `delta_rule`.
+    """
+    batch, heads, time, rank = keys.shape
+    if time == 0:
+        return (None if queries is None else torch.zeros_like(queries)), state
+    keep, erase, write = _close_masked_gates(keep, erase, write, mask)
+    size = min(CHUNK, time)
+    padding = -time % size
+    # A padding token keeps everything and writes nothing.
+    keep, erase, write = (
+        torch.nn.functional.pad(keep, (0, 0, 0, padding), value=1.0),
+        torch.nn.functional.pad(erase, (0, 0, 0, padding)),
+        torch.nn.functional.pad(write, (0, 0, 0, padding)),
+    )
+    chunks = (time + padding) // size
+
+    def split(x: Tensor) -> Tensor:  # [batch, heads, time, d] → [batch, heads, 1, chunks, size, d]
+        if x.shape[2] == time:
+            x = torch.nn.functional.pad(x, (0, 0, 0, padding))
+        return x.reshape(batch, heads, 1, chunks, size, x.shape[-1])
+
+    def by_row(x: Tensor) -> Tensor:  # gates → [batch, heads, gate rows, chunks, size]
+        return x.reshape(batch, heads, chunks, size, -1).permute(0, 1, 4, 2, 3)
+
+    k, v = split(keys), split(values)
+    log_after = by_row(keep).clamp_min(torch.finfo(keep.dtype).tiny).log().cumsum(-1)
+    log_before = torch.nn.functional.pad(log_after[..., :-1], (1, 0))
+    erase, write = by_row(erase), by_row(write)
+
+    earlier = torch.ones(size, size, dtype=torch.bool, device=keys.device).tril(-1)
+    gap = (log_before.unsqueeze(-1) - log_after.unsqueeze(-2)).masked_fill(~earlier, -torch.inf)
+    decay = gap.exp()  # Γ_{t−1}/Γ_j for j < t, else 0: [batch, heads, gate rows, chunks, size, size]
+    system = erase.unsqueeze(-1) * decay * (k @ k.transpose(-1, -2))
+    decayed_keys = (erase * log_before.exp()).unsqueeze(-1) * k
+    if write.shape[2] == 1:
+        weighted_values = write.unsqueeze(-1) * v  # one system, all rows as right-hand sides
+    else:
+        weighted_values = write.unsqueeze(-1) * v.transpose(2, 5)  # one system a row, one right-hand side each
+    solved = torch.linalg.solve_triangular(
+        system, torch.cat((weighted_values, decayed_keys), dim=-1), upper=False, unitriangular=True
+    )
+    a, b = solved.split((weighted_values.shape[-1], rank), dim=-1)  # u = a − b s₀ᵀ
+
+    # s₀ ↦ s₀ M + c, with keys weighted by what survives of them at the chunk's end.
+    surviving_keys = (log_after[..., -1:] - log_after).exp().unsqueeze(-1) * k
+    shrink = torch.eye(rank, dtype=k.dtype, device=k.device) * log_after[..., -1].exp()[..., None, None]
+    maps = shrink - b.transpose(-1, -2) @ surviving_keys  # [batch, heads, gate rows, chunks, rank, rank]
+    offsets = a.transpose(-1, -2) @ surviving_keys  # [batch, heads, gate rows, chunks, rows of a, rank]
+    # One form for both kinds of gate: [batch, heads, gate rows, rows of a, rank] with gate rows · rows of a = rank.
+    rows = state.reshape(batch, heads, a.shape[2], a.shape[-1], rank)
+    starts = []
+    for chunk_map, offset in zip(maps.unbind(3), offsets.unbind(3), strict=True):
+        starts.append(rows)
+        rows = rows @ chunk_map + offset
+    final = rows.reshape(batch, heads, rank, rank)
+    if queries is None:
+        return None, final
+
+    q = split(queries)
+    start = torch.stack(starts, dim=3)  # [batch, heads, gate rows, chunks, rows of a, rank]
+    u = a - b @ start.transpose(-1, -2)
+    reads = log_before.exp().unsqueeze(-1) * (q @ start.transpose(-1, -2)) + (decay * (q @ k.transpose(-1, -2))) @ u
+    # [batch, heads, gate rows, chunks, size, rows of a] → [batch, heads, time, rank]
+    reads = reads.permute(0, 1, 3, 4, 2, 5).reshape(batch, heads, chunks * size, rank)[:, :, :time]
+    return _zero_masked_reads(reads, mask), final
+
+
+def _close_masked_gates(
+    keep: Tensor, erase: Tensor, write: Tensor, mask: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    if mask is None:
+        return keep, erase, write
+    closed = ~mask[:, None, :, None]
+    return keep.masked_fill(closed, 1.0), erase.masked_fill(closed, 0.0), write.masked_fill(closed, 0.0)
+
+
+def _zero_masked_reads(reads: Tensor, mask: Tensor | None) -> Tensor:
+    return reads if mask is None else reads.masked_fill(~mask[:, None, :, None], 0.0)

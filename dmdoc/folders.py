@@ -1,0 +1,29 @@
+"""Where dmdoc keeps its data and its cache, as pure functions of an environment.
+
+Knows nothing about what lies in those folders and creates none of them; the CLI passes `os.environ`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_data_path
+
+
+def data_folder(environ: Mapping[str, str]) -> Path:
+    """The library's root: DMDOC_HOME, else XDG_DATA_HOME/dmdoc, else the platform's own place for data."""
+    return _named(environ, "DMDOC_HOME", "XDG_DATA_HOME") or user_data_path("dmdoc", appauthor=False)
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """What can be fetched again: DMDOC_CACHE, else XDG_CACHE_HOME/dmdoc, else the platform's own place."""
+    return _named(environ, "DMDOC_CACHE", "XDG_CACHE_HOME") or user_cache_path("dmdoc", appauthor=False)
+
+
+def _named(environ: Mapping[str, str], own: str, xdg: str) -> Path | None:
+    """The folder that one of the two variables names; a variable that is set to nothing counts as unset."""
+    if environ.get(own):
+        return Path(environ[own]).expanduser()
+    # XDG base directory specification: all paths must be absolute, relative ones are to be ignored.
+    if environ.get(xdg) and Path(environ[xdg]).is_absolute():
+        return Path(environ[xdg]) / "dmdoc"
+    return None

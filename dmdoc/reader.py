@@ -1,0 +1,167 @@
+"""A reader: a frozen backbone with a δ-mem adapter that fits it. It writes text into a state and answers from one.
+
+Token ids and states go in, states and token ids come out; knows nothing about files, documents or questions.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dmdoc.adapter import DeltaMemAdapter
+from dmdoc.adapter_file import load_adapter
+from dmdoc.attach import AllLayersWritten, MemoryPass, attention_sizes
+from dmdoc.backbone import Backbone
+from dmdoc.chunking import Chunk
+from dmdoc.errors import UsageError
+from dmdoc.memory_state import MemoryState
+from dmdoc.settings import GenerationSettings
+from dmdoc.state_file import Identity
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Backbone, tokenizer and adapter, checked to fit each other when the adapter was loaded."""
+
+    backbone: Backbone
+    adapter: DeltaMemAdapter
+    adapter_identity: Identity
+
+    def zero_state(self, batch: int = 1) -> MemoryState:
+        """The state that has read nothing."""
+        return MemoryState.zeros(*self.adapter.state_shape, batch=batch, device=self.backbone.device)
+
+    def write(self, chunks: Sequence[Chunk], state: MemoryState) -> MemoryState:
+        """Write one chunk into each of the states of a batch.
+
+        Each chunk is read from an empty key-value cache. No logits are computed, and nothing after the last memory.
+        Differentiable in the adapter and the state where gradients are on.
+
+        Raises:
+            StateShapeError: the state does not fit the adapter or the number of chunks.
+        """
+        granularity = self.adapter.config.memory_write_granularity
+        token_ids = self.pad([chunk.token_ids for chunk in chunks], 0)
+        write_mask = self.pad([[1] * len(chunk.token_ids) for chunk in chunks], 0).bool()
+        segment_ids = None
+        if granularity == "message_mean":
+            segment_ids = torch.where(write_mask, 0, -1)
+        elif granularity == "sentence_mean":
+            segment_ids = self.pad([chunk.sentence_ids for chunk in chunks], -1)
+        memory = MemoryPass(
+            self.adapter, state, write_mask=write_mask, segment_ids=segment_ids, stop_after_writing=True
+        )
+        through_backbone = torch.is_grad_enabled() and self.adapter.config.corrects_while_writing
+        # Padding stands on the right, so that causal attention alone keeps it away from the text.
+        with memory.attached(self.backbone.model), torch.set_grad_enabled(through_backbone):
+            with suppress(AllLayersWritten):
+                self.backbone.model.get_decoder()(input_ids=token_ids, use_cache=False)
+        return memory.state_out
+
+    @contextmanager
+    def reading(self, state: MemoryState) -> Iterator[Any]:
+        """The model with the memory attached, read-only: call it at will inside."""
+        with MemoryPass(self.adapter, state).attached(self.backbone.model):
+            yield self.backbone.model
+
+    def generate(
+        self,
+        prompt_ids: Sequence[int],
+        state: MemoryState,
+        settings: GenerationSettings,
+        on_token: Callable[[int], None] | None = None,
+    ) -> list[int]:
+        """Answer one prompt from one state; `on_token` hears every new token as it comes.
+
+        Returns:
+            The new tokens without the one that ends the answer.
+
+        Raises:
+            UsageError: the prompt and the answer do not fit the backbone's context.
+        """
+        limit = self.backbone.context_length
+        if len(prompt_ids) + settings.max_tokens > limit:
+            raise UsageError(
+                f"a prompt of {len(prompt_ids)} tokens and an answer of {settings.max_tokens} exceed the "
+                f"{limit} tokens of {self.backbone.name}; shorten the question or lower --max-tokens"
+            )
+        ends = self.end_ids
+        streamer = _TokenStream(ends, on_token) if on_token is not None else None
+        sampling: dict[str, Any] = {"do_sample": False}
+        if settings.temperature > 0:
+            sampling = {"do_sample": True, "temperature": settings.temperature, "top_p": settings.top_p, "top_k": 0}
+        ids = torch.tensor([list(prompt_ids)], device=self.backbone.device)
+        with torch.no_grad(), torch.random.fork_rng(), self.reading(state) as model:
+            torch.manual_seed(settings.seed)
+            output = model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=settings.max_tokens,
+                pad_token_id=ends[0],
+                streamer=streamer,
+                **sampling,
+            )
+        new = output[0, len(prompt_ids) :].tolist()
+        return new[:-1] if new and new[-1] in ends else new
+
+    @property
+    def end_ids(self) -> tuple[int, ...]:
+        """The tokens that end an answer."""
+        ends = self.backbone.model.generation_config.eos_token_id
+        return tuple(ends) if isinstance(ends, list) else (int(ends),)
+
+    def prompt_ids(self, messages: Sequence[dict[str, str]]) -> list[int]:
+        """The tokens of a conversation up to where the answer begins."""
+        rendered = self.backbone.tokenizer.apply_chat_template(
+            list(messages), tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )
+        return self.encode(str(rendered))
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text, without special tokens of the tokenizer's own."""
+        return list(self.backbone.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self.backbone.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def pad(self, rows: Sequence[Sequence[int]], value: int) -> Tensor:
+        """Rows of unequal length → int64 `[rows, longest]`, padded on the right, on the model's device."""
+        longest = max(len(row) for row in rows)
+        padded = [[*row, *[value] * (longest - len(row))] for row in rows]
+        return torch.tensor(padded, device=self.backbone.device)
+
+
+def load_reader(backbone: Backbone, adapter_folder: Path, *, adapter_name: str) -> Reader:
+    """Load the adapter in `adapter_folder` and fit it to `backbone`.
+
+    Raises:
+        AdapterError: the adapter is refused or does not fit.
+        BackboneError: the backbone has no separate projections.
+    """
+    adapter, identity = load_adapter(
+        adapter_folder, name=adapter_name, sizes=attention_sizes(backbone.model), device=backbone.device
+    )
+    return Reader(backbone, adapter.to(dtype=backbone.dtype), identity)
+
+
+class _TokenStream:
+    """What transformers calls a streamer: told of the prompt first, then of each new token."""
+
+    def __init__(self, ends: Sequence[int], on_token: Callable[[int], None]) -> None:
+        self._ends = ends
+        self._on_token = on_token
+        self._prompt_seen = False
+
+    def put(self, value: Tensor) -> None:
+        if self._prompt_seen:
+            for token in value.flatten().tolist():
+                if token not in self._ends:
+                    self._on_token(token)
+        self._prompt_seen = True
+
+    def end(self) -> None:
+        return

@@ -1,0 +1,178 @@
+"""One saved document: what its folder holds and how to read it. Knows nothing about other documents or locks.
+
+document.json       where the text came from, its hash and its size
+pages.json          the extracted text, page by page
+state.safetensors   the finished memory state; partial.safetensors while the ingest is under way
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dmdoc.atomic_file import write_atomically
+from dmdoc.document import Document
+from dmdoc.errors import DmdocError, StateFileError
+from dmdoc.state_file import StateHeader, load_state, read_header
+
+if TYPE_CHECKING:
+    from dmdoc.memory_state import MemoryState
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class SavedDocument:
+    """A document as it was when it was looked up.
+
+    Should another process replace it meanwhile, reading its text or its state raises DmdocError: what they
+    return is always of the text that `sha256` names.
+    """
+
+    name: str
+    folder: Path
+    source: str
+    """Absolute path of the file it was read from, or "-" for standard input."""
+    sha256: str
+    """Of the text in UTF-8."""
+    page_count: int
+    characters: int
+    created: str
+    """When its ingest began: UTC, ISO 8601."""
+
+    @property
+    def state_path(self) -> Path:
+        return self.folder / "state.safetensors"
+
+    @property
+    def partial_path(self) -> Path:
+        return self.folder / "partial.safetensors"
+
+    def pages(self) -> tuple[str, ...]:
+        """The text of pages 1..n."""
+        path = self.folder / "pages.json"
+        with self._unless_replaced():
+            try:
+                pages = tuple(_read_record(path)["pages"])
+                found = Document(name=self.name, source=self.source, pages=pages).sha256
+            except (KeyError, TypeError, AttributeError) as error:
+                raise _damaged(path) from error
+            self._check_text(found)
+            return pages
+
+    def header(self) -> StateHeader:
+        """The finished state's header.
+
+        Raises:
+            StateFileError, StateVersionError: as `read_header`.
+        """
+        with self._unless_replaced():
+            header = read_header(self.state_path)
+            self._check_text(header.document_sha256)
+            return header
+
+    def state(self) -> "tuple[MemoryState, StateHeader]":
+        """The finished state, on the CPU, and its header.
+
+        Raises:
+            StateFileError, StateVersionError: as `load_state`.
+        """
+        with self._unless_replaced():
+            state, header = load_state(self.state_path)
+            self._check_text(header.document_sha256)
+            return state, header
+
+    @contextmanager
+    def _unless_replaced(self) -> Iterator[None]:
+        """A file that was there at the look-up and is gone now belonged to a document that was replaced."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise self._changed() from error
+        except StateFileError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise self._changed() from error
+            raise
+
+    def _check_text(self, sha256: str) -> None:
+        if sha256 != self.sha256:
+            raise self._changed()
+
+    def _changed(self) -> DmdocError:
+        return DmdocError(
+            f"the document {self.name!r} is not the one that was looked up: it was replaced or altered; "
+            "run the command again, and if that does not help ingest it with --force"
+        )
+
+
+def is_saved_document(folder: Path) -> bool:
+    """Whether a folder holds a document, without reading it."""
+    return (folder / "document.json").is_file()
+
+
+def read_saved_document(name: str, folder: Path) -> SavedDocument:
+    """The document in a folder. Its name is not written inside, so that a rename is one step.
+
+    Raises:
+        FileNotFoundError: there is no document in it.
+        DmdocError: document.json is unreadable, damaged, or from a newer dmdoc.
+    """
+    path = folder / "document.json"
+    record = _read_record(path)
+    try:
+        return SavedDocument(
+            name=name,
+            folder=folder,
+            source=str(record["source"]),
+            sha256=str(record["sha256"]),
+            page_count=int(record["pages"]),
+            characters=int(record["characters"]),
+            created=str(record["created"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path) from error
+
+
+def write_saved_document(folder: Path, document: Document, *, created: str) -> None:
+    """Write a document's text and description into a folder; document.json last, to stand for both.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    description = {
+        "schema": SCHEMA,
+        "source": document.source,
+        "sha256": document.sha256,
+        "pages": len(document.pages),
+        "characters": len(document.text),
+        "created": created,
+        "tags": [],
+    }
+    _write_record(folder / "pages.json", {"schema": SCHEMA, "pages": document.pages})
+    _write_record(folder / "document.json", description)
+
+
+def _write_record(path: Path, record: dict[str, Any]) -> None:
+    write_atomically(path, (json.dumps(record, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DmdocError(f"cannot read {path}: {error.strerror or error}; check its permissions") from error
+    except ValueError as error:
+        raise _damaged(path) from error
+    if not isinstance(record, dict) or not isinstance(record.get("schema"), int):
+        raise _damaged(path)
+    if record["schema"] > SCHEMA:
+        raise DmdocError(f"{path} was written by a newer dmdoc (schema {record['schema']}); upgrade dmdoc")
+    return record
+
+
+def _damaged(path: Path) -> DmdocError:
+    return DmdocError(f"{path} is damaged; `dmdoc remove` the document and ingest its source again")

@@ -1,0 +1,31 @@
+"""Settings of one run, as frozen dataclasses. Knows nothing about where the values come from."""
+
+from dataclasses import dataclass
+
+from dmdoc.errors import UsageError
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """How an answer is drawn.
+
+    Raises:
+        UsageError: a value that cannot be used.
+    """
+
+    max_tokens: int = 256
+    """The most new tokens of an answer."""
+    temperature: float = 0.0
+    """0 takes the likeliest token each time; above it, tokens are drawn from the softened distribution."""
+    top_p: float = 1.0
+    """Draw from the likeliest tokens that together have this probability."""
+    seed: int = 0
+    """Of the draw; without effect at temperature 0."""
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise UsageError(f"--max-tokens must be at least 1, got {self.max_tokens}")
+        if self.temperature < 0:
+            raise UsageError(f"--temperature must be 0 or more, got {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise UsageError(f"--top-p must be above 0 and at most 1, got {self.top_p}")

@@ -1,0 +1,72 @@
+"""The forward pass of training: write, remove the text, read; and what the reads are worth."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dmdoc.memory_state import MemoryState
+from dmdoc.reader import Reader
+from dmdoc.training.packing import IGNORED, pack_reads
+from dmdoc.training.reads import Batch
+
+
+@dataclass(frozen=True)
+class ReadScores:
+    """How well a batch of reads went, as tensors that gradients flow through."""
+
+    answer: Tensor
+    """Nats a token over all answers; scalar."""
+    recitation: Tensor
+    """Nats a token over all recitations; scalar, 0 without any."""
+    answer_exact: Tensor
+    """Share of answers whose every token was the likeliest one, with the right tokens before it; scalar."""
+    recitation_right: Tensor
+    """Share of recited tokens that were the likeliest; scalar."""
+
+
+def write_batch(batch: Batch, reader: Reader) -> MemoryState:
+    """The states of a batch of documents, written from zero."""
+    return reader.write(batch.chunks, reader.zero_state(len(batch.chunks)))
+
+
+def score_reads(batch: Batch, state: MemoryState, reader: Reader) -> ReadScores:
+    """Read `state` (one document a row) with the batch's reads, the text itself being out of sight."""
+    device = reader.backbone.device
+    packed = pack_reads(batch.reads, pad_id=reader.end_ids[0], dtype=reader.backbone.dtype)
+    supervised, targets = packed.supervised.to(device), packed.targets.to(device)
+    with reader.reading(state) as model:
+        logits = model(
+            input_ids=packed.input_ids.to(device),
+            position_ids=packed.position_ids.to(device),
+            attention_mask=packed.attention_mask.to(device),
+            logits_to_keep=supervised,
+            use_cache=False,
+        ).logits.float()
+    nats = functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none", ignore_index=IGNORED)
+    with torch.no_grad():
+        right = logits.argmax(-1) == targets
+    known = targets != IGNORED
+    is_answer = (packed.slots.to(device) < batch.answer_slots).expand_as(known)
+    return ReadScores(
+        answer=_mean(nats, known & is_answer),
+        recitation=_mean(nats, known & ~is_answer),
+        answer_exact=_exact(right, known, packed.slots.to(device), batch.answer_slots),
+        recitation_right=_mean(right.float(), known & ~is_answer),
+    )
+
+
+def _mean(values: Tensor, where: Tensor) -> Tensor:
+    return (values * where).sum() / where.sum().clamp_min(1)
+
+
+def _exact(right: Tensor, known: Tensor, slots: Tensor, answer_slots: int) -> Tensor:
+    exact, asked = [], []
+    for slot in range(answer_slots):
+        columns = slots == slot
+        exact.append((right | ~known)[:, columns].all(1) & known[:, columns].any(1))
+        asked.append(known[:, columns].any(1))
+    if not asked:
+        return torch.zeros(())
+    return torch.stack(exact).sum() / torch.stack(asked).sum().clamp_min(1)

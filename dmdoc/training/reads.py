@@ -1,0 +1,79 @@
+"""From an example to what a batch needs: the chunk that is written and the reads that are asked of its state."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dmdoc.chunking import Chunk, Layout, chunk_document
+from dmdoc.errors import TrainingError
+from dmdoc.prompt import load_prompt
+from dmdoc.reader import Reader
+from dmdoc.training.config import Stage
+from dmdoc.training.examples import Example
+from dmdoc.training.packing import Read
+
+CONTINUE_WORDS = 8
+"""Words of the text that a "continue" read starts from."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Chunks to write, one a document, and their reads: answers in the first slots, recitations after them."""
+
+    chunks: tuple[Chunk, ...]
+    reads: tuple[tuple[Read, ...], ...]
+    answer_slots: int
+
+
+def write_chunk(text: str, reader: Reader) -> Chunk:
+    """The one chunk of a training text.
+
+    Raises:
+        TrainingError: the text is longer than the adapter's write budget.
+    """
+    config = reader.adapter.config
+    chunks = chunk_document(
+        text, reader.backbone.tokenizer, budget=config.write_budget, layout=Layout(config.write_layout)
+    )
+    if len(chunks) != 1:
+        raise TrainingError(f"a training document exceeds the write budget of {config.write_budget} tokens")
+    return chunks[0]
+
+
+def build_batch(examples: Sequence[Example], stage: Stage, reader: Reader, generator: random.Random) -> Batch:
+    """Lay out the documents of one batch; every row has the same number of reads."""
+    answers = [[answer_read(question, answer, reader) for question, answer in example.questions] for example in examples]
+    slots = max(len(row) for row in answers)
+    whole = [generator.random() < 0.5 for _ in range(stage.recitations)]  # one kind a slot: like lengths together
+    rows = []
+    for example, row in zip(examples, answers, strict=True):
+        empty = [Read((), ())] * (slots - len(row))
+        recitations = [
+            recite_read(example.text, stage.max_tokens, reader)
+            if all_of_it
+            else continue_read(example.text, stage.max_tokens, reader, generator)
+            for all_of_it in whole
+        ]
+        rows.append((*row, *empty, *recitations))
+    return Batch(tuple(write_chunk(example.text, reader) for example in examples), tuple(rows), slots)
+
+
+def answer_read(question: str, answer: str, reader: Reader) -> Read:
+    """A question as `ask` puts it, and its answer."""
+    prompt = reader.prompt_ids(load_prompt("answer").fill(question=question))
+    return Read(tuple(prompt), (*reader.encode(answer), reader.end_ids[0]))
+
+
+def recite_read(text: str, most: int, reader: Reader) -> Read:
+    """All of the text (its first `most` tokens)."""
+    prompt = reader.prompt_ids(load_prompt("recite").fill())
+    return Read(tuple(prompt), (*reader.encode(text), reader.end_ids[0])[:most])
+
+
+def continue_read(text: str, most: int, reader: Reader, generator: random.Random) -> Read:
+    """The text from a random word on, for at most a quarter of `most` tokens, given a few words before it."""
+    starts = [index for index, character in enumerate(text) if character == " "][2:-1] or [len(text) // 2]
+    cut = generator.choice(starts)
+    before = " ".join(text[:cut].split()[-CONTINUE_WORDS:])
+    prompt = reader.prompt_ids(load_prompt("continue").fill(start=before))
+    return Read(tuple(prompt), (*reader.encode(text[cut:]), reader.end_ids[0])[: max(8, most // 4)])

