@@ -8,6 +8,7 @@ alone may have other tokens than it had inside the whole.
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, Protocol, get_args
 
 from dmdoc.errors import UsageError
@@ -131,10 +132,7 @@ class _CutPoints:
         spans = split_sentences(text)
         self._sentence_starts = [start for start, _ in spans]
         self._sentence_ends = [end for _, end in spans]
-        nexts = [*self._sentence_starts[1:], len(text)]
-        self._paragraph_ends = [
-            end for end, after in zip(self._sentence_ends, nexts, strict=True) if "\n\n" in text[end:after]
-        ]
+        self._paragraph_ends = [end for (_, end), (after, _) in pairwise(spans) if "\n\n" in text[end:after]]
 
     def last_before(self, start: int, limit: int) -> int:
         """The best end, in `(start, limit]`, of a piece that begins at `start`."""
@@ -160,7 +158,7 @@ class _CutPoints:
 
 
 def _fitting_piece(cuts: _CutPoints, tokenizer: Tokenizer, start: int, limit: int, room: int) -> Chunk:
-    """A piece of the text from `start` to a good cut, at most at `limit`, of at most `room` tokens."""
+    """The text from `start` to a good cut at or before `limit`, of at most `room` tokens; no layout."""
     while True:
         end = cuts.last_before(start, limit)
         piece = cuts.text[start:end].rstrip()
@@ -169,10 +167,10 @@ def _fitting_piece(cuts: _CutPoints, tokenizer: Tokenizer, start: int, limit: in
             return Chunk(tuple(token_ids), cuts.sentence_ids(start, token_ends), piece)
         if len(piece) == 1:
             raise UsageError(
-                f"the character '{piece}' alone is {len(token_ids)} tokens and the write budget leaves room for "
-                f"{room}; give a larger budget"
+                f"the character '{piece}' alone is {len(token_ids)} tokens and the write budget leaves room "
+                f"for {room}; give a larger budget"
             )
-        # Where the budget ends in the piece's own tokens; always at least one character less than was tried.
+        # Where the budget ends in the piece's own tokens; always at least one character less than before.
         limit = start + max(1, min(token_ends[room - 1], len(piece) - 1))
 
 

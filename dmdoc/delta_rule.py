@@ -11,7 +11,7 @@ This module knows torch alone: nothing about projections, gates' origin, layers 
 import torch
 from torch import Tensor
 
-CHUNK = 32
+CHUNK = 16
 """Tokens solved as one triangular system; the work grows with it, the number of chained steps shrinks."""
 
 
@@ -120,7 +120,7 @@ def delta_rule_chunked(
     erase, write = by_row(erase), by_row(write)
 
     earlier = torch.ones(size, size, dtype=torch.bool, device=keys.device).tril(-1)
-    gap = (log_before.unsqueeze(-1) - log_after.unsqueeze(-2)).masked_fill(~earlier, -torch.inf)
+    gap = (log_before.unsqueeze(-1) - log_after.unsqueeze(-2)).masked_fill_(~earlier, -torch.inf)
     decay = gap.exp()  # Γ_{t−1}/Γ_j for j < t, else 0: [batch, heads, gate rows, chunks, size, size]
     system = erase.unsqueeze(-1) * decay * (k @ k.transpose(-1, -2))
     decayed_keys = (erase * log_before.exp()).unsqueeze(-1) * k
@@ -138,23 +138,28 @@ def delta_rule_chunked(
     shrink = torch.eye(rank, dtype=k.dtype, device=k.device) * log_after[..., -1].exp()[..., None, None]
     maps = shrink - b.transpose(-1, -2) @ surviving_keys  # [batch, heads, gate rows, chunks, rank, rank]
     offsets = a.transpose(-1, -2) @ surviving_keys  # [batch, heads, gate rows, chunks, rows of a, rank]
-    # One form for both kinds of gate: [batch, heads, gate rows, rows of a, rank] with gate rows · rows of a = rank.
-    rows = state.reshape(batch, heads, a.shape[2], a.shape[-1], rank)
+    # One form for both kinds of gate: [batch · heads · gate rows, rows of a, rank], gate rows · rows of a = rank.
+    rows = state.reshape(-1, a.shape[-1], rank)
     starts = []
-    for chunk_map, offset in zip(maps.unbind(3), offsets.unbind(3), strict=True):
+    for chunk_map, offset in zip(_by_chunk(maps), _by_chunk(offsets), strict=True):
         starts.append(rows)
-        rows = rows @ chunk_map + offset
+        rows = torch.baddbmm(offset, rows, chunk_map)
     final = rows.reshape(batch, heads, rank, rank)
     if queries is None:
         return None, final
 
     q = split(queries)
-    start = torch.stack(starts, dim=3)  # [batch, heads, gate rows, chunks, rows of a, rank]
+    start = torch.stack(starts, dim=1).reshape(offsets.shape)  # [batch, heads, gate rows, chunks, rows of a, rank]
     u = a - b @ start.transpose(-1, -2)
     reads = log_before.exp().unsqueeze(-1) * (q @ start.transpose(-1, -2)) + (decay * (q @ k.transpose(-1, -2))) @ u
     # [batch, heads, gate rows, chunks, size, rows of a] → [batch, heads, time, rank]
     reads = reads.permute(0, 1, 3, 4, 2, 5).reshape(batch, heads, chunks * size, rank)[:, :, :time]
     return _zero_masked_reads(reads, mask), final
+
+
+def _by_chunk(x: Tensor) -> tuple[Tensor, ...]:
+    """[batch, heads, gate rows, chunks, m, n] → for every chunk [batch · heads · gate rows, m, n]."""
+    return x.flatten(0, 2).unbind(1)
 
 
 def _close_masked_gates(

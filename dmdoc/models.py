@@ -111,6 +111,26 @@ def default_pair(cuda_bf16: bool, available: Callable[[str], bool]) -> tuple[str
     return name, name
 
 
+def available(name: str, *, cache: Path, offline: bool) -> bool:
+    """Whether a known backbone is on this disk, or may be downloaded."""
+    return not offline or any(
+        known.on_disk is not None
+        for known in status(cache)
+        if known.model.name == name and known.model.kind == "backbone"
+    )
+
+
+def adapter_for(backbone: str) -> str:
+    """The known adapter of a known backbone.
+
+    Raises:
+        AdapterError: there is none.
+    """
+    if any(model.name == backbone and model.kind == "adapter" for model in KNOWN):
+        return backbone
+    raise AdapterError(f"no adapter is known for {backbone}; pass one with --adapter, or train one with `dmdoc train`")
+
+
 def resolve(
     name: str, cache: Path, *, kind: Kind, offline: bool = False, progress: Progress | None = None
 ) -> Path:

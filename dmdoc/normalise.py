@@ -18,9 +18,10 @@ RUNNING_LINE_PAGES = 3
 SHORT_LINE = 2 / 3
 """A line below this share of its page's usual width was ended by its author, not by the margin."""
 
-_LIGATURES = str.maketrans(
-    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
-)
+SENTENCE_LINE = 0.9
+"""So was a line that ends a sentence and, with the next line's first word, would be below this share."""
+
+_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _BLANKS = str.maketrans(dict.fromkeys("\u00a0\u2007\u202f", " "))
 _LINE_END = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
@@ -29,7 +30,7 @@ _HYPHENATED = re.compile(r"([^\W\d_])[-\u2010]\n[ \t]*([^\W\d_])")
 _TRAILING_BLANKS = re.compile(r"[ \t]+$", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 _NUMBER = re.compile(r"\d+")
-_LIST_ITEM = re.compile(r"(?:[-*•‣▪◦\u2013]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s")
+_LIST_ITEM = re.compile(r"(?:[-*•‣▪◦\u2013]|\(?\d{1,3}[.)]|\(?[a-z]\))\s")
 _ENDS_AT_HYPHEN = re.compile(r"\w[-\u2010]$")
 _ENDS_SENTENCE = re.compile(r"[.!?:…][\"'\u201d\u2019)\]]*$")
 
@@ -90,20 +91,26 @@ def join_paragraphs(page: str) -> str:
     margin = lengths[len(lengths) * 9 // 10] if lengths else 0
     joined = ""
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        joined += line + _separator(line, following, SHORT_LINE * margin)
+        joined += line + _separator(line, following, margin)
     return _BLANK_LINES.sub("\n\n", joined).strip("\n")
 
 
-def _separator(line: str, following: str, short: float) -> str:
+def _separator(line: str, following: str, margin: int) -> str:
     """What stands between two lines of a page: nothing, a space, a line break or a paragraph break."""
     if not line or not following:
         return "\n\n"
     if _LIST_ITEM.match(following):
         return "\n" if _LIST_ITEM.match(line) else "\n\n"
-    if len(line) >= short or following[0].islower():
-        return "" if _ENDS_AT_HYPHEN.search(line) else " "
-    # Short lines in a row that end no sentence are the rows of a table, an address, a verse.
-    return "\n" if len(following) < short and not _ENDS_SENTENCE.search(line) else "\n\n"
+    joined = "" if _ENDS_AT_HYPHEN.search(line) else " "
+    if following[0].islower():
+        return joined
+    if _ENDS_SENTENCE.search(line):
+        first_word = following.split(maxsplit=1)[0]
+        return "\n\n" if len(line) + len(first_word) < SENTENCE_LINE * margin else joined
+    if len(line) >= SHORT_LINE * margin:
+        return joined
+    # Short lines in a row are the rows of a table, an address, a verse; one alone is a heading.
+    return "\n" if len(following) < SHORT_LINE * margin else "\n\n"
 
 
 def _join_hyphenated(match: re.Match[str]) -> str:

@@ -50,7 +50,7 @@ class Prompt:
         return frozenset(required)
 
     def fill(self, **variables: str) -> list[dict[str, str]]:
-        """Chat messages, `{"role": ..., "content": ...}`: the system one if the prompt has it, and the user one.
+        """Chat messages, `{"role": ..., "content": ...}`: the system one, if there is one, and the user one.
 
         Raises:
             UsageError: variables are missing (all of them are named), or the template cannot be filled.

@@ -6,18 +6,21 @@ Token ids and states go in, states and token ids come out; knows nothing about f
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from dmdoc import models
 from dmdoc.adapter import DeltaMemAdapter
 from dmdoc.adapter_file import load_adapter
 from dmdoc.attach import AllLayersWritten, MemoryPass, attention_sizes
-from dmdoc.backbone import Backbone
+from dmdoc.backbone import Backbone, load_backbone
 from dmdoc.chunking import Chunk
 from dmdoc.errors import UsageError
+from dmdoc.hardware import detect_hardware
 from dmdoc.memory_state import MemoryState
 from dmdoc.settings import GenerationSettings
 from dmdoc.state_file import Identity
@@ -133,6 +136,33 @@ class Reader:
         longest = max(len(row) for row in rows)
         padded = [[*row, *[value] * (longest - len(row))] for row in rows]
         return torch.tensor(padded, device=self.backbone.device)
+
+
+def open_reader(
+    model: str | None,
+    adapter: str | None,
+    *,
+    cache: Path,
+    device: str = "auto",
+    offline: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Reader:
+    """Find, fetch if need be, load and fit a backbone and an adapter, each a known name, a folder or a Hub id.
+
+    Without `model` the best known pair for this machine is chosen; without `adapter` the known one of the model.
+
+    Raises:
+        BackboneError, AdapterError: not found, not supported, or they do not fit each other.
+    """
+    if model is None:
+        model, default_adapter = models.default_pair(
+            detect_hardware().cuda_bf16, partial(models.available, cache=cache, offline=offline)
+        )
+        adapter = adapter or default_adapter
+    adapter = adapter or models.adapter_for(model)
+    folder = models.resolve(model, cache, kind="backbone", offline=offline, progress=progress)
+    adapter_folder = models.resolve(adapter, cache, kind="adapter", offline=offline, progress=progress)
+    return load_reader(load_backbone(folder, name=model, device=device), adapter_folder, adapter_name=adapter)
 
 
 def load_reader(backbone: Backbone, adapter_folder: Path, *, adapter_name: str) -> Reader:

@@ -30,17 +30,11 @@ _BEFORE = 16
 _WORD_BEFORE = re.compile(r"(?:^|(?<=[\s(\[\"'\u201c\u2018-]))([\w.]+)$")
 _LABEL_BEFORE = re.compile(r"(?:^|\n)[ \t]*\d{1,3}$")
 _INITIALS = re.compile(r"[^\W\d_](?:\.[^\W\d_])*")
-_TITLES = frozenset(
-    {
-        "mr", "mrs", "ms", "dr", "prof", "st", "rev", "hon", "gen", "col", "capt", "lt", "sgt", "sen", "rep",
-        "gov", "messrs", "mme", "vs", "cf", "ca", "approx",
-    }
+_TITLES = re.compile(
+    "mr|mrs|ms|dr|prof|st|rev|hon|gen|col|capt|lt|sgt|sen|rep|gov|messrs|mme|vs|cf|ca|approx", re.IGNORECASE
 )
-_COUNTED = frozenset(
-    {
-        "no", "nos", "nr", "fig", "figs", "eq", "eqs", "sec", "ch", "art", "vol", "vols", "p", "pp", "al",
-        "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
-    }
+_COUNTED = re.compile(
+    "nos?|nr|figs?|eqs?|sec|ch|art|vols?|pp?|al|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec", re.IGNORECASE
 )
 
 
@@ -73,9 +67,9 @@ def _ends_sentence(text: str, position: int, stop: str, following: str) -> bool:
     if found is None:
         return True
     word = found[1]
-    if _INITIALS.fullmatch(word) or word.lower() in _TITLES:
+    if _INITIALS.fullmatch(word) or _TITLES.fullmatch(word):
         return False
-    return not (following.isdigit() and word.lower() in _COUNTED)
+    return not (following.isdigit() and _COUNTED.fullmatch(word))
 
 
 def _has_no_case(character: str) -> bool:

@@ -1,4 +1,4 @@
-"""A PDF writer of a few lines, for tests and for the packaged sample: Helvetica text, one content stream a page.
+"""A small PDF writer for tests and for the packaged sample: Helvetica text, one content stream a page.
 
 Run as a script, it makes the packaged sample PDF anew from the packaged sample text:
 
@@ -20,8 +20,8 @@ FONT_SIZE, LEADING, LINE_LENGTH = 11, 14, 85
 def write_pdf(path: Path, pages: Sequence[str], header: str = "", footer: str = "") -> None:
     """Write one PDF page for each text in `pages`: paragraphs wrapped, blank lines kept.
 
-    `{number}` and `{count}` in the header and footer are filled in. A page "" without header and footer has no text
-    at all, like a scan. Text must be Latin-1.
+    `{number}` and `{count}` in the header and footer are filled in. A page "" without header and footer has
+    no text at all, like a scan. Text must be Latin-1.
     """
     streams = []
     for number, page in enumerate(pages, start=1):

@@ -1,14 +1,21 @@
-"""The configuration of a training run: one TOML file ⇄ frozen dataclasses, checked field by field."""
+"""The configuration of a training run: one TOML file ⇄ frozen dataclasses, checked field by field.
 
+Knows nothing about models or data beyond their names.
+"""
+
+import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from dmdoc.adapter import DeltaMemConfig
 from dmdoc.adapter_file import parse_config
-from dmdoc.errors import TrainingError
+from dmdoc.errors import AdapterError, TrainingError
+
+FICTIONAL = "fictional"
+"""The name of the generated documents."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +24,14 @@ class Stage:
 
     steps: int
     """Optimiser steps."""
-    data: str = "fictional"
-    """"fictional" (generated), or the path of a JSON-lines file (.jsonl or .jsonl.gz)."""
+    data: str = FICTIONAL
+    """"fictional" (generated), or the path of a JSON-lines file (.jsonl or .jsonl.gz), seen from where dmdoc runs."""
+    licence: str = ""
+    """What a file may be used under, for the model card. Generated documents are Apache-2.0."""
     documents: int = 8
     """Documents a batch."""
     batches: int = 1
-    """Batches whose gradients are added up for one step."""
+    """Batches whose gradients are averaged for one step."""
     facts: tuple[int, int] = (4, 4)
     """Fewest and most facts of a generated document."""
     updates: float = 0.0
@@ -37,15 +46,23 @@ class Stage:
     """Longer documents of a file are passed over; recitations stop here."""
 
     def __post_init__(self) -> None:
+        for name in ("steps", "documents", "batches", "max_tokens"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("updates", "distractors", "questions", "recitations"):
+            _at_least(name, getattr(self, name), 0)
+        if self.updates > 1:
+            raise TrainingError(f"updates must be at most 1, got {self.updates}")
         low, high = self.facts
-        if min(self.steps, self.documents, self.batches, self.max_tokens) < 1 or not 1 <= low <= high:
-            raise TrainingError(f"a training stage needs positive sizes and facts = [fewest, most], got {self}")
+        if not 1 <= low <= high:
+            raise TrainingError(f"facts must be [fewest, most] with fewest from 1, got {list(self.facts)}")
         if self.questions + self.recitations < 1:
-            raise TrainingError("a training stage needs questions or recitations, got neither")
+            raise TrainingError("questions and recitations are both 0, so there is nothing to learn from")
 
 
 @dataclass(frozen=True)
 class Optimiser:
+    """AdamW and its schedule."""
+
     learning_rate: float = 2e-3
     final_learning_rate: float = 2e-4
     """Reached along a half cosine at the end of the last stage."""
@@ -57,12 +74,20 @@ class Optimiser:
     recitation_weight: float = 1.0
     """Weight of the recitation loss beside the answer loss."""
 
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "clip"):
+            if not getattr(self, name) > 0:
+                raise TrainingError(f"{name} must be above 0, got {getattr(self, name)}")
+        for name in ("final_learning_rate", "warmup", "weight_decay", "recitation_weight"):
+            _at_least(name, getattr(self, name), 0)
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """One run. `[model]` and `[run]` in the file hold the plain fields."""
+    """One run. `[run]` in the file holds the plain fields."""
 
     backbone: str
+    """A known name, a folder, or ORG/NAME of the Hub."""
     adapter: DeltaMemConfig
     stages: tuple[Stage, ...]
     optimiser: Optimiser = field(default_factory=Optimiser)
@@ -72,12 +97,22 @@ class TrainingConfig:
     measure_every: int = 50
     """Steps between measurements on documents that are never trained on."""
 
+    def __post_init__(self) -> None:
+        _at_least("checkpoint_every", self.checkpoint_every, 1)
+        _at_least("measure_every", self.measure_every, 1)
+        if not self.stages:
+            raise TrainingError("there is no stage, so there is nothing to train on")
+        longest = max(stage.max_tokens for stage in self.stages)
+        if longest > self.adapter.write_budget:
+            raise TrainingError(f"max_tokens {longest} exceeds the write_budget {self.adapter.write_budget}")
+
     @property
     def steps(self) -> int:
+        """Optimiser steps of the whole run."""
         return sum(stage.steps for stage in self.stages)
 
     def stage_at(self, step: int) -> Stage:
-        """The stage that step number `step` (from 0) belongs to."""
+        """The stage that step number `step` (from 0) belongs to; the last one for every step beyond it."""
         for stage in self.stages:
             if step < stage.steps:
                 return stage
@@ -89,62 +124,101 @@ def read_training_config(path: Path) -> TrainingConfig:
     """Read a TOML file with [run], [adapter], [optimiser] and one [[stage]] or more.
 
     Raises:
-        TrainingError: the file is missing, is not TOML, or a field is unknown, missing or of the wrong type.
+        TrainingError: the file is missing, is not TOML, or a field is unknown, missing, of the wrong type or size.
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise TrainingError(f"no training configuration at {path}") from error
+    except OSError as error:
+        raise TrainingError(f"cannot read the training configuration {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TrainingError(f"{path} is not valid TOML: {error}") from error
-    unknown = set(raw) - {"run", "adapter", "optimiser", "stage"}
+    unknown = sorted(set(raw) - {"run", "adapter", "optimiser", "stage"})
     if unknown:
-        raise TrainingError(f"{path}: unknown section {', '.join(sorted(unknown))}")
+        raise TrainingError(
+            f"{path}: unknown section {', '.join(unknown)}; known are run, adapter, optimiser, stage"
+        )
     stages = raw.get("stage", [])
     if not isinstance(stages, list) or not stages:
         raise TrainingError(f"{path}: needs at least one [[stage]]")
-    run = dict(raw.get("run", {}))
-    return _build(
-        TrainingConfig,
-        run
-        | {
-            "adapter": parse_config(raw.get("adapter", {})),
-            "optimiser": _build(Optimiser, raw.get("optimiser", {}), f"{path} [optimiser]"),
-            "stages": tuple(_build(Stage, stage, f"{path} [[stage]]") for stage in stages),
-        },
-        f"{path} [run]",
-    )
+    sections = {
+        "adapter": _adapter(raw.get("adapter", {}), f"{path} [adapter]"),
+        "optimiser": _build(Optimiser, raw.get("optimiser", {}), f"{path} [optimiser]"),
+        "stages": tuple(
+            _build(Stage, stage, f"{path} [[stage]] {number}") for number, stage in enumerate(stages, start=1)
+        ),
+    }
+    return _build(TrainingConfig, raw.get("run", {}), f"{path} [run]", sections)
 
 
 def config_as_dict(config: TrainingConfig) -> dict[str, Any]:
-    """Plain values, for checkpoints and cards."""
+    """Plain values, for checkpoints."""
     return asdict(config)
 
 
-_T = TypeVar("_T")
+def config_as_toml(config: TrainingConfig) -> str:
+    """The file that `read_training_config` turns into `config`, every field written out."""
+    values = asdict(config)
+    sections = [("[adapter]", values.pop("adapter")), ("[optimiser]", values.pop("optimiser"))]
+    sections += [("[[stage]]", stage) for stage in values.pop("stages")]
+    blocks = []
+    for heading, section in [("[run]", values), *sections]:
+        # What JSON writes of strings, numbers, booleans and lists of them, TOML reads.
+        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in section.items()]
+        blocks.append("\n".join([heading, *lines]))
+    return "\n\n".join(blocks) + "\n"
 
 
-def _build(kind: type[_T], values: Mapping[str, Any], where: str) -> _T:
-    known = {item.name: item.type for item in fields(kind)}  # type: ignore[arg-type]
-    prepared: dict[str, Any] = {}
-    for key, value in values.items():
+def _at_least(name: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise TrainingError(f"{name} must be at least {least}, got {value}")
+
+
+_T = TypeVar("_T", Stage, Optimiser, TrainingConfig)
+
+
+def _build(kind: type[_T], values: object, where: str, sections: Mapping[str, Any] | None = None) -> _T:
+    """`kind` from the plain fields of one section of the file and the `sections` that have been built before."""
+    built = dict(sections or {})
+    known = {item.name: item.type for item in fields(kind) if item.name not in built}
+    table = _table(values, where)
+    for key, value in table.items():
         if key not in known:
             raise TrainingError(f"{where}: unknown field {key}; known are {', '.join(sorted(known))}")
-        prepared[key] = _convert(value, known[key], f"{where}: {key}")
+        built[key] = _convert(value, known[key], f"{where}: {key}")
+    for item in fields(kind):
+        if item.name not in built and item.default is MISSING and item.default_factory is MISSING:
+            raise TrainingError(f"{where}: the field {item.name} is missing")
     try:
-        return kind(**prepared)
-    except TypeError as error:
-        missing = [item.name for item in fields(kind) if item.name not in prepared]  # type: ignore[arg-type]
-        raise TrainingError(f"{where}: missing one of {', '.join(missing)}") from error
+        return kind(**built)
+    except TrainingError as error:
+        raise TrainingError(f"{where}: {error}") from error
+
+
+def _adapter(values: object, where: str) -> DeltaMemConfig:
+    table = _table(values, where)
+    _table(table.get("dmdoc", {}), f"{where}: dmdoc")
+    try:
+        return parse_config(table)
+    except AdapterError as error:
+        raise TrainingError(f"{where}: {error}") from error
+
+
+def _table(values: object, where: str) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise TrainingError(f"{where} must be a table of fields, got {values!r}")
+    return values
 
 
 def _convert(value: Any, kind: Any, where: str) -> Any:
-    if kind == tuple[int, int]:
-        if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(item, int) for item in value):
-            return tuple(value)
+    """`value` if it is of the type of its field; integers pass as floats, lists of two integers as pairs."""
+    if kind in (int, float, str):
+        if kind is float and type(value) is int:
+            return float(value)
+        if type(value) is not kind:
+            raise TrainingError(f"{where} must be {kind.__name__}, got {value!r}")
+        return value
+    if not isinstance(value, list) or [type(item) for item in value] != [int, int]:
         raise TrainingError(f"{where} must be two integers, got {value!r}")
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, float, str) and (not isinstance(value, kind) or isinstance(value, bool)):
-        raise TrainingError(f"{where} must be {kind.__name__}, got {value!r}")
-    return value
+    return tuple(value)

@@ -1,22 +1,26 @@
-"""What is trained on: documents with questions, generated or from JSON lines, drawn by step number alone.
+"""What is trained on: documents with questions, generated, or from a file of JSON lines.
 
-The batch of a step depends on the seed and the step, so that a run that was killed continues as if it had not been.
+A line of a file is one document, `{"sections": [text, ...], "qas": [{"question": text, "answers": [text, ...],
+"section": index or null}, ...]}`. A section with its questions is trained on as a text of its own; questions without
+a section belong to the whole document. The first answer is the one that is learned; a question without any is left
+out. Knows nothing about tokens: how long a text is, the caller says.
 """
 
 import gzip
 import json
 import random
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from typing import Any, Protocol
 
 from dmdoc import fictional
 from dmdoc.errors import TrainingError
 from dmdoc.training.config import Stage
 
-_CHARACTERS_A_TOKEN = 6
-"""More than English text has; a cheap first sieve before anything is tokenised."""
+WINDOW = 8
+"""A batch from a file is drawn from so many times its number of documents, all of like length."""
 
 
 @dataclass(frozen=True)
@@ -25,82 +29,130 @@ class Example:
 
     text: str
     questions: tuple[tuple[str, str], ...]
-    """(question, answer), at least one."""
+    """(question, answer)."""
 
 
-def draw_examples(
-    stage: Stage, *, seed: int, step: int, split: fictional.Split = "train", fits: Callable[[str], bool]
-) -> list[Example]:
-    """The documents of one step, all of like length. `fits` says whether a text is short enough.
+class Source(Protocol):
+    """Where the documents of a stage come from."""
+
+    def draw(self, generator: random.Random) -> list[Example]:
+        """One batch: as many documents as the stage asks for, of like length, each with at most its questions."""
+
+
+@dataclass(frozen=True)
+class FictionalSource:
+    """Generated documents; those of one split share no name and no wording with those of the other."""
+
+    stage: Stage
+    split: fictional.Split
+
+    def draw(self, generator: random.Random) -> list[Example]:
+        stage = self.stage
+        facts = generator.randint(*stage.facts)
+        examples = []
+        for _ in range(stage.documents):
+            document = fictional.generate(
+                generator.randrange(2**48),
+                facts=facts,
+                split=self.split,
+                updates=stage.updates,
+                distractors=stage.distractors,
+            )
+            asked = generator.sample(document.questions, min(stage.questions, len(document.questions)))
+            pairs = ((generator.choice((item.question, *item.paraphrases)), item.answer) for item in asked)
+            examples.append(Example(document.text, tuple(pairs)))
+        return examples
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """The documents of a file that are short enough for the stage, shortest first."""
+
+    stage: Stage
+    examples: Sequence[Example]
+
+    @classmethod
+    def load(cls, stage: Stage, count_tokens: Callable[[str], int]) -> "FileSource":
+        """Read the stage's file once, as a whole.
+
+        Raises:
+            TrainingError: the file is missing or malformed, or has fewer documents that fit than a batch needs.
+        """
+        measured = [(count_tokens(example.text), example) for example in read_examples(Path(stage.data))]
+        fitting = sorted((pair for pair in measured if pair[0] <= stage.max_tokens), key=lambda pair: pair[0])
+        if len(fitting) < stage.documents:
+            raise TrainingError(
+                f"{stage.data} has {len(fitting)} texts of at most {stage.max_tokens} tokens, a batch needs "
+                f"{stage.documents}; raise max_tokens or lower documents"
+            )
+        return cls(stage, [example for _, example in fitting])
+
+    def draw(self, generator: random.Random) -> list[Example]:
+        stage = self.stage
+        # Around a random length, so that a batch wastes little on padding.
+        width = min(WINDOW * stage.documents, len(self.examples))
+        place = generator.randrange(len(self.examples) - width + 1)
+        chosen = generator.sample(self.examples[place : place + width], stage.documents)
+        return [
+            Example(
+                item.text, tuple(generator.sample(item.questions, min(stage.questions, len(item.questions))))
+            )
+            for item in chosen
+        ]
+
+
+def read_examples(path: Path) -> list[Example]:
+    """All texts of a JSON-lines file (`.gz` is unpacked) that have questions, in its order.
 
     Raises:
-        TrainingError: the stage's file is missing, malformed, or has too few documents that fit.
-    """
-    generator = random.Random(f"{seed}/{split}/{step}")
-    if stage.data == "fictional":
-        return _draw_fictional(stage, generator, split)
-    candidates = [e for e in _read_examples(Path(stage.data), stage.max_tokens * _CHARACTERS_A_TOKEN)]
-    chosen: list[Example] = []
-    # Around a random length, so that a batch wastes little on padding.
-    place = generator.randrange(max(1, len(candidates) - stage.documents * 8))
-    window = candidates[place : place + stage.documents * 8]
-    generator.shuffle(window)
-    for example in window:
-        if fits(example.text) and len(chosen) < stage.documents:
-            questions = generator.sample(example.questions, min(stage.questions, len(example.questions)))
-            chosen.append(Example(example.text, tuple(questions)))
-    if len(chosen) < stage.documents:
-        raise TrainingError(
-            f"{stage.data} has fewer than {stage.documents} documents of at most {stage.max_tokens} tokens"
-        )
-    return chosen
-
-
-def _draw_fictional(stage: Stage, generator: random.Random, split: fictional.Split) -> list[Example]:
-    facts = generator.randint(*stage.facts)
-    examples = []
-    for _ in range(stage.documents):
-        document = fictional.generate(
-            generator.randrange(2**48), facts=facts, split=split, updates=stage.updates, distractors=stage.distractors
-        )
-        asked = generator.sample(document.questions, min(stage.questions, len(document.questions)))
-        pairs = tuple((generator.choice((item.question, *item.paraphrases)), item.answer) for item in asked)
-        examples.append(Example(document.text, pairs))
-    return examples
-
-
-@cache
-def _read_examples(path: Path, most_characters: int) -> tuple[Example, ...]:
-    """The sections of a JSON-lines file that questions point to, shortest first.
-
-    A line is `{"sections": [text], "qas": [{"question", "answers": [text], "section": index or null}]}`; a question
-    without a section belongs to the whole document.
+        TrainingError: there is no such file, it cannot be unpacked, or a line is not a document (its number is named).
     """
     if not path.is_file():
         raise TrainingError(f"no training data at {path}")
-    opener = gzip.open if path.suffix == ".gz" else open
     examples: list[Example] = []
-    with opener(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                examples += _sections(json.loads(line), most_characters)
-            except (ValueError, KeyError, TypeError, IndexError) as error:
-                raise TrainingError(f"{path} line {number} is not a document with sections and qas: {error}") from error
-    return tuple(sorted(examples, key=lambda example: len(example.text)))
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    examples += _parse_line(line, f"{path} line {number}")
+    except (OSError, EOFError, zlib.error) as error:
+        raise TrainingError(f"cannot read the training data {path}: {error}") from error
+    return examples
 
 
-def _sections(record: dict[str, list[dict[str, object]]], most_characters: int) -> list[Example]:
-    sections = [str(text) for text in record["sections"]]
+def _parse_line(line: bytes, where: str) -> list[Example]:
+    try:
+        record = json.loads(line)
+    except ValueError as error:  # bytes that are not UTF-8 are one as well
+        raise TrainingError(f"{where} is not JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise TrainingError(f"{where} must be an object with sections and qas, got {type(record).__name__}")
+    sections, items = record.get("sections"), record.get("qas")
+    if not _are_texts(sections) or not sections:
+        raise TrainingError(f"{where}: sections must be a list of texts, none of them blank")
+    if not isinstance(items, list):
+        raise TrainingError(f"{where}: qas must be a list of questions")
     asked: dict[int | None, list[tuple[str, str]]] = {}
-    for item in record["qas"]:
-        answers = item["answers"]
-        section = item.get("section")
-        if isinstance(answers, list) and answers:
-            place = section if isinstance(section, int) else None
-            asked.setdefault(place, []).append((str(item["question"]), str(answers[0])))
-    texts = {index: sections[index] for index in asked if index is not None}
+    for item in items:
+        section, question, answers = _parse_question(item, len(sections), where)
+        if answers:
+            asked.setdefault(section, []).append((question, answers[0]))
     whole = "\n\n".join(sections)
-    found = [Example(text, tuple(asked[index])) for index, text in texts.items() if len(text) <= most_characters]
-    if None in asked and len(whole) <= most_characters:
-        found.append(Example(whole, tuple(asked[None])))
-    return found
+    return [Example(whole if at is None else sections[at], tuple(pairs)) for at, pairs in asked.items()]
+
+
+def _parse_question(item: Any, sections: int, where: str) -> tuple[int | None, str, list[str]]:
+    if not isinstance(item, dict) or not _are_texts([item.get("question")]):
+        raise TrainingError(f"{where}: every one of qas must be an object with a question")
+    question, answers, section = item["question"], item.get("answers"), item.get("section")
+    if not _are_texts(answers):
+        raise TrainingError(f"{where}: the answers of '{question}' must be a list of texts")
+    if section is not None and (type(section) is not int or not 0 <= section < sections):
+        raise TrainingError(
+            f"{where}: the section of '{question}' must be null or 0 to {sections - 1}, got {section!r}"
+        )
+    return section, question, answers
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) and value.strip() for value in values)

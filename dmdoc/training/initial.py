@@ -1,8 +1,9 @@
 """Where an untrained adapter starts: as a copier that already tells tokens apart.
 
 Keys and queries are the same whitened directions of what the layer sees, so that a text met again finds what was
-written there; values are its strongest directions, and the output correction adds a little of them back. The state
-forgets almost nothing (λ ≈ 1). From a random start, answer losses teach the form of an answer and nothing of recall.
+written there; values are its strongest directions, and the output correction adds a little of them back. With a λ
+of its own the state forgets almost nothing (λ ≈ 1). From a random start, answer losses teach the form of an answer
+and nothing of recall.
 """
 
 from collections.abc import Sequence
@@ -10,53 +11,73 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dmdoc.adapter import DeltaMemAdapter
+from dmdoc.adapter import DeltaMemAdapter, DeltaMemLayer
 from dmdoc.attach import attention_layers
 from dmdoc.chunking import Chunk
+from dmdoc.errors import TrainingError
 from dmdoc.reader import Reader
 
 LAMBDA_BIAS = 7.0
+"""λ = sigmoid(7): half of what is written is still there 760 tokens later."""
+
 OUTPUT_GAIN = 0.05
+"""The share of a value that a perfect read would add back, before alpha / rank."""
+
 SKIPPED_DIRECTIONS = 4
-"""The strongest directions of a decoder's activations are nearly the same for every token: useless as keys."""
+"""The strongest directions of a decoder's activations are nearly alike for every token: useless as keys."""
 
 
 def start_as_copier(adapter: DeltaMemAdapter, reader: Reader, sample: Sequence[Chunk], seed: int) -> None:
-    """Set the weights of `adapter` from what the layers of the backbone see when they read `sample`."""
+    """Set the weights of `adapter` from what the layers of the backbone see when they read `sample`.
+
+    Raises:
+        TrainingError: a layer is too narrow for rank × num_state_heads different keys.
+    """
     generator = torch.Generator().manual_seed(seed)
     inputs = _layer_inputs(reader, sample)
-    with torch.no_grad():
-        for position, index in enumerate(adapter.layer_indices):
-            layer = adapter.layer(position)
-            strengths, directions = _principal_directions(inputs[index])
-            size = adapter.config.read_size
-            whitened = directions[SKIPPED_DIRECTIONS : SKIPPED_DIRECTIONS + 2 * size]
-            whitened = whitened / strengths[SKIPPED_DIRECTIONS : SKIPPED_DIRECTIONS + 2 * size, None]
-            mixing, _ = torch.linalg.qr(torch.randn(len(whitened), len(whitened), generator=generator))
-            layer.memory_q_proj.copy_(mixing[:size] @ whitened)
-            layer.memory_k_proj.copy_(layer.memory_q_proj)
-            values = directions[SKIPPED_DIRECTIONS : SKIPPED_DIRECTIONS + size]
-            scale = strengths[SKIPPED_DIRECTIONS : SKIPPED_DIRECTIONS + size].mean()
-            turn, _ = torch.linalg.qr(torch.randn(len(values), len(values), generator=generator))
-            layer.memory_v_proj.copy_(turn @ values / scale)
-            if "o" in adapter.config.delta_heads:
-                layer.get_parameter("delta_o_proj").copy_(OUTPUT_GAIN * scale * (turn @ values).T)
-            if not adapter.config.couple_lambda:
-                layer.lambda_bias.fill_(LAMBDA_BIAS)
+    for position, index in enumerate(adapter.layer_indices):
+        _start_layer(adapter.layer(position), inputs[index], generator)
+
+
+@torch.no_grad()
+def _start_layer(layer: DeltaMemLayer, inputs: Tensor, generator: torch.Generator) -> None:
+    size, hidden = layer.config.read_size, inputs.shape[1]
+    if SKIPPED_DIRECTIONS + size > hidden:
+        raise TrainingError(
+            f"rank × num_state_heads is {size}, more than the {hidden - SKIPPED_DIRECTIONS} directions of a layer "
+            f"of {hidden} features that can serve as keys; lower one of the two"
+        )
+    strengths, directions = _principal_directions(inputs)
+    candidates = slice(SKIPPED_DIRECTIONS, SKIPPED_DIRECTIONS + 2 * size)
+    whitened = directions[candidates] / strengths[candidates, None]
+    layer.memory_q_proj.copy_(_random_turn(len(whitened), generator)[:size] @ whitened)
+    layer.memory_k_proj.copy_(layer.memory_q_proj)
+
+    strongest = slice(SKIPPED_DIRECTIONS, SKIPPED_DIRECTIONS + size)
+    scale = strengths[strongest].mean()
+    values = _random_turn(size, generator) @ directions[strongest]
+    layer.memory_v_proj.copy_(values / scale)
+    if "o" in layer.config.delta_heads:
+        layer.get_parameter("delta_o_proj").copy_(OUTPUT_GAIN * scale * values.T)
+    if not layer.config.couple_lambda:
+        layer.lambda_bias.fill_(LAMBDA_BIAS)
+
+
+def _random_turn(size: int, generator: torch.Generator) -> Tensor:
+    turn: Tensor = torch.linalg.qr(torch.randn(size, size, generator=generator)).Q
+    return turn
 
 
 def _layer_inputs(reader: Reader, sample: Sequence[Chunk]) -> list[Tensor]:
-    """The input of every attention layer, one row a token: `[tokens, hidden]` float32."""
-    found: list[list[Tensor]] = []
-    handles = []
-    for attention in attention_layers(reader.backbone.model):
-        seen: list[Tensor] = []
-        found.append(seen)
+    """The input of every attention layer of the bare backbone, one row a token: `[tokens, hidden]` float32."""
+    layers = attention_layers(reader.backbone.model)
+    seen: dict[object, list[Tensor]] = {layer: [] for layer in layers}
 
-        def keep(_module: object, args: tuple[Tensor, ...], kwargs: dict[str, Tensor], seen: list[Tensor] = seen) -> None:
-            seen.append((kwargs["hidden_states"] if "hidden_states" in kwargs else args[0])[0].float().cpu())
+    def keep(layer: object, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
+        hidden = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+        seen[layer].append(hidden[0].float().cpu())
 
-        handles.append(attention.register_forward_pre_hook(keep, with_kwargs=True))
+    handles = [layer.register_forward_pre_hook(keep, with_kwargs=True) for layer in layers]
     try:
         with torch.no_grad():
             for chunk in sample:
@@ -65,13 +86,13 @@ def _layer_inputs(reader: Reader, sample: Sequence[Chunk]) -> list[Tensor]:
     finally:
         for handle in handles:
             handle.remove()
-    return [torch.cat(seen) for seen in found]
+    return [torch.cat(seen[layer]) for layer in layers]
 
 
 def _principal_directions(inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Root mean squares `[hidden]` along, and rows `[hidden, hidden]` of, the principal directions; strongest first.
+    """Root mean squares `[hidden]` along the principal directions, and these as rows `[hidden, hidden]`.
 
-    Of the raw second moment, without centring: a projection has no bias that could take a mean away.
+    Strongest first; of the raw second moment, without centring: a projection has no bias that could take a mean away.
     """
     moment = inputs.T @ inputs / len(inputs)
     squares, directions = torch.linalg.eigh(moment)

@@ -14,16 +14,16 @@ from dmdoc.training.reads import Batch
 
 @dataclass(frozen=True)
 class ReadScores:
-    """How well a batch of reads went, as tensors that gradients flow through."""
+    """How well a batch of reads went, as scalar tensors; 0 where the batch has no such read."""
 
     answer: Tensor
-    """Nats a token over all answers; scalar."""
+    """Nats a token over all answers; gradients flow through it."""
     recitation: Tensor
-    """Nats a token over all recitations; scalar, 0 without any."""
+    """Nats a token over all recitations; gradients flow through it."""
     answer_exact: Tensor
-    """Share of answers whose every token was the likeliest one, with the right tokens before it; scalar."""
+    """Share of answers whose every token was the likeliest one, with the right tokens before it."""
     recitation_right: Tensor
-    """Share of recited tokens that were the likeliest; scalar."""
+    """Share of recited tokens that were the likeliest."""
 
 
 def write_batch(batch: Batch, reader: Reader) -> MemoryState:
@@ -35,7 +35,7 @@ def score_reads(batch: Batch, state: MemoryState, reader: Reader) -> ReadScores:
     """Read `state` (one document a row) with the batch's reads, the text itself being out of sight."""
     device = reader.backbone.device
     packed = pack_reads(batch.reads, pad_id=reader.end_ids[0], dtype=reader.backbone.dtype)
-    supervised, targets = packed.supervised.to(device), packed.targets.to(device)
+    supervised, slots = packed.supervised.to(device), packed.slots.to(device)
     with reader.reading(state) as model:
         logits = model(
             input_ids=packed.input_ids.to(device),
@@ -43,17 +43,18 @@ def score_reads(batch: Batch, state: MemoryState, reader: Reader) -> ReadScores:
             attention_mask=packed.attention_mask.to(device),
             logits_to_keep=supervised,
             use_cache=False,
-        ).logits.float()
+        ).logits.float()  # [rows, n, vocabulary]
+    targets = packed.targets.to(device)
     nats = functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none", ignore_index=IGNORED)
-    with torch.no_grad():
-        right = logits.argmax(-1) == targets
+    right = logits.detach().argmax(-1) == targets
     known = targets != IGNORED
-    is_answer = (packed.slots.to(device) < batch.answer_slots).expand_as(known)
+    answers = known & (slots < batch.answer_slots)
+    recitations = known & (slots >= batch.answer_slots)
     return ReadScores(
-        answer=_mean(nats, known & is_answer),
-        recitation=_mean(nats, known & ~is_answer),
-        answer_exact=_exact(right, known, packed.slots.to(device), batch.answer_slots),
-        recitation_right=_mean(right.float(), known & ~is_answer),
+        answer=_mean(nats, answers),
+        recitation=_mean(nats, recitations),
+        answer_exact=_exact(right, known, slots, batch.answer_slots),
+        recitation_right=_mean(right.float(), recitations),
     )
 
 
@@ -62,11 +63,11 @@ def _mean(values: Tensor, where: Tensor) -> Tensor:
 
 
 def _exact(right: Tensor, known: Tensor, slots: Tensor, answer_slots: int) -> Tensor:
-    exact, asked = [], []
+    """Share of the answers in `[rows, n]` whose every known token is right."""
+    exact = asked = torch.zeros((), device=right.device)
     for slot in range(answer_slots):
         columns = slots == slot
-        exact.append((right | ~known)[:, columns].all(1) & known[:, columns].any(1))
-        asked.append(known[:, columns].any(1))
-    if not asked:
-        return torch.zeros(())
-    return torch.stack(exact).sum() / torch.stack(asked).sum().clamp_min(1)
+        present = known[:, columns].any(1)
+        exact = exact + ((right | ~known)[:, columns].all(1) & present).sum()
+        asked = asked + present.sum()
+    return exact / asked.clamp_min(1)

@@ -1,14 +1,18 @@
-"""What is logged during training: the reads of documents never trained on, under their own state and a donor's."""
+"""What is logged during training: the reads of documents never trained on, under their own state and a donor's.
+
+They are always generated, from names and wordings that training does not use. A stage that trains on a file is
+measured on them too: what its figures say is how much of reading and answering from a state carries over.
+"""
 
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 
 from dmdoc.reader import Reader
 from dmdoc.training.config import Stage
-from dmdoc.training.examples import draw_examples
-from dmdoc.training.loss import ReadScores, score_reads, write_batch
+from dmdoc.training.examples import FictionalSource
+from dmdoc.training.loss import score_reads, write_batch
 from dmdoc.training.reads import build_batch
 
 BATCHES = 2
@@ -19,28 +23,25 @@ def measure(stage: Stage, reader: Reader, seed: int) -> dict[str, dict[str, floa
 
     The donor's state is that of the next document of the batch: what its score has in common with the own state's
     was learned from questions and not from the document.
+
+    Raises:
+        TrainingError: a generated document exceeds the write budget.
     """
-    shape = Stage(
-        steps=1,
-        documents=stage.documents,
-        facts=stage.facts,
-        updates=stage.updates,
-        distractors=stage.distractors,
-        questions=stage.questions,
-        max_tokens=stage.max_tokens,
+    # Whatever the stage trains on, both kinds of read are measured, and every document has another as its donor.
+    shape = replace(
+        stage, documents=max(2, stage.documents), questions=max(1, stage.questions), recitations=1
     )
+    source = FictionalSource(shape, "eval")
     totals: dict[str, dict[str, float]] = {"own": {}, "donor": {}}
     with torch.no_grad():
         for number in range(BATCHES):
-            examples = draw_examples(shape, seed=seed, step=number, split="eval", fits=lambda _text: True)
+            examples = source.draw(random.Random(f"{seed}/eval/{number}"))
             batch = build_batch(examples, shape, reader, random.Random(number))
             own = write_batch(batch, reader)
-            rolled = torch.arange(own.batch, device=own.device).roll(1)
-            for control, state in (("own", own), ("donor", own.select(rolled))):
-                for name, value in _floats(score_reads(batch, state, reader)).items():
-                    totals[control][name] = totals[control].get(name, 0.0) + value / BATCHES
-    return totals
-
-
-def _floats(scores: ReadScores) -> dict[str, float]:
-    return {name: round(float(value), 4) for name, value in asdict(scores).items()}
+            next_one = torch.arange(own.batch, device=own.device).roll(-1)
+            for control, state in (("own", own), ("donor", own.select(next_one))):
+                for name, value in asdict(score_reads(batch, state, reader)).items():
+                    totals[control][name] = totals[control].get(name, 0.0) + float(value) / BATCHES
+    return {
+        control: {name: round(value, 4) for name, value in sums.items()} for control, sums in totals.items()
+    }

@@ -2,12 +2,13 @@
 
 Each read attends to the prefix and to itself alone and has the positions it would have by itself, so that a row
 gives exactly what separate passes would; the prefix is computed once. Reads stand right-aligned in their slots, so
-that supervised tokens of all rows share columns and only those columns need logits.
+that supervised tokens of all rows share columns and only those columns need logits. The mask is `[rows, 1, columns,
+columns]`, which eager and SDPA attention take and flash_attention_2 does not. Knows nothing about models or text.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 
 import torch
 from torch import Tensor
@@ -18,10 +19,14 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Read:
-    """One prompt and what should follow it, in token ids. An empty read only fills a slot."""
+    """One prompt and what should follow it, in token ids: neither is empty, but in `EMPTY_READ`."""
 
     prompt_ids: tuple[int, ...]
     target_ids: tuple[int, ...]
+
+
+EMPTY_READ = Read((), ())
+"""Fills a slot of a row that has fewer reads than others."""
 
 
 @dataclass(frozen=True)
@@ -43,37 +48,45 @@ class PackedReads:
 
 
 def pack_reads(rows: Sequence[Sequence[Read]], *, pad_id: int, dtype: torch.dtype) -> PackedReads:
-    """Pack `rows` of equally many reads. Position and attention are exact; see the module docstring."""
-    prefix = list(commonprefix([read.prompt_ids for row in rows for read in row if read.prompt_ids]))
-    # The last prompt token must stay in the slot: its logits give the first target token.
-    shortest = min(len(read.prompt_ids) for row in rows for read in row if read.prompt_ids)
-    prefix = prefix[: shortest - 1]
-    bodies = [[(*read.prompt_ids[len(prefix) :], *read.target_ids[:-1]) for read in row] for row in rows]
+    """Pack `rows` of equally many reads, at least one of them not empty. `dtype` is the model's, for the mask."""
+    prefix = _shared_prefix([read.prompt_ids for row in rows for read in row if read != EMPTY_READ])
+    shared = len(prefix)
+    bodies = [[(*read.prompt_ids[shared:], *read.target_ids[:-1]) for read in row] for row in rows]
     widths = [max(len(row[slot]) for row in bodies) for slot in range(len(rows[0]))]
-    columns = len(prefix) + sum(widths)
+    columns = shared + sum(widths)
 
     ids = torch.full((len(rows), columns), pad_id)
     positions = torch.zeros(len(rows), columns, dtype=torch.long)
+    # Padding sees itself: a row of attention scores that is masked throughout would be NaN under some kernels.
     visible = torch.eye(columns, dtype=torch.bool).repeat(len(rows), 1, 1)
     targets = torch.full((len(rows), columns), IGNORED)
-    ids[:, : len(prefix)] = torch.tensor(prefix, dtype=torch.long)
-    positions[:, : len(prefix)] = torch.arange(len(prefix))
-    visible[:, : len(prefix), : len(prefix)] = torch.ones(len(prefix), len(prefix)).tril().bool()
-    slot_of = torch.full((columns,), -1)
-    end = len(prefix)
-    for slot, width in enumerate(widths):
-        end += width
-        slot_of[end - width : end] = slot
-        for row, body in enumerate(body_row[slot] for body_row in bodies):
-            if not body:
-                continue
+    ids[:, :shared] = torch.tensor(prefix, dtype=torch.long)
+    positions[:, :shared] = torch.arange(shared)
+    visible[:, :shared, :shared] = _causal(shared)
+    for row, reads in enumerate(rows):
+        end = shared
+        for slot, body in enumerate(bodies[row]):
+            end += widths[slot]
             start = end - len(body)
-            ids[row, start:end] = torch.tensor(body)
-            positions[row, start:end] = torch.arange(len(prefix), len(prefix) + len(body))
-            visible[row, start:end, : len(prefix)] = True
-            visible[row, start:end, start:end] = torch.ones(len(body), len(body)).tril().bool()
-            target = torch.tensor(rows[row][slot].target_ids)
+            ids[row, start:end] = torch.tensor(body, dtype=torch.long)
+            positions[row, start:end] = torch.arange(shared, shared + len(body))
+            visible[row, start:end, :shared] = True
+            visible[row, start:end, start:end] = _causal(len(body))
+            target = torch.tensor(reads[slot].target_ids, dtype=torch.long)
             targets[row, end - len(target) : end] = target
+
     supervised = (targets != IGNORED).any(0).nonzero().squeeze(1)
-    mask = torch.zeros(visible.shape, dtype=dtype).masked_fill(~visible, torch.finfo(dtype).min)
-    return PackedReads(ids, positions, mask.unsqueeze(1), supervised, targets[:, supervised], slot_of[supervised])
+    mask = torch.zeros(visible.shape, dtype=dtype).masked_fill(~visible, torch.finfo(dtype).min).unsqueeze(1)
+    slot_of = torch.tensor([-1] * shared + [slot for slot, width in enumerate(widths) for _ in range(width)])
+    return PackedReads(ids, positions, mask, supervised, targets[:, supervised], slot_of[supervised])
+
+
+def _shared_prefix(prompts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """What all prompts begin with, short of the last token of any: its logits give the first target token."""
+    shortest = min(len(prompt) for prompt in prompts) - 1
+    same = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*prompts, strict=False))
+    return tuple(tokens[0] for tokens in same)[:shortest]
+
+
+def _causal(length: int) -> Tensor:
+    return torch.ones(length, length, dtype=torch.bool).tril()

@@ -1,0 +1,102 @@
+"""Answer a question from a saved state. The document's text is never opened: only its state is.
+
+Read-only: what was saved is byte for byte the same afterwards. Knows nothing about terminals or options.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dmdoc.memory_state import MemoryState
+from dmdoc.prompt import Prompt
+from dmdoc.reader import Reader
+from dmdoc.saved_document import SavedDocument
+from dmdoc.settings import GenerationSettings
+from dmdoc.state_file import check_identity
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer and what it took."""
+
+    text: str
+    prompt_tokens: int
+    """Tokens that the model was given: system line, question and chat layout."""
+    answer_tokens: int
+    first_token_seconds: float
+    seconds: float
+
+
+def load_state(saved: SavedDocument, reader: Reader) -> MemoryState:
+    """The state of a saved document, on the reader's device.
+
+    Raises:
+        IdentityError: another backbone, adapter or tokenizer wrote it.
+        StateFileError: the file is truncated, altered or not a state.
+    """
+    state, header = saved.state()
+    check_identity(
+        header,
+        backbone=reader.backbone.identity,
+        adapter=reader.adapter_identity,
+        tokenizer=reader.backbone.tokenizer_identity,
+    )
+    return state.to(reader.backbone.device)
+
+
+def ask(
+    question: str | None,
+    reader: Reader,
+    state: MemoryState,
+    *,
+    prompt: Prompt,
+    settings: GenerationSettings,
+    on_text: Callable[[str], None] | None = None,
+) -> Answer:
+    """Fill `prompt` with the question and answer it from `state`; `on_text` hears the answer as it grows.
+
+    Raises:
+        UsageError: the prompt needs a question and there is none, or prompt and answer exceed the context.
+    """
+    started = time.monotonic()
+    prompt_ids = reader.prompt_ids(prompt.fill(**({} if question is None else {"question": question})))
+    stream = _TextStream(reader, on_text, started)
+    tokens = reader.generate(prompt_ids, state, settings, stream.add)
+    return Answer(
+        text=stream.finish(),
+        prompt_tokens=len(prompt_ids),
+        answer_tokens=len(tokens),
+        first_token_seconds=stream.first_token_seconds,
+        seconds=time.monotonic() - started,
+    )
+
+
+class _TextStream:
+    """Tokens to text as they come; a character is passed on when all of its bytes are there."""
+
+    def __init__(self, reader: Reader, on_text: Callable[[str], None] | None, started: float) -> None:
+        self._reader = reader
+        self._on_text = on_text
+        self._started = started
+        self._tokens: list[int] = []
+        self._shown = ""
+        self.first_token_seconds = 0.0
+
+    def add(self, token: int) -> None:
+        if not self._tokens:
+            self.first_token_seconds = time.monotonic() - self._started
+        self._tokens.append(token)
+        text = self._reader.decode(self._tokens).lstrip()
+        # A space at the end may be the end of the answer; an incomplete character decodes to U+FFFD.
+        if not text.endswith("\N{REPLACEMENT CHARACTER}"):
+            self._show(text.rstrip())
+
+    def finish(self) -> str:
+        text = self._reader.decode(self._tokens).strip()
+        self._show(text)
+        return text
+
+    def _show(self, text: str) -> None:
+        if self._on_text is not None and len(text) > len(self._shown):
+            self._on_text(text[len(self._shown) :])
+            self._shown = text

@@ -1,0 +1,101 @@
+"""Tiny random models with obvious behaviour for the tests: one token a byte, two layers, no files needed."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from torch import nn
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3Config
+
+from dmdoc.adapter import DeltaMemAdapter, DeltaMemConfig
+from dmdoc.adapter_file import save_adapter
+from dmdoc.attach import attention_sizes
+from dmdoc.backbone import Backbone
+from dmdoc.reader import Reader
+from dmdoc.state_file import Identity
+
+CHATML = (
+    "{% for message in messages %}"
+    "<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+
+def tiny_tokenizer(template: str | None = CHATML) -> PreTrainedTokenizerFast:
+    """Every byte is a token; what it encodes it decodes again. 256 bytes and three control tokens."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={byte: index for index, byte in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(list(SPECIAL))
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>"
+    )
+    fast.chat_template = template
+    return fast
+
+
+def tiny_model(config: Any = None, *, layers: int = 2, context: int = 4096, seed: int = 0) -> Any:
+    """A frozen random model of a transformers configuration; a small Qwen3 without one."""
+    if config is None:
+        config = Qwen3Config(**SIZES, num_hidden_layers=layers, max_position_embeddings=context, head_dim=8)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", dtype=torch.float32)
+    return model.eval().requires_grad_(False)
+
+
+SIZES: dict[str, Any] = {
+    "vocab_size": 256 + len(SPECIAL),
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "pad_token_id": 256,
+    "bos_token_id": None,
+    "eos_token_id": 258,
+}
+"""What every tiny configuration shares."""
+
+
+def tiny_adapter(
+    model: nn.Module, config: DeltaMemConfig | None = None, *, seed: int = 1, strength: float = 0.3
+) -> DeltaMemAdapter:
+    """A frozen random adapter whose corrections are large enough to change what a tiny model says."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        adapter = DeltaMemAdapter(config or DeltaMemConfig(), attention_sizes(model))
+        for parameter in adapter.parameters():
+            parameter.data += strength * torch.randn_like(parameter)
+    return adapter.requires_grad_(False).eval()
+
+
+def tiny_reader(
+    config: DeltaMemConfig | None = None, *, layers: int = 2, context: int = 4096, seed: int = 0
+) -> Reader:
+    """A Reader of a tiny Qwen3 with a random adapter, float32 on the CPU; the same arguments, the same weights."""
+    model = tiny_model(layers=layers, context=context, seed=seed)
+    backbone = Backbone(
+        name="tiny",
+        model=model,
+        tokenizer=tiny_tokenizer(),
+        identity=Identity("tiny", f"{seed:064x}"),
+        tokenizer_identity=Identity("tiny", "1" * 64),
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        attention="sdpa",
+    )
+    adapter = tiny_adapter(model, config, seed=seed + 1)
+    return Reader(backbone, adapter, Identity("tiny-adapter", f"{seed + 1:064x}"))
+
+
+def save_tiny_reader(reader: Reader, folder: Path) -> tuple[Path, Path]:
+    """Write a Reader as the two folders that `load_backbone` and `load_adapter` read: (model, adapter)."""
+    model, adapter = folder / "model", folder / "adapter"
+    reader.backbone.model.save_pretrained(model)
+    reader.backbone.tokenizer.save_pretrained(model)
+    save_adapter(reader.adapter, adapter)
+    return model, adapter
