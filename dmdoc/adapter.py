@@ -9,7 +9,7 @@ Source: arXiv 2605.12357 and the public configuration of declare-lab/delta-Mem.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ HEADS: tuple[Head, ...] = ("q", "k", "v", "o")
 WriteGranularity = Literal["token", "message_mean", "sentence_mean"]
 UpdateMode = Literal["standard", "lambda_outside", "no_lambda"]
 WriteLayout = Literal["plain", "chat"]
+ScaleGranularity = Literal["layer", "head"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class DeltaMemConfig:
     """Corrections are further scaled by delta_scale_max · sigmoid(a trained number)."""
     delta_scale_init: float = 1.0
     delta_scale_max: float = 2.0
-    delta_scale_granularity: Literal["layer", "head"] = "layer"
+    delta_scale_granularity: ScaleGranularity = "layer"
     """One trained scale a layer, or one for each of q, k, v, o."""
 
     corrects_while_writing: bool = True
@@ -75,20 +76,28 @@ class DeltaMemConfig:
 
     def __post_init__(self) -> None:
         for field in ("rank", "num_state_heads", "write_budget", "evidenced_tokens"):
-            if getattr(self, field) < 1:
-                raise AdapterError(f"adapter config: {field} must be at least 1, got {getattr(self, field)}")
-        _one_of("state_update_mode", self.state_update_mode, ("standard", "lambda_outside", "no_lambda"))
-        _one_of(
-            "memory_write_granularity",
-            self.memory_write_granularity,
-            ("token", "message_mean", "sentence_mean"),
+            _require(field, getattr(self, field) >= 1, "must be at least 1", getattr(self, field))
+        for field in ("alpha", "delta_o_rmsnorm_eps", "delta_scale_max"):
+            value = getattr(self, field)
+            _require(field, 0 < value < math.inf, "must be a number above 0", value)
+        _require(
+            "beta_bias_init", math.isfinite(self.beta_bias_init), "must be a number", self.beta_bias_init
         )
-        _one_of("write_layout", self.write_layout, ("plain", "chat"))
-        _one_of("delta_scale_granularity", self.delta_scale_granularity, ("layer", "head"))
-        for head in self.delta_heads:
-            _one_of("delta_heads", head, HEADS)
-        if not self.delta_heads:
-            raise AdapterError("adapter config: delta_heads is empty, so the memory could never be read")
+        within = 0 < self.delta_scale_init < self.delta_scale_max
+        _require("delta_scale_init", within, "must lie between 0 and delta_scale_max", self.delta_scale_init)
+        for field, kind in (
+            ("state_update_mode", UpdateMode),
+            ("memory_write_granularity", WriteGranularity),
+            ("write_layout", WriteLayout),
+            ("delta_scale_granularity", ScaleGranularity),
+        ):
+            allowed, value = get_args(kind), getattr(self, field)
+            _require(field, value in allowed, f"must be one of {', '.join(allowed)}", value)
+        heads = self.delta_heads
+        usable = bool(heads) and set(heads) <= set(HEADS) and len(set(heads)) == len(heads)
+        _require("delta_heads", usable, "must name some of q, k, v, o, each once", heads)
+        distinct = len(set(self.target_layers)) == len(self.target_layers)
+        _require("target_layers", distinct, "must name each layer once", self.target_layers)
 
     @property
     def read_size(self) -> int:
@@ -101,9 +110,9 @@ class DeltaMemConfig:
         return self.num_state_heads * (self.rank if self.rankwise_gates else 1)
 
 
-def _one_of(field: str, value: object, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise AdapterError(f"adapter config: {field} must be one of {', '.join(allowed)}, got {value!r}")
+def _require(field: str, holds: bool, rule: str, got: object) -> None:
+    if not holds:
+        raise AdapterError(f"adapter config: {field} {rule}, got {got!r}")
 
 
 class AttentionSizes(NamedTuple):
@@ -161,18 +170,16 @@ class DeltaMemLayer(nn.Module):
 
     def write_inputs(self, hidden: Tensor) -> WriteInputs:
         """Keys, values and gates of every token of hidden `[batch, time, hidden]`, float32."""
-        weights = [self.memory_k_proj, self.memory_v_proj, self.beta_proj]
+        weights: list[Tensor] = [self.memory_k_proj, self.memory_v_proj, self.beta_proj]
         if not self.config.couple_lambda:
             weights.append(self.lambda_proj)
         # One product for all: a long text is read from memory once, not four times.
-        keys, values, beta, *own_lambda = self._project(hidden, torch.cat(weights)).split(
-            [weight.shape[0] for weight in weights], dim=-1
-        )
+        projected = self._project(hidden, torch.cat(weights))
+        keys, values, beta, *own_lambda = torch.split(projected, [len(weight) for weight in weights], dim=-1)
         write = torch.sigmoid(self._split_heads(beta + self.beta_bias.float()))
+        lam = 1.0 - write
         if own_lambda:
             lam = torch.sigmoid(self._split_heads(own_lambda[0] + self.lambda_bias.float()))
-        else:
-            lam = 1.0 - write
         keep = torch.ones_like(lam) if self.config.state_update_mode == "no_lambda" else lam
         erase = lam * write if self.config.state_update_mode == "lambda_outside" else write
         return WriteInputs(self._normalised(keys), self._split_heads(values), keep, erase, write)
@@ -198,11 +205,13 @@ class DeltaMemLayer(nn.Module):
         return functional.linear(hidden.to(weight.dtype), weight).float()
 
     def _split_heads(self, projected: Tensor) -> Tensor:  # [batch, time, heads·d] → [batch, heads, time, d]
-        return projected.unflatten(-1, (self.config.num_state_heads, -1)).transpose(1, 2)
+        return torch.stack(projected.chunk(self.config.num_state_heads, dim=-1), dim=1)
 
     def _normalised(self, projected: Tensor) -> Tensor:
         heads = self._split_heads(projected)
-        return functional.normalize(torch.tanh(heads), dim=-1, eps=1e-6) if self.config.normalize_qk else heads
+        if not self.config.normalize_qk:
+            return heads
+        return functional.normalize(torch.tanh(heads), dim=-1, eps=1e-6)
 
 
 class DeltaMemAdapter(nn.Module):
@@ -219,7 +228,9 @@ class DeltaMemAdapter(nn.Module):
         self.layer_indices = config.target_layers or tuple(range(len(sizes)))
         for index in self.layer_indices:
             if not 0 <= index < len(sizes):
-                raise AdapterError(f"adapter config: target_layers names layer {index}, the backbone has {len(sizes)}")
+                raise AdapterError(
+                    f"adapter config: target_layers names layer {index}, the backbone has {len(sizes)}"
+                )
         self.layers = nn.ModuleList(DeltaMemLayer(config, sizes[index]) for index in self.layer_indices)
 
     def layer(self, position: int) -> DeltaMemLayer:

@@ -6,16 +6,14 @@ configuration (how the adapter was trained to be fed) sits under one key, `dmdoc
 
 import hashlib
 import json
-import pickle
 import re
-import zipfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -30,10 +28,13 @@ OUR_WEIGHTS = "adapter.safetensors"
 _FEEDING = ("corrects_while_writing", "write_layout", "write_budget", "evidenced_tokens")
 """The fields of DeltaMemConfig that the public format lacks."""
 
+_SHAPING = frozenset(field.name for field in fields(DeltaMemConfig)) - frozenset(_FEEDING)
+"""The fields that it has."""
+
 _INITIAL_ONLY = frozenset({"output_init", "output_init_scale", "base_slice_ref_width", "online_gain"})
 """Public fields that shape an untrained adapter and mean nothing for a trained one."""
 
-_RETIRED: Mapping[str, object] = {
+RETIRED_FIELDS: Mapping[str, object] = {
     "num_memory_partitions": 1,
     "num_global_memory_partitions": 0,
     "memory_partition_routing": "soft",
@@ -93,6 +94,8 @@ def load_adapter(
                 f"{folder}: {_public_name(key, adapter)} is {list(own[key].shape)}, but this backbone needs "
                 f"{list(tensor.shape)}; the adapter was trained for another model"
             )
+        if not own[key].isfinite().all():
+            raise AdapterError(f"{folder}: {_public_name(key, adapter)} holds numbers that are not finite")
     adapter.load_state_dict(own, assign=True)
     adapter.to(device=device, dtype=torch.float32).requires_grad_(False).eval()
     return adapter, Identity(name=name, sha256=sha256)
@@ -107,7 +110,7 @@ def save_adapter(adapter: DeltaMemAdapter, folder: Path, *, dtype: torch.dtype =
     }
     save_file(tensors, folder / OUR_WEIGHTS, metadata={"format": "pt"})
     values = {field.name: getattr(adapter.config, field.name) for field in fields(DeltaMemConfig)}
-    document = {key: value for key, value in values.items() if key not in _FEEDING}
+    document = {key: value for key, value in values.items() if key in _SHAPING}
     document["dmdoc"] = {key: values[key] for key in _FEEDING}
     (folder / CONFIG_FILE).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
@@ -140,26 +143,35 @@ def parse_config(raw: Mapping[str, Any]) -> DeltaMemConfig:
     Raises:
         AdapterError: a field is unknown, retired or wrong.
     """
-    flat = {key: value for key, value in raw.items() if key != "dmdoc"} | dict(raw.get("dmdoc", {}))
-    known = {field.name: field for field in fields(DeltaMemConfig)}
-    values: dict[str, Any] = {}
-    for key, value in flat.items():
-        if key in known:
-            example = known[key].default
-            values[key] = _checked(key, value, example)
-        elif key in _RETIRED:
-            if value != _RETIRED[key]:
-                raise AdapterError(f"adapter config: the retired field {key} is {value!r}; only {_RETIRED[key]!r} works")
-        elif key not in _INITIAL_ONLY:
-            raise AdapterError(f"adapter config: unknown field {key}; this is not a δ-mem adapter that dmdoc can read")
-    return DeltaMemConfig(**values)
+    ours = raw.get("dmdoc", {})
+    values = {key: value for key, value in ours.items() if key in _FEEDING}
+    unknown = [f"dmdoc.{key}" for key in ours if key not in _FEEDING]
+    for key, value in raw.items():
+        if key in _SHAPING:
+            values[key] = value
+        elif key in RETIRED_FIELDS:
+            if value != RETIRED_FIELDS[key]:
+                raise AdapterError(
+                    f"adapter config: the retired field {key} is {value!r}; only {RETIRED_FIELDS[key]!r} works"
+                )
+        elif key not in _INITIAL_ONLY | {"dmdoc"}:
+            unknown.append(key)
+    if unknown:
+        raise AdapterError(
+            f"adapter config: unknown field {unknown[0]}; this is not a δ-mem adapter that dmdoc can read"
+        )
+    return DeltaMemConfig(**{key: _checked(key, value) for key, value in values.items()})
 
 
-def _checked(key: str, value: object, example: object) -> object:
-    """`value` if it is of the type of the field's default; lists become tuples, integers pass as floats."""
-    if isinstance(example, tuple) and isinstance(value, list | tuple):
+def _checked(key: str, value: Any) -> Any:
+    """`value` if it has the type of the field's default; lists become tuples, integers pass as floats."""
+    example = getattr(DeltaMemConfig, key)
+    if isinstance(example, tuple):
+        kind = str if key == "delta_heads" else int
+        if not isinstance(value, list) or not all(type(item) is kind for item in value):
+            raise AdapterError(f"adapter config: {key} must be a list of {kind.__name__}, got {value!r}")
         return tuple(value)
-    if isinstance(example, float) and isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(example, float) and type(value) is int:
         return float(value)
     if type(value) is not type(example):
         raise AdapterError(f"adapter config: {key} must be {type(example).__name__}, got {value!r}")
@@ -172,9 +184,10 @@ def _read_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
     if not path.is_file():
         raise AdapterError(f"{folder} has neither {OUR_WEIGHTS} nor {PUBLIC_WEIGHTS}")
     try:
-        loaded = load_file(path) if path == ours else torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
-        raise AdapterError(f"{path} is damaged or not a weights file: {str(error).splitlines()[0]}") from error
+        loaded = load_file(path) if path == ours else _load_public(path)
+    except Exception as error:  # a damaged file can fail anywhere inside the libraries, in any way
+        reason = (str(error).splitlines() or ["it ends too early"])[0]
+        raise AdapterError(f"{path} is damaged or not a weights file: {reason}") from error
     if not isinstance(loaded, dict) or not all(isinstance(tensor, Tensor) for tensor in loaded.values()):
         raise AdapterError(f"{path} must hold a dictionary of tensors")
     digest = hashlib.sha256((folder / CONFIG_FILE).read_bytes())
@@ -182,6 +195,12 @@ def _read_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
         while block := file.read(1 << 20):
             digest.update(block)
     return loaded, digest.hexdigest()
+
+
+def _load_public(path: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about old ways of pickling, which are refused or read all the same
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _to_own_names(tensors: Mapping[str, Tensor], adapter: DeltaMemAdapter, folder: Path) -> dict[str, Tensor]:
@@ -195,7 +214,9 @@ def _to_own_names(tensors: Mapping[str, Tensor], adapter: DeltaMemAdapter, folde
             raise AdapterError(f"{folder}: {name} is not a δ-mem tensor{lora}")
         layer, parameter = int(match[1]), match[2]
         if layer not in adapter.layer_indices:
-            raise AdapterError(f"{folder}: {name} is for layer {layer}, which this backbone or its config does not have")
+            raise AdapterError(
+                f"{folder}: {name} is for layer {layer}, which this backbone or its config does not have"
+            )
         key = f"layers.{adapter.layer_indices.index(layer)}.{parameter}"
         if key in expected:
             own[key] = tensor

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dmdoc.adapter import AttentionSizes, DeltaMemAdapter, DeltaMemLayer, Head
+from dmdoc.adapter import HEADS, AttentionSizes, DeltaMemAdapter, DeltaMemLayer, Head
 from dmdoc.delta_rule import delta_rule
 from dmdoc.errors import BackboneError, StateShapeError
 from dmdoc.memory_state import MemoryState
@@ -36,14 +36,18 @@ def attention_layers(model: nn.Module) -> list[nn.Module]:
     decoder = get_decoder() if get_decoder is not None else model
     layers = getattr(decoder, "layers", None)
     if not isinstance(layers, nn.ModuleList) or len(layers) == 0:
-        raise BackboneError(f"{type(model).__name__} is not supported: {_REASON}, and it has no list of decoder layers")
-    found = []
+        raise BackboneError(
+            f"{type(model).__name__} is not supported: {_REASON}, and it has no list of decoder layers"
+        )
+    found: list[nn.Module] = []
     for index, layer in enumerate(layers):
         attention = getattr(layer, "self_attn", None)
-        missing = [head for head in "qkvo" if not isinstance(getattr(attention, f"{head}_proj", None), nn.Module)]
-        if missing:
-            names = ", ".join(f"{head}_proj" for head in missing)
-            raise BackboneError(f"{type(model).__name__} is not supported: {_REASON}; layer {index} has no {names}")
+        names = [f"{head}_proj" for head in HEADS]
+        missing = [name for name in names if not isinstance(getattr(attention, name, None), nn.Module)]
+        if missing or not isinstance(attention, nn.Module):
+            raise BackboneError(
+                f"{type(model).__name__} is not supported: {_REASON}; layer {index} has no {', '.join(missing)}"
+            )
         found.append(attention)
     return found
 
@@ -122,12 +126,24 @@ class MemoryPass:
         """The state after the pass; the state that went in if nothing was written."""
         if self._write_mask is None:
             return self._state_in
-        return MemoryState(tuple(self._written[position] for position in range(len(self._adapter.layer_indices))))
+        return MemoryState(
+            tuple(self._written[position] for position in range(len(self._adapter.layer_indices)))
+        )
 
     @contextmanager
     def attached(self, model: nn.Module) -> Iterator[None]:
-        """Hook the memory to `model`; inside, call the model at will. Hooks are gone afterwards, also after errors."""
+        """Hook the memory to `model`; inside, call the model at will. Hooks are gone afterwards, also after errors.
+
+        Raises:
+            BackboneError: as `attention_layers`.
+            StateShapeError: the adapter was made for a model with more layers.
+        """
         attention = attention_layers(model)
+        if max(self._adapter.layer_indices) >= len(attention):
+            raise StateShapeError(
+                f"the adapter has a memory beside layer {max(self._adapter.layer_indices)}, "
+                f"{type(model).__name__} has {len(attention)} layers"
+            )
         with ExitStack() as hooks:
             for position, index in enumerate(self._adapter.layer_indices):
                 self._hook_layer(hooks, position, attention[index])
@@ -143,7 +159,9 @@ class MemoryPass:
             after = projection.register_forward_hook(partial(self._on_projection, position, head))
             hooks.callback(after.remove)
 
-    def _on_input(self, position: int, module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    def _on_input(
+        self, position: int, module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> None:
         hidden = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
         with torch.set_grad_enabled(self._gradients):
             self._read_and_write(position, hidden)
@@ -157,6 +175,11 @@ class MemoryPass:
                 f"a state of batch {state.shape[0]} on {state.device} cannot serve "
                 f"an input of batch {hidden.shape[0]} on {hidden.device}"
             )
+        if self._write_mask is not None and self._write_mask.shape != hidden.shape[:2]:
+            raise StateShapeError(
+                f"the write mask is {list(self._write_mask.shape)}, the input {list(hidden.shape[:2])}"
+            )
+        reads: Tensor | None
         if self._write_mask is None:
             reads = _read(layer, hidden, state)
         elif self._writes_means:

@@ -1,7 +1,7 @@
 """The command line: parse, call the library, print. Nothing else happens here.
 
-Only typer is imported at the top, so that `--help` and completion are instant; torch comes with the first command
-that needs it. A value comes from its option, else from its DMDOC_* variable, else from the default.
+Only typer is imported at the top, so that `--help` and completion are instant; torch comes with the first
+command that needs it. A value comes from its option, else from its DMDOC_* variable, else from the default.
 """
 
 import os
@@ -9,13 +9,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from dmdoc import __version__, console
-from dmdoc.errors import EXIT_INTERRUPTED, DmdocError, UsageError
+from dmdoc.errors import EXIT_INTERRUPTED, DmdocError
 from dmdoc.folders import cache_folder, data_folder
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ app = typer.Typer(
     help="Read a long document once into a δ-mem state, then ask it anything, without sending it again.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: importing rich would double the time of --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 models_app = typer.Typer(help="The known backbones and adapters.", invoke_without_command=True)
@@ -35,22 +35,38 @@ app.add_typer(models_app, name="models")
 
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", "-m", envvar="DMDOC_MODEL", help="Backbone: a known name, a folder, or ORG/NAME on the Hub."),
+    typer.Option(
+        "--model",
+        "-m",
+        envvar="DMDOC_MODEL",
+        help="Backbone: a known name, a folder, or ORG/NAME on the Hub.",
+    ),
 ]
 AdapterOption = Annotated[
     str | None,
-    typer.Option("--adapter", "-a", envvar="DMDOC_ADAPTER", help="δ-mem adapter: a known name, a folder, or ORG/NAME."),
+    typer.Option(
+        "--adapter", "-a", envvar="DMDOC_ADAPTER", help="δ-mem adapter: a known name, a folder, or ORG/NAME."
+    ),
 ]
-DeviceOption = Annotated[str, typer.Option("--device", envvar="DMDOC_DEVICE", help="auto, cpu, cuda or cuda:N.")]
-OfflineOption = Annotated[bool, typer.Option("--offline", envvar="DMDOC_OFFLINE", help="Never use the network.")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", envvar="DMDOC_DEVICE", help="auto, cpu, cuda or cuda:N.")
+]
+OfflineOption = Annotated[
+    bool, typer.Option("--offline", envvar="DMDOC_OFFLINE", help="Never use the network.")
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say what runs, where and how.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 DocumentOption = Annotated[
-    str | None, typer.Option("--document", "-d", help="The saved document; the last ingested one if not given.")
+    str | None,
+    typer.Option("--document", "-d", help="The saved document; the last ingested one if not given."),
 ]
 MaxTokensOption = Annotated[int, typer.Option("--max-tokens", help="The most tokens of an answer.")]
-TemperatureOption = Annotated[float, typer.Option("--temperature", "-t", help="0 is greedy; higher is more varied.")]
-TopPOption = Annotated[float, typer.Option("--top-p", help="Draw from the likeliest tokens of this total probability.")]
+TemperatureOption = Annotated[
+    float, typer.Option("--temperature", "-t", help="0 is greedy; higher is more varied.")
+]
+TopPOption = Annotated[
+    float, typer.Option("--top-p", help="Draw from the likeliest tokens of this total probability.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Of the draw, above temperature 0.")]
 PromptOption = Annotated[
     str, typer.Option("--prompt", "-p", help="A built-in prompt (answer, summarise, list) or a prompt file.")
@@ -96,13 +112,20 @@ class Machine:
         return reader
 
 
-@app.callback()
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"dmdoc {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave."),
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -149,7 +172,9 @@ def ingest(
 
 @app.command()
 def ask(
-    question: Annotated[str | None, typer.Argument(help="The question; - reads it from standard input.")] = None,
+    question: Annotated[
+        str | None, typer.Argument(help="The question; - reads it from standard input.")
+    ] = None,
     document: DocumentOption = None,
     prompt: PromptOption = "answer",
     max_tokens: MaxTokensOption = 256,
@@ -212,9 +237,12 @@ def ask(
 
 @app.command()
 def chat(
-    name: Annotated[str | None, typer.Argument(help="The saved document; the last ingested one if not given.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="The saved document; the last ingested one if not given.")
+    ] = None,
     remember: Annotated[
-        bool, typer.Option("--remember/--no-remember", help="Write finished turns into the session's own state.")
+        bool,
+        typer.Option("--remember/--no-remember", help="Write finished turns into the session's own state."),
     ] = True,
     max_tokens: MaxTokensOption = 256,
     temperature: TemperatureOption = 0.0,
@@ -234,13 +262,17 @@ def chat(
     saved = _saved(library, name) if name is not None or library.names() else None
     reader = Machine(model, adapter, device, offline, verbose, False).open_reader(saved)
     history = data_folder(os.environ) / "history"
-    repl.chat(reader, library, saved.name if saved else None, remember=remember, settings=settings, history=history)
+    repl.chat(
+        reader, library, saved.name if saved else None, remember=remember, settings=settings, history=history
+    )
 
 
 @app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="The training configuration, a TOML file.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for checkpoints, metrics and the adapter.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for checkpoints, metrics and the adapter.")
+    ],
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the output folder.")] = False,
     device: DeviceOption = "auto",
     offline: OfflineOption = False,
@@ -283,21 +315,14 @@ def pull(name: Annotated[str, typer.Argument(help="A known name, or ORG/NAME on 
 def main() -> None:
     """Run the command line; every expected error becomes one line on stderr and its exit code."""
     try:
-        code = app(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
-    except click.ClickException as failure:
-        failure.show()
-        sys.exit(failure.exit_code)
+        app(prog_name="dmdoc")
     except DmdocError as failure:
         console.error(str(failure))
         sys.exit(failure.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        console.note("interrupted")
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has left; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except SystemExit as leaving:
+        if leaving.code == EXIT_INTERRUPTED:
+            console.note("interrupted; what is saved stays saved, and an ingest goes on where it was")
+        raise
 
 
 def _library() -> "Library":

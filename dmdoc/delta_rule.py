@@ -10,6 +10,7 @@ This module knows torch alone: nothing about projections, gates' origin, layers 
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 CHUNK = 16
 """Tokens solved as one triangular system; the work grows with it, the number of chained steps shrinks."""
@@ -29,7 +30,8 @@ def delta_rule(
 
     Args:
         queries, keys, values: `[batch, heads, time, rank]`. Without queries nothing is read.
-        keep, erase, write: gates, `[batch, heads, time, rank or 1]`; 1 means one gate for all rows. `keep` ≤ 1.
+        keep, erase, write: gates, `[batch, heads, time, rank or 1]`, all three alike; 1 means one gate for all rows.
+            `keep` is in 0..1.
         state: S before the first token, `[batch, heads, rank (value rows), rank (keys)]`.
         mask: bool `[batch, time]`; a token that is False reads zero and leaves S as it was.
 
@@ -92,74 +94,82 @@ def delta_rule_chunked(
     both right-hand sides it gives u = a − B s₀, so that a chunk maps s₀ ↦ s₀ M + b. Ratios of Γ are exponentials of
     differences of logarithms and never overflow. Exact and differentiable; arguments and result as in `delta_rule`.
     """
-    batch, heads, time, rank = keys.shape
+    time, rank = keys.shape[2:]
     if time == 0:
         return (None if queries is None else torch.zeros_like(queries)), state
     keep, erase, write = _close_masked_gates(keep, erase, write, mask)
     size = min(CHUNK, time)
-    padding = -time % size
-    # A padding token keeps everything and writes nothing.
+    k, v = _in_chunks(keys, size), _in_chunks(values, size)
+    # A token that fills up the last chunk keeps everything and writes nothing.
     keep, erase, write = (
-        torch.nn.functional.pad(keep, (0, 0, 0, padding), value=1.0),
-        torch.nn.functional.pad(erase, (0, 0, 0, padding)),
-        torch.nn.functional.pad(write, (0, 0, 0, padding)),
+        _by_row(_in_chunks(gate, size, fill)) for gate, fill in ((keep, 1), (erase, 0), (write, 0))
     )
-    chunks = (time + padding) // size
 
-    def split(x: Tensor) -> Tensor:  # [batch, heads, time, d] → [batch, heads, 1, chunks, size, d]
-        if x.shape[2] == time:
-            x = torch.nn.functional.pad(x, (0, 0, 0, padding))
-        return x.reshape(batch, heads, 1, chunks, size, x.shape[-1])
-
-    def by_row(x: Tensor) -> Tensor:  # gates → [batch, heads, gate rows, chunks, size]
-        return x.reshape(batch, heads, chunks, size, -1).permute(0, 1, 4, 2, 3)
-
-    k, v = split(keys), split(values)
-    log_after = by_row(keep).clamp_min(torch.finfo(keep.dtype).tiny).log().cumsum(-1)
-    log_before = torch.nn.functional.pad(log_after[..., :-1], (1, 0))
-    erase, write = by_row(erase), by_row(write)
-
-    earlier = torch.ones(size, size, dtype=torch.bool, device=keys.device).tril(-1)
-    gap = (log_before.unsqueeze(-1) - log_after.unsqueeze(-2)).masked_fill_(~earlier, -torch.inf)
-    decay = gap.exp()  # Γ_{t−1}/Γ_j for j < t, else 0: [batch, heads, gate rows, chunks, size, size]
-    system = erase.unsqueeze(-1) * decay * (k @ k.transpose(-1, -2))
-    decayed_keys = (erase * log_before.exp()).unsqueeze(-1) * k
-    if write.shape[2] == 1:
-        weighted_values = write.unsqueeze(-1) * v  # one system, all rows as right-hand sides
-    else:
-        weighted_values = write.unsqueeze(-1) * v.transpose(2, 5)  # one system a row, one right-hand side each
-    solved = torch.linalg.solve_triangular(
-        system, torch.cat((weighted_values, decayed_keys), dim=-1), upper=False, unitriangular=True
+    log_after = keep.clamp_min(torch.finfo(keep.dtype).tiny).log().cumsum(-1)
+    log_before = functional.pad(log_after[..., :-1], (1, 0))
+    decay = _decay(log_before, log_after)
+    if write.shape[2] > 1:
+        v = v.transpose(2, 5)  # one system a row with one right-hand side, not one system with all rows
+    a, b = _solve(
+        erase.unsqueeze(-1) * decay * (k @ k.transpose(-1, -2)),
+        write.unsqueeze(-1) * v,
+        (erase * log_before.exp()).unsqueeze(-1) * k,
     )
-    a, b = solved.split((weighted_values.shape[-1], rank), dim=-1)  # u = a − b s₀ᵀ
 
     # s₀ ↦ s₀ M + c, with keys weighted by what survives of them at the chunk's end.
     surviving_keys = (log_after[..., -1:] - log_after).exp().unsqueeze(-1) * k
     shrink = torch.eye(rank, dtype=k.dtype, device=k.device) * log_after[..., -1].exp()[..., None, None]
     maps = shrink - b.transpose(-1, -2) @ surviving_keys  # [batch, heads, gate rows, chunks, rank, rank]
     offsets = a.transpose(-1, -2) @ surviving_keys  # [batch, heads, gate rows, chunks, rows of a, rank]
-    # One form for both kinds of gate: [batch · heads · gate rows, rows of a, rank], gate rows · rows of a = rank.
-    rows = state.reshape(-1, a.shape[-1], rank)
-    starts = []
-    for chunk_map, offset in zip(_by_chunk(maps), _by_chunk(offsets), strict=True):
-        starts.append(rows)
-        rows = torch.baddbmm(offset, rows, chunk_map)
-    final = rows.reshape(batch, heads, rank, rank)
+    starts, final = _chain(maps, offsets, state)
     if queries is None:
         return None, final
 
-    q = split(queries)
-    start = torch.stack(starts, dim=1).reshape(offsets.shape)  # [batch, heads, gate rows, chunks, rows of a, rank]
-    u = a - b @ start.transpose(-1, -2)
-    reads = log_before.exp().unsqueeze(-1) * (q @ start.transpose(-1, -2)) + (decay * (q @ k.transpose(-1, -2))) @ u
-    # [batch, heads, gate rows, chunks, size, rows of a] → [batch, heads, time, rank]
-    reads = reads.permute(0, 1, 3, 4, 2, 5).reshape(batch, heads, chunks * size, rank)[:, :, :time]
+    q = _in_chunks(queries, size)
+    u = a - b @ starts.transpose(-1, -2)
+    old = log_before.exp().unsqueeze(-1) * (q @ starts.transpose(-1, -2))
+    new = (decay * (q @ k.transpose(-1, -2))) @ u  # [batch, heads, gate rows, chunks, size, rows of a]
+    reads = (old + new).permute(0, 1, 3, 4, 2, 5).reshape(*keys.shape[:2], -1, rank)[:, :, :time]
     return _zero_masked_reads(reads, mask), final
 
 
-def _by_chunk(x: Tensor) -> tuple[Tensor, ...]:
-    """[batch, heads, gate rows, chunks, m, n] → for every chunk [batch · heads · gate rows, m, n]."""
-    return x.flatten(0, 2).unbind(1)
+def _in_chunks(x: Tensor, size: int, fill: float = 0.0) -> Tensor:
+    """`[batch, heads, time, d]` → `[batch, heads, 1, chunks, size, d]`, the last chunk filled up."""
+    batch, heads, time, d = x.shape
+    return functional.pad(x, (0, 0, 0, -time % size), value=fill).reshape(batch, heads, 1, -1, size, d)
+
+
+def _by_row(gates: Tensor) -> Tensor:
+    """`[batch, heads, 1, chunks, size, gate rows]` → `[batch, heads, gate rows, chunks, size]`."""
+    return gates.transpose(2, 5).squeeze(-1)
+
+
+def _decay(log_before: Tensor, log_after: Tensor) -> Tensor:
+    """Γ_{t−1}/Γ_j for j < t, else 0: `[batch, heads, gate rows, chunks, size (t), size (j)]`."""
+    size = log_after.shape[-1]
+    later = torch.ones(size, size, dtype=torch.bool, device=log_after.device).triu()
+    # Before the exponential, which would overflow there; in place, as this is the largest tensor of the scan.
+    return (log_before.unsqueeze(-1) - log_after.unsqueeze(-2)).masked_fill_(later, -torch.inf).exp()
+
+
+def _solve(system: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """The x with (1 + system) x = y for both right sides y; system is strictly lower triangular."""
+    solved = torch.linalg.solve_triangular(
+        system, torch.cat((first, second), dim=-1), upper=False, unitriangular=True
+    )
+    return solved[..., : first.shape[-1]], solved[..., first.shape[-1] :]
+
+
+def _chain(maps: Tensor, offsets: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    """Apply the affine maps of all chunks in turn: the rows before each chunk (shaped as offsets), the last state."""
+    # Both kinds of gate in one form: [batch · heads · gate rows, rows of a, rank], gate rows · rows of a = rank.
+    rows = state.reshape(-1, *offsets.shape[-2:])
+    starts = []
+    by_chunk = zip(offsets.flatten(0, 2).unbind(1), maps.flatten(0, 2).unbind(1), strict=True)
+    for offset, chunk_map in by_chunk:
+        starts.append(rows)
+        rows = torch.baddbmm(offset, rows, chunk_map)
+    return torch.stack(starts, dim=1).reshape(offsets.shape), rows.reshape(state.shape)
 
 
 def _close_masked_gates(

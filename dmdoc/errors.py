@@ -1,4 +1,4 @@
-"""The error tree. Every error a user can meet is one of these; the CLI prints its one line and exits with its code.
+"""The error tree. Every error a user can meet is one of these; the CLI prints its line and exits with its code.
 
     DmdocError                     1   anything below; also raised for what has no better name
     ├── UsageError                 2   an option or argument that cannot be right

@@ -1,6 +1,6 @@
 """Read a document once: text → chunks → one δ-mem state, saved after every chunk.
 
-Knows nothing about terminals or options; whoever calls it says where documents are kept and shows the progress.
+Knows nothing about terminals or options; whoever calls it says where documents are kept and shows progress.
 """
 
 import time
@@ -87,17 +87,6 @@ def ingest(
         return IngestResult(saved, status, tokens, len(chunks), time.monotonic() - started, warnings)
 
 
-def write_text(text: str, reader: Reader, state: MemoryState) -> MemoryState:
-    """Write a short text into a state of batch 1, without saving anything."""
-    config = reader.adapter.config
-    layout = Layout(config.write_layout)
-    budget = _checked_budget(None, reader)
-    with torch.no_grad():
-        for chunk in chunk_document(text, reader.backbone.tokenizer, budget=budget, layout=layout):
-            state = reader.write([chunk], state)
-    return state
-
-
 def _write_chunks(
     chunks: Sequence[Chunk],
     reader: Reader,
@@ -126,7 +115,7 @@ def _write_chunks(
 def _resume(
     document: Document, reader: Reader, library: Library, fresh: StateHeader, *, restart: bool
 ) -> tuple[SavedDocument, MemoryState, StateHeader]:
-    """Stage the document, and start where an interrupted ingest by the same reader with the same settings stopped."""
+    """Stage the document; start where an interrupted ingest by this reader with these settings stopped."""
     staged = library.begin(document, restart=restart)
     try:
         partial = library.load_partial(staged)
@@ -179,8 +168,8 @@ def _checked_budget(budget: int | None, reader: Reader) -> int:
     most = min(reader.adapter.config.write_budget, reader.backbone.context_length)
     if budget is not None and budget > most:
         raise UsageError(
-            f"a write budget of {budget} tokens is more than the {most} that {reader.adapter_identity.name} was "
-            "trained with; pass a smaller --budget"
+            f"a write budget of {budget} tokens is more than the {most} that "
+            f"{reader.adapter_identity.name} was trained with; pass a smaller --budget"
         )
     return most if budget is None else budget
 
@@ -193,8 +182,8 @@ def _warnings(document: Document, reader: Reader, tokens: int) -> tuple[str, ...
     evidenced = reader.adapter.config.evidenced_tokens
     if tokens > evidenced:
         warnings.append(
-            f"{document.name}: {tokens:,} tokens are {tokens / evidenced:.1f} times the {evidenced:,} for which recall "
-            f"with {reader.adapter_identity.name} has been measured; expect the earlier parts to fade"
+            f"{document.name}: {tokens:,} tokens are {tokens / evidenced:.1f} times the {evidenced:,} for which "
+            f"recall with {reader.adapter_identity.name} has been measured; expect the earlier parts to fade"
         )
     return tuple(warnings)
 

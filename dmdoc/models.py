@@ -128,7 +128,9 @@ def adapter_for(backbone: str) -> str:
     """
     if any(model.name == backbone and model.kind == "adapter" for model in KNOWN):
         return backbone
-    raise AdapterError(f"no adapter is known for {backbone}; pass one with --adapter, or train one with `dmdoc train`")
+    raise AdapterError(
+        f"no adapter is known for {backbone}; pass one with --adapter, or train one with `dmdoc train`"
+    )
 
 
 def resolve(

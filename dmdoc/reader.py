@@ -60,9 +60,9 @@ class Reader:
         )
         through_backbone = torch.is_grad_enabled() and self.adapter.config.corrects_while_writing
         # Padding stands on the right, so that causal attention alone keeps it away from the text.
-        with memory.attached(self.backbone.model), torch.set_grad_enabled(through_backbone):
-            with suppress(AllLayersWritten):
-                self.backbone.model.get_decoder()(input_ids=token_ids, use_cache=False)
+        hooks, gradients = memory.attached(self.backbone.model), torch.set_grad_enabled(through_backbone)
+        with hooks, gradients, suppress(AllLayersWritten):
+            self.backbone.model.get_decoder()(input_ids=token_ids, use_cache=False)
         return memory.state_out
 
     @contextmanager
@@ -96,7 +96,12 @@ class Reader:
         streamer = _TokenStream(ends, on_token) if on_token is not None else None
         sampling: dict[str, Any] = {"do_sample": False}
         if settings.temperature > 0:
-            sampling = {"do_sample": True, "temperature": settings.temperature, "top_p": settings.top_p, "top_k": 0}
+            sampling = {
+                "do_sample": True,
+                "temperature": settings.temperature,
+                "top_p": settings.top_p,
+                "top_k": 0,
+            }
         ids = torch.tensor([list(prompt_ids)], device=self.backbone.device)
         with torch.no_grad(), torch.random.fork_rng(), self.reading(state) as model:
             torch.manual_seed(settings.seed)
@@ -104,17 +109,19 @@ class Reader:
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
                 max_new_tokens=settings.max_tokens,
-                pad_token_id=ends[0],
+                pad_token_id=0,  # one row, so nothing is padded; without it transformers gives advice
                 streamer=streamer,
                 **sampling,
             )
-        new = output[0, len(prompt_ids) :].tolist()
+        new: list[int] = output[0, len(prompt_ids) :].tolist()
         return new[:-1] if new and new[-1] in ends else new
 
     @property
     def end_ids(self) -> tuple[int, ...]:
-        """The tokens that end an answer."""
+        """The tokens that end an answer; none for a model that only stops at the limit."""
         ends = self.backbone.model.generation_config.eos_token_id
+        if ends is None:
+            return ()
         return tuple(ends) if isinstance(ends, list) else (int(ends),)
 
     def prompt_ids(self, messages: Sequence[dict[str, str]]) -> list[int]:

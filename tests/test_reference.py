@@ -31,7 +31,9 @@ class Case:
         self.expected = load_file(REFERENCE / name / "expected.safetensors")
         self.zero = MemoryState.zeros(*self.adapter.state_shape)
 
-    def forward(self, ids: Tensor, state: MemoryState, segments: Tensor | None, *, writes: bool) -> tuple[Tensor, MemoryState]:
+    def forward(
+        self, ids: Tensor, state: MemoryState, segments: Tensor | None, *, writes: bool
+    ) -> tuple[Tensor, MemoryState]:
         mask = torch.ones_like(ids, dtype=torch.bool) if writes else None
         memory = MemoryPass(self.adapter, state, write_mask=mask, segment_ids=segments)
         with torch.no_grad(), memory.attached(self.model):
@@ -95,7 +97,9 @@ def test_three_chunks_carry_only_the_state(case: Case) -> None:
 
 def test_reading_from_the_state_alone(case: Case) -> None:
     question = case.expected["question_ids"]
-    _, state = case.forward(case.expected["document_ids"], case.zero, case.segments(slice(0, 97)), writes=True)
+    _, state = case.forward(
+        case.expected["document_ids"], case.zero, case.segments(slice(0, 97)), writes=True
+    )
     logits, after = case.forward(question, state, None, writes=False)
     assert distance(logits, case.expected["question_logits"]) < LOGITS_TOLERANCE
     assert after.equals(state)
@@ -104,7 +108,9 @@ def test_reading_from_the_state_alone(case: Case) -> None:
 
 
 def test_twelve_greedy_tokens_with_a_key_value_cache(case: Case) -> None:
-    _, state = case.forward(case.expected["document_ids"], case.zero, case.segments(slice(0, 97)), writes=True)
+    _, state = case.forward(
+        case.expected["document_ids"], case.zero, case.segments(slice(0, 97)), writes=True
+    )
     memory = MemoryPass(case.adapter, state)
     ids, cache, generated = case.expected["question_ids"], None, []
     with torch.no_grad(), memory.attached(case.model):

@@ -44,7 +44,7 @@ def tiny_model(config: Any = None, *, layers: int = 2, context: int = 4096, seed
         config = Qwen3Config(**SIZES, num_hidden_layers=layers, max_position_embeddings=context, head_dim=8)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", dtype=torch.float32)
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     return model.eval().requires_grad_(False)
 
 

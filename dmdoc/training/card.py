@@ -27,9 +27,9 @@ tags:
 
 # δ-mem adapter for {backbone}
 
-A document is read once into a state of {numbers:,} numbers ({layers} layers × {heads} heads × {rank} × {rank}); \
-questions are then answered from that state, without the text. The backbone is frozen; the adapter has \
-{parameters:,} weights. Trained with dmdoc {version}.
+A document is read once into a state of {numbers:,} numbers ({layers} layers, {heads} heads of {rank} by
+{rank}); questions are then answered from that state, without the text. The backbone is frozen; the adapter
+has {parameters:,} weights. Trained with dmdoc {version}.
 
 ## Data
 
@@ -51,8 +51,8 @@ questions are then answered from that state, without the text. The backbone is f
 ## Limits
 
 - It fits {backbone} and no other model, and it cannot be merged into one.
-- Recall was looked at up to {evidenced_tokens:,} written tokens. A write holds at most {write_budget:,}; what is \
-written later wears away what was written before.
+- Recall was looked at up to {evidenced_tokens:,} written tokens. A write holds at most {write_budget:,}; what
+  is written later wears away what was written before.
 - The figures are of generated documents. On other text recall may be worse: compare with `dmdoc compare`.
 - Answers come from a lossy state: names and numbers can be wrong. Check them against the document.
 """

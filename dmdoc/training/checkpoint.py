@@ -1,6 +1,7 @@
 """What a killed run continues from: a checkpoint, and a log of metrics that agrees with it.
 
-The backbone is frozen and batches depend on the step number alone, so weights, optimiser and step are everything.
+The backbone is frozen and batches depend on the step number alone, so weights, optimiser and step are
+everything.
 """
 
 import io
@@ -44,7 +45,7 @@ def load_checkpoint(
     Stages and optimiser settings may have changed since: they count from here on.
 
     Raises:
-        TrainingError: there is no checkpoint, it is damaged, or it is of another backbone or adapter configuration.
+        TrainingError: there is no checkpoint, it is damaged, or it is of another backbone or adapter.
     """
     if not path.is_file():
         raise TrainingError(f"nothing to resume: there is no {path}; start the run without --resume")

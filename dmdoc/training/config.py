@@ -17,6 +17,9 @@ from dmdoc.errors import AdapterError, TrainingError
 FICTIONAL = "fictional"
 """The name of the generated documents."""
 
+_FEEDING = ("corrects_while_writing", "write_layout", "write_budget", "evidenced_tokens")
+"""The fields of an adapter's configuration that files keep under its key `dmdoc`."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -25,7 +28,7 @@ class Stage:
     steps: int
     """Optimiser steps."""
     data: str = FICTIONAL
-    """"fictional" (generated), or the path of a JSON-lines file (.jsonl or .jsonl.gz), seen from where dmdoc runs."""
+    """"fictional" (generated), or the path of a JSON-lines file (.jsonl or .jsonl.gz)."""
     licence: str = ""
     """What a file may be used under, for the model card. Generated documents are Apache-2.0."""
     documents: int = 8
@@ -124,7 +127,7 @@ def read_training_config(path: Path) -> TrainingConfig:
     """Read a TOML file with [run], [adapter], [optimiser] and one [[stage]] or more.
 
     Raises:
-        TrainingError: the file is missing, is not TOML, or a field is unknown, missing, of the wrong type or size.
+        TrainingError: the file is missing, is not TOML, or a field is unknown, missing or wrong.
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -159,15 +162,18 @@ def config_as_dict(config: TrainingConfig) -> dict[str, Any]:
 
 def config_as_toml(config: TrainingConfig) -> str:
     """The file that `read_training_config` turns into `config`, every field written out."""
-    values = asdict(config)
-    sections = [("[adapter]", values.pop("adapter")), ("[optimiser]", values.pop("optimiser"))]
-    sections += [("[[stage]]", stage) for stage in values.pop("stages")]
-    blocks = []
-    for heading, section in [("[run]", values), *sections]:
-        # What JSON writes of strings, numbers, booleans and lists of them, TOML reads.
-        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in section.items()]
-        blocks.append("\n".join([heading, *lines]))
-    return "\n\n".join(blocks) + "\n"
+    run = asdict(config)
+    adapter, optimiser, stages = run.pop("adapter"), run.pop("optimiser"), run.pop("stages")
+    feeding = {name: adapter.pop(name) for name in _FEEDING}
+    blocks = [_block("[run]", run), _block("[adapter]", adapter), _block("[adapter.dmdoc]", feeding)]
+    blocks += [_block("[optimiser]", optimiser), *(_block("[[stage]]", stage) for stage in stages)]
+    return "\n".join(blocks)
+
+
+def _block(heading: str, values: Mapping[str, Any]) -> str:
+    # What JSON writes of strings, numbers, booleans and lists of them, TOML reads.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
+    return "".join([f"{heading}\n", *lines])
 
 
 def _at_least(name: str, value: float, least: float) -> None:
@@ -179,7 +185,7 @@ _T = TypeVar("_T", Stage, Optimiser, TrainingConfig)
 
 
 def _build(kind: type[_T], values: object, where: str, sections: Mapping[str, Any] | None = None) -> _T:
-    """`kind` from the plain fields of one section of the file and the `sections` that have been built before."""
+    """`kind` from the plain fields of one section of the file, and `sections` that are built already."""
     built = dict(sections or {})
     known = {item.name: item.type for item in fields(kind) if item.name not in built}
     table = _table(values, where)

@@ -1,7 +1,7 @@
 """The batches of a run, in order: which documents, and which reads of them.
 
-A batch depends on the seed, the step and its number within the step alone, so that a run that was killed continues
-as if it had not been.
+A batch depends on the seed, the step and its number within the step alone, so that a run that was killed
+continues as if it had not been.
 """
 
 import random
@@ -51,7 +51,7 @@ def open_source(stage: Stage, reader: Reader) -> Source:
     """Where the documents of `stage` come from.
 
     Raises:
-        TrainingError: as `FileSource.load`, or the longest allowed document does not fit a write with its layout.
+        TrainingError: as `FileSource.load`, or max_tokens with the write layout exceeds the write budget.
     """
     if stage.data == FICTIONAL:
         return FictionalSource(stage, "train")
@@ -59,7 +59,7 @@ def open_source(stage: Stage, reader: Reader) -> Source:
     layout = sum(len(part) for part in Layout(config.write_layout).frame(reader.backbone.tokenizer))
     if stage.max_tokens + layout > config.write_budget:
         raise TrainingError(
-            f"max_tokens {stage.max_tokens} and the {layout} tokens of the write layout '{config.write_layout}' "
-            f"exceed the write_budget {config.write_budget}; lower max_tokens"
+            f"max_tokens {stage.max_tokens} and the {layout} tokens of the write layout exceed "
+            f"the write_budget {config.write_budget}; lower max_tokens"
         )
     return FileSource.load(stage, lambda text: len(reader.encode(text)))

@@ -1,9 +1,13 @@
 """What is trained on: documents with questions, generated, or from a file of JSON lines.
 
-A line of a file is one document, `{"sections": [text, ...], "qas": [{"question": text, "answers": [text, ...],
-"section": index or null}, ...]}`. A section with its questions is trained on as a text of its own; questions without
-a section belong to the whole document. The first answer is the one that is learned; a question without any is left
-out. Knows nothing about tokens: how long a text is, the caller says.
+A line of a file is one document:
+
+    {"sections": [text, ...],
+     "qas": [{"question": text, "answers": [text, ...], "section": index or null}, ...]}
+
+A section with its questions is trained on as a text of its own; questions without a section belong to the
+whole document. The first answer is the one that is learned; a question without any is left out. Knows nothing
+about tokens: how long a text is, the caller says.
 """
 
 import gzip
@@ -36,7 +40,7 @@ class Source(Protocol):
     """Where the documents of a stage come from."""
 
     def draw(self, generator: random.Random) -> list[Example]:
-        """One batch: as many documents as the stage asks for, of like length, each with at most its questions."""
+        """One batch: the stage's number of documents, of like length, each with at most its questions."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class FileSource:
         """Read the stage's file once, as a whole.
 
         Raises:
-            TrainingError: the file is missing or malformed, or has fewer documents that fit than a batch needs.
+            TrainingError: the file is missing or malformed, or has too few documents that fit.
         """
         measured = [(count_tokens(example.text), example) for example in read_examples(Path(stage.data))]
         fitting = sorted((pair for pair in measured if pair[0] <= stage.max_tokens), key=lambda pair: pair[0])
@@ -105,7 +109,7 @@ def read_examples(path: Path) -> list[Example]:
     """All texts of a JSON-lines file (`.gz` is unpacked) that have questions, in its order.
 
     Raises:
-        TrainingError: there is no such file, it cannot be unpacked, or a line is not a document (its number is named).
+        TrainingError: no such file, not one that can be read, or a line is no document (its number is named).
     """
     if not path.is_file():
         raise TrainingError(f"no training data at {path}")
@@ -145,7 +149,7 @@ def _parse_question(item: Any, sections: int, where: str) -> tuple[int | None, s
     if not isinstance(item, dict) or not _are_texts([item.get("question")]):
         raise TrainingError(f"{where}: every one of qas must be an object with a question")
     question, answers, section = item["question"], item.get("answers"), item.get("section")
-    if not _are_texts(answers):
+    if not isinstance(answers, list) or not _are_texts(answers):
         raise TrainingError(f"{where}: the answers of '{question}' must be a list of texts")
     if section is not None and (type(section) is not int or not 0 <= section < sections):
         raise TrainingError(

@@ -1,9 +1,9 @@
 """Where an untrained adapter starts: as a copier that already tells tokens apart.
 
-Keys and queries are the same whitened directions of what the layer sees, so that a text met again finds what was
-written there; values are its strongest directions, and the output correction adds a little of them back. With a λ
-of its own the state forgets almost nothing (λ ≈ 1). From a random start, answer losses teach the form of an answer
-and nothing of recall.
+Keys and queries are the same whitened directions of what the layer sees, so that a text met again finds what
+was written there; values are its strongest directions, and the output correction adds a little of them back.
+With a λ of its own the state forgets almost nothing (λ ≈ 1). From a random start, answer losses teach the
+form of an answer and nothing of recall.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def start_as_copier(adapter: DeltaMemAdapter, reader: Reader, sample: Sequence[C
     """Set the weights of `adapter` from what the layers of the backbone see when they read `sample`.
 
     Raises:
-        TrainingError: a layer is too narrow for rank × num_state_heads different keys.
+        TrainingError: a layer is too narrow for rank * num_state_heads different keys.
     """
     generator = torch.Generator().manual_seed(seed)
     inputs = _layer_inputs(reader, sample)
@@ -44,8 +44,8 @@ def _start_layer(layer: DeltaMemLayer, inputs: Tensor, generator: torch.Generato
     size, hidden = layer.config.read_size, inputs.shape[1]
     if SKIPPED_DIRECTIONS + size > hidden:
         raise TrainingError(
-            f"rank × num_state_heads is {size}, more than the {hidden - SKIPPED_DIRECTIONS} directions of a layer "
-            f"of {hidden} features that can serve as keys; lower one of the two"
+            f"rank * num_state_heads is {size}, but a layer of {hidden} features has only "
+            f"{hidden - SKIPPED_DIRECTIONS} directions that can serve as keys; lower one of the two"
         )
     strengths, directions = _principal_directions(inputs)
     candidates = slice(SKIPPED_DIRECTIONS, SKIPPED_DIRECTIONS + 2 * size)
@@ -69,7 +69,7 @@ def _random_turn(size: int, generator: torch.Generator) -> Tensor:
 
 
 def _layer_inputs(reader: Reader, sample: Sequence[Chunk]) -> list[Tensor]:
-    """The input of every attention layer of the bare backbone, one row a token: `[tokens, hidden]` float32."""
+    """The input of every attention layer, one row a token: `[tokens, hidden]` float32, on the CPU."""
     layers = attention_layers(reader.backbone.model)
     seen: dict[object, list[Tensor]] = {layer: [] for layer in layers}
 
@@ -92,7 +92,8 @@ def _layer_inputs(reader: Reader, sample: Sequence[Chunk]) -> list[Tensor]:
 def _principal_directions(inputs: Tensor) -> tuple[Tensor, Tensor]:
     """Root mean squares `[hidden]` along the principal directions, and these as rows `[hidden, hidden]`.
 
-    Strongest first; of the raw second moment, without centring: a projection has no bias that could take a mean away.
+    Strongest first; of the raw second moment, without centring: a projection has no bias that could take a
+    mean away.
     """
     moment = inputs.T @ inputs / len(inputs)
     squares, directions = torch.linalg.eigh(moment)

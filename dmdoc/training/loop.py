@@ -46,20 +46,20 @@ def train(
 ) -> Path:
     """Train an adapter for `backbone`; returns the folder of the exported adapter.
 
-    `output` gets `checkpoint.pt`, `metrics.jsonl` and, at the end, `adapter/` with its model card. Killed at any
-    moment, a run resumes from its last checkpoint and goes on as it would have. A run that has all its steps is
-    only exported again.
+    `output` gets `checkpoint.pt`, `metrics.jsonl` and, at the end, `adapter/` with its model card. Killed at
+    any moment, a run resumes from its last checkpoint and goes on as it would have. A run that has all its
+    steps is only exported again.
 
     Raises:
-        TrainingError: `output` holds another run and `resume` is off; there is nothing to resume; the data is bad;
-            a gradient is not finite; the backbone's attention kernel takes no masks.
+        TrainingError: `output` holds another run and `resume` is off; there is nothing to resume; the data is
+            bad; a gradient is not finite; the backbone's attention kernel takes no masks.
         BackboneError: the backbone has no separate projections.
     """
     _check(backbone, output, resume)
     torch.manual_seed(config.seed)
     adapter = DeltaMemAdapter(config.adapter, attention_sizes(backbone.model)).to(backbone.device)
     reader = Reader(backbone, adapter, Identity(name="in training", sha256=""))
-    optimiser = torch.optim.AdamW(adapter.parameters(), weight_decay=config.optimiser.weight_decay)
+    optimiser = torch.optim.AdamW(adapter.parameters())
     done = load_checkpoint(output / CHECKPOINT, config, adapter, optimiser) if resume else 0
     curriculum = Curriculum(config, reader)
     if not resume:
@@ -116,7 +116,7 @@ def _take_step(
     started = time.monotonic()
     rate = learning_rate(config, step)
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group.update(lr=rate, weight_decay=config.optimiser.weight_decay)
     batches = config.stage_at(step).batches
     totals = dict.fromkeys(_LOGGED, 0.0)
     for number in range(batches):

@@ -1,7 +1,7 @@
-"""What is logged during training: the reads of documents never trained on, under their own state and a donor's.
+"""What is logged during training: reads of documents never trained on, under their own state and a donor's.
 
-They are always generated, from names and wordings that training does not use. A stage that trains on a file is
-measured on them too: what its figures say is how much of reading and answering from a state carries over.
+They are always generated, from names and wordings that training does not use. A stage that trains on a file
+is measured on them too: what its figures say is how much of reading and answering from a state carries over.
 """
 
 import random
@@ -21,13 +21,13 @@ BATCHES = 2
 def measure(stage: Stage, reader: Reader, seed: int) -> dict[str, dict[str, float]]:
     """Scores by control, {"own": …, "donor": …}, on generated documents shaped like the stage's.
 
-    The donor's state is that of the next document of the batch: what its score has in common with the own state's
-    was learned from questions and not from the document.
+    The donor's state is that of the next document of the batch: what its score has in common with the own
+    state's was learned from questions and not from the document.
 
     Raises:
         TrainingError: a generated document exceeds the write budget.
     """
-    # Whatever the stage trains on, both kinds of read are measured, and every document has another as its donor.
+    # Both kinds of read are measured whatever the stage trains on, and every document needs a donor.
     shape = replace(
         stage, documents=max(2, stage.documents), questions=max(1, stage.questions), recitations=1
     )

@@ -1,9 +1,10 @@
 """Many short reads of one document in one row: a shared prefix, then one column slot a read.
 
-Each read attends to the prefix and to itself alone and has the positions it would have by itself, so that a row
-gives exactly what separate passes would; the prefix is computed once. Reads stand right-aligned in their slots, so
-that supervised tokens of all rows share columns and only those columns need logits. The mask is `[rows, 1, columns,
-columns]`, which eager and SDPA attention take and flash_attention_2 does not. Knows nothing about models or text.
+Each read attends to the prefix and to itself alone and has the positions it would have by itself, so that a
+row gives exactly what separate passes would; the prefix is computed once. Reads stand right-aligned in their
+slots, so that supervised tokens of all rows share columns and only those columns need logits. The mask is
+`[rows, 1, columns, columns]`, which eager and SDPA attention take and flash_attention_2 does not. Knows
+nothing about models or text.
 """
 
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ class PackedReads:
 
 
 def pack_reads(rows: Sequence[Sequence[Read]], *, pad_id: int, dtype: torch.dtype) -> PackedReads:
-    """Pack `rows` of equally many reads, at least one of them not empty. `dtype` is the model's, for the mask."""
+    """Pack `rows` of equally many reads, at least one of them not empty; `dtype` is that of the mask."""
     prefix = _shared_prefix([read.prompt_ids for row in rows for read in row if read != EMPTY_READ])
     shared = len(prefix)
     bodies = [[(*read.prompt_ids[shared:], *read.target_ids[:-1]) for read in row] for row in rows]
@@ -57,7 +58,7 @@ def pack_reads(rows: Sequence[Sequence[Read]], *, pad_id: int, dtype: torch.dtyp
 
     ids = torch.full((len(rows), columns), pad_id)
     positions = torch.zeros(len(rows), columns, dtype=torch.long)
-    # Padding sees itself: a row of attention scores that is masked throughout would be NaN under some kernels.
+    # Padding sees itself: attention scores that are masked throughout would be NaN under some kernels.
     visible = torch.eye(columns, dtype=torch.bool).repeat(len(rows), 1, 1)
     targets = torch.full((len(rows), columns), IGNORED)
     ids[:, :shared] = torch.tensor(prefix, dtype=torch.long)

@@ -1,7 +1,7 @@
 """From an example to what a batch needs: the chunk that is written and the reads that are asked of its state.
 
-The text itself is nowhere in a read but in what is to be said: in targets, and in the few words that a "continue"
-read starts from.
+The text itself is nowhere in a read but in what is to be said: in targets, and in the few words that a
+"continue" read starts from.
 """
 
 import random
@@ -25,7 +25,7 @@ SHORTEST_CONTINUATION = 8
 
 @dataclass(frozen=True)
 class Batch:
-    """Chunks to write, one a document, and their reads: answers in the first slots, recitations after them."""
+    """Chunks to write, one a document, and their reads: answers in the first slots, then recitations."""
 
     chunks: tuple[Chunk, ...]
     reads: tuple[tuple[Read, ...], ...]
@@ -44,7 +44,7 @@ def write_chunk(text: str, reader: Reader) -> Chunk:
     chunks = chunk_document(text, reader.backbone.tokenizer, budget=budget, layout=layout)
     if len(chunks) != 1:
         raise TrainingError(
-            f"a training document has {len(reader.encode(text))} tokens, which is not one write of at most {budget}; "
+            f"a training document of {len(reader.encode(text))} tokens is not one write of at most {budget}; "
             "raise write_budget, or lower facts and distractors (generated) or max_tokens (files)"
         )
     return chunks[0]

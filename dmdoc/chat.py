@@ -1,0 +1,190 @@
+"""A conversation over a document's state, which remembers by writing each turn into a state of its own.
+
+Only the current question is ever in the prompt: what was said before is in the session's state, where the
+document is too, so that a prompt is as long in turn 10 as in turn 2. Knows nothing about terminals or commands.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import torch
+
+import dmdoc
+from dmdoc.ask import Answer, ask, load_state
+from dmdoc.chunking import Chunk, Layout, chunk_document
+from dmdoc.document import Document
+from dmdoc.errors import UsageError
+from dmdoc.library import Library
+from dmdoc.memory_state import MemoryState
+from dmdoc.normalise import normalise_text
+from dmdoc.prompt import Prompt, load_prompt
+from dmdoc.reader import Reader
+from dmdoc.saved_document import SavedDocument
+from dmdoc.settings import GenerationSettings
+from dmdoc.state_file import StateHeader
+
+TURN_PROMPT = "turn"
+"""The built-in prompt whose user part is what is written of a turn."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A question with its answer, as the session's state has read it."""
+
+    text: str
+    tokens: int
+    """Tokens written, layout included."""
+    chunks: int
+
+
+@dataclass(frozen=True)
+class SessionStats:
+    """What a session has read and said so far."""
+
+    document: str | None
+    """None when no document has been read."""
+    document_tokens: int
+    """Tokens that the document's saved state has read."""
+    turns: int
+    """Turns that are remembered."""
+    turn_tokens: int
+    """Tokens that the session's state has read besides."""
+    state_numbers: int
+    state_bytes: int
+    last_answer: Answer | None
+
+
+class ChatSession:
+    """A saved document, or none, and the turns that were written after it. The saved state is never changed.
+
+    Args:
+        document: what to talk with; None begins from the state that has read nothing.
+        remember: write finished turns into the session's state.
+        prompt: what a question is put into; the built-in "answer" if None.
+
+    Raises:
+        IdentityError, StateFileError: as `load_state` of the document.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        document: SavedDocument | None,
+        *,
+        remember: bool,
+        settings: GenerationSettings,
+        prompt: Prompt | None = None,
+    ) -> None:
+        self.reader = reader
+        self.remember = remember
+        self.settings = settings
+        self.prompt = prompt or load_prompt("answer")
+        self.last_answer: Answer | None = None
+        self._turn_prompt = load_prompt(TURN_PROMPT)
+        self.use(document)
+
+    def use(self, document: SavedDocument | None) -> None:
+        """Talk with another document, or with a newer state of this one; the turns are forgotten.
+
+        Raises:
+            IdentityError, StateFileError: as `load_state`; the session is then as it was.
+        """
+        header, state = None, self.reader.zero_state()
+        if document is not None:
+            header, state = document.header(), load_state(document, self.reader)
+        self.document: SavedDocument | None = document
+        self._header: StateHeader | None = header
+        self._document_state: MemoryState = state
+        self.forget()
+
+    def forget(self) -> None:
+        """Go back to the state of the document alone, as it was when the session took it up."""
+        self.state = self._document_state
+        self.turns: tuple[Turn, ...] = ()
+
+    def ask(self, question: str, on_text: Callable[[str], None] | None = None) -> Answer:
+        """Answer from the session's state; then, if it remembers, write the turn into that state.
+
+        An exception on the way, KeyboardInterrupt among them, leaves the state as it was before the question.
+
+        Raises:
+            UsageError: as `dmdoc.ask.ask`.
+        """
+        answer = ask(
+            question, self.reader, self.state, prompt=self.prompt, settings=self.settings, on_text=on_text
+        )
+        self.last_answer = answer
+        if self.remember:
+            filled = self._turn_prompt.fill(question=question, answer=answer.text)
+            self._write(normalise_text(filled[-1]["content"]))
+        return answer
+
+    def save(self, library: Library, name: str) -> SavedDocument:
+        """Keep the session as a new document, and make that the library's current one. The session goes on.
+
+        Its pages are the document's and another with the turns; its source is `chat:` and that document's name.
+
+        Raises:
+            UsageError: the name is taken or cannot be one, or there is nothing besides the document to save.
+        """
+        if self.document is None or self._header is None:
+            raise UsageError("nothing has been read yet; read a document first, then save the session")
+        if not self.turns:
+            raise UsageError(
+                f"no turn is remembered, so the session is still {self.document.name!r}; ask something first"
+            )
+        turns_page = "\n\n".join(turn.text for turn in self.turns)
+        document = Document(
+            name=name, source=f"chat:{self.document.name}", pages=(*self.document.pages(), turns_page)
+        )
+        with library.lock(name):
+            if name in library.names():
+                raise UsageError(
+                    f"the name {name!r} is taken; choose another, or `dmdoc remove {name}` first"
+                )
+            staged = library.begin(document, restart=True)
+            return library.finish(staged, self.state, self._header_with_turns(self._header, document))
+
+    def stats(self) -> SessionStats:
+        return SessionStats(
+            document=None if self.document is None else self.document.name,
+            document_tokens=0 if self._header is None else self._header.tokens_written,
+            turns=len(self.turns),
+            turn_tokens=sum(turn.tokens for turn in self.turns),
+            state_numbers=self.state.numbers,
+            state_bytes=sum(layer.nbytes for layer in self.state.layers),
+            last_answer=self.last_answer,
+        )
+
+    def _write(self, text: str) -> None:
+        chunks = self._chunks(text)
+        state = self.state
+        with torch.no_grad():
+            for chunk in chunks:
+                state = self.reader.write([chunk], state)
+        # Both only now: a turn that is interrupted while it is written leaves no trace.
+        self.state = state
+        self.turns = (*self.turns, Turn(text, sum(len(chunk.token_ids) for chunk in chunks), len(chunks)))
+
+    def _chunks(self, text: str) -> list[Chunk]:
+        layout = Layout(self.reader.adapter.config.write_layout)
+        return chunk_document(text, self.reader.backbone.tokenizer, budget=self._write_budget, layout=layout)
+
+    @property
+    def _write_budget(self) -> int:
+        return min(self.reader.adapter.config.write_budget, self.reader.backbone.context_length)
+
+    def _header_with_turns(self, header: StateHeader, document: Document) -> StateHeader:
+        chunks = sum(turn.chunks for turn in self.turns)
+        return replace(
+            header,
+            tokens_written=header.tokens_written + sum(turn.tokens for turn in self.turns),
+            chunks_written=header.chunks_written + chunks,
+            chunks_total=header.chunks_total + chunks,
+            # The document may have been read in smaller chunks than turns are.
+            write_budget=max(header.write_budget, self._write_budget),
+            document_sha256=document.sha256,
+            dmdoc_version=dmdoc.__version__,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )

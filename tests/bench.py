@@ -1,0 +1,179 @@
+"""`make bench`: what the memory costs and what it saves, as ratios against the same work without it.
+
+Ratios carry from one machine to another where seconds do not. The runs of both sides of a ratio alternate, so that
+a busy moment hits both, and their medians are compared. Exits with 1 if a target is missed.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from dmdoc.adapter import DeltaMemAdapter, DeltaMemConfig
+from dmdoc.attach import attention_sizes
+from dmdoc.backbone import load_backbone
+from dmdoc.chunking import Chunk
+from dmdoc.delta_rule import delta_rule_chunked, delta_rule_recurrent
+from dmdoc.embedded_model import NAME, embedded_folder
+from dmdoc.folders import cache_folder
+from dmdoc.reader import Reader
+from dmdoc.settings import GenerationSettings
+from dmdoc.state_file import Identity
+
+DOCUMENT_TOKENS = 8192
+PROMPT_TOKENS = 30
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; a target is either the least or the most that passes."""
+
+    name: str
+    measured: float
+    target: float
+    unit: str = "×"
+    at_least: bool = False
+
+    @property
+    def passed(self) -> bool:
+        return self.measured >= self.target if self.at_least else self.measured <= self.target
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--chunk-tokens", type=int, default=2048, help="tokens of each written chunk")
+    parser.add_argument("--chunks", type=int, default=2, help="chunks written in each run")
+    parser.add_argument("--repeats", type=int, default=5, help="runs of each side of a ratio")
+    options = parser.parse_args()
+    rows = [help_row(), *scan_rows(options.repeats)]
+    with torch.inference_mode():
+        reader = embedded_reader()
+        rows.append(ingest_row(reader, options.chunks, options.chunk_tokens, options.repeats))
+        rows.append(ask_row(reader, options.repeats))
+    Console().print(table(rows))
+    return 0 if all(row.passed for row in rows) else 1
+
+
+def table(rows: list[Row]) -> Table:
+    made = Table("measurement", "measured", "target", "", title=f"dmdoc, {torch.get_num_threads()} threads")
+    for row in rows:
+        bound = "≥" if row.at_least else "≤"
+        mark = "[green]met[/]" if row.passed else "[red]missed[/]"
+        made.add_row(row.name, f"{row.measured:.2f} {row.unit}", f"{bound} {row.target:g} {row.unit}", mark)
+    return made
+
+
+def medians(*sides: Callable[[], object], repeats: int) -> list[float]:
+    """Seconds of each side: the median of runs that alternate, after one unmeasured run of each."""
+    seconds: list[list[float]] = [[] for _ in sides]
+    for repeat in range(repeats + 1):
+        for side, taken in zip(sides, seconds, strict=True):
+            started = time.perf_counter()
+            side()
+            if repeat > 0:
+                taken.append(time.perf_counter() - started)
+    return [statistics.median(taken) for taken in seconds]
+
+
+def help_row() -> Row:
+    """The only absolute figure: what a shell waits for before the first word."""
+
+    def run() -> float:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "dmdoc", "--help"], check=True, capture_output=True)
+        return time.perf_counter() - started
+
+    return Row("dmdoc --help", min(run() for _ in range(7)), 0.3, unit="s")
+
+
+def scan_rows(repeats: int) -> list[Row]:
+    """The chunked form against the token loop, over a whole document with one 8 × 8 state."""
+    rows = []
+    for kind, gates in (("a gate a row", 8), ("a gate a head", 1)):
+        arguments = random_scan(gates)
+
+        def chunked(arguments: list[Tensor] = arguments) -> object:
+            return delta_rule_chunked(*arguments)
+
+        def token_loop(arguments: list[Tensor] = arguments) -> object:
+            return delta_rule_recurrent(*arguments)
+
+        with torch.inference_mode():
+            loop, fast = medians(token_loop, chunked, repeats=repeats)
+        name = f"token loop / chunked scan, {DOCUMENT_TOKENS:,} tokens, {kind} ({fast * 1000:.0f} ms)"
+        rows.append(Row(name, loop / fast, 20, at_least=True))
+    return rows
+
+
+def random_scan(gates: int) -> list[Tensor]:
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(1, 1, DOCUMENT_TOKENS, 8) for _ in range(3))
+    q, k = (torch.nn.functional.normalize(x, dim=-1) for x in (q, k))
+    beta = torch.sigmoid(torch.randn(1, 1, DOCUMENT_TOKENS, gates) - 1.5)
+    return [q, k, v, 1 - beta, beta, beta, torch.zeros(1, 1, 8, 8)]
+
+
+def embedded_reader() -> Reader:
+    """The embedded backbone with a random adapter of the published shape, corrections while writing included."""
+    folder = embedded_folder(cache_folder(os.environ))
+    backbone = load_backbone(folder, name=NAME, device="cpu", dtype="float32")
+    torch.manual_seed(0)
+    adapter = DeltaMemAdapter(DeltaMemConfig(), attention_sizes(backbone.model)).requires_grad_(False)
+    for position in range(len(adapter.layer_indices)):
+        for head in adapter.config.delta_heads:
+            torch.nn.init.normal_(adapter.layer(position).get_parameter(f"delta_{head}_proj"), std=1e-3)
+    return Reader(backbone, adapter, Identity("random", "0" * 64))
+
+
+def random_ids(reader: Reader, count: int) -> list[int]:
+    return torch.randint(100, 10_000, (count,)).tolist()
+
+
+def ingest_row(reader: Reader, chunks: int, tokens: int, repeats: int) -> Row:
+    """Writing chunks against a bare forward pass of the decoder over the same chunks."""
+    texts = [random_ids(reader, tokens) for _ in range(chunks)]
+    decoder = reader.backbone.model.get_decoder()
+
+    def write() -> None:
+        state = reader.zero_state()
+        for ids in texts:
+            state = reader.write([Chunk(tuple(ids), (0,) * len(ids), "")], state)
+
+    def bare() -> None:
+        for ids in texts:
+            decoder(input_ids=torch.tensor([ids]), use_cache=False)
+
+    without, with_memory = medians(bare, write, repeats=repeats)
+    name = f"ingest / bare forward, {chunks} chunks of {tokens:,} tokens ({with_memory:.1f} s)"
+    return Row(name, with_memory / without, 1.15)
+
+
+def ask_row(reader: Reader, repeats: int) -> Row:
+    """The first token from a state, against reading the document again before the same prompt."""
+    document, prompt = random_ids(reader, DOCUMENT_TOKENS - PROMPT_TOKENS), random_ids(reader, PROMPT_TOKENS)
+    state, settings = reader.zero_state(), GenerationSettings(max_tokens=1)
+    whole = torch.tensor([document + prompt])
+
+    def ask() -> None:
+        reader.generate(prompt, state, settings)
+
+    def read_again() -> None:
+        reader.backbone.model(input_ids=whole, use_cache=True, logits_to_keep=1)
+
+    (again,) = medians(read_again, repeats=max(1, repeats // 2))
+    (asked,) = medians(ask, repeats=repeats)
+    name = f"reading {DOCUMENT_TOKENS:,} tokens again / asking the state, first token ({asked * 1000:.0f} ms)"
+    return Row(name, again / asked, 20, at_least=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

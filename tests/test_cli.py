@@ -1,0 +1,262 @@
+"""The command line as its users meet it: what is on stdout, what is on stderr, and the exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sample_pdf import write_pdf
+from tiny import save_tiny_reader, tiny_reader
+
+from dmdoc import cli, reader
+from dmdoc.adapter import DeltaMemConfig
+from dmdoc.library import Library
+from dmdoc.reader import Reader
+
+CONFIG = DeltaMemConfig(write_layout="plain", write_budget=64)
+TEXT = "Lot seven holds salt. Lot eight holds brine. " * 6
+
+
+@dataclass(frozen=True)
+class Run:
+    code: int
+    out: str
+    err: str
+
+
+Invoke = Callable[..., Run]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("DMDOC_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DMDOC_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DMDOC_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def lots(tmp_path: Path) -> Path:
+    path = tmp_path / "lots.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def invoke(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
+    """Run a command in this process with a tiny reader in place of a real one."""
+    opened: Reader = tiny_reader(CONFIG)
+    monkeypatch.setattr(reader, "open_reader", lambda *_args, **_options: opened)
+
+    def run(*arguments: str) -> Run:
+        monkeypatch.setattr(sys, "argv", ["dmdoc", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        captured = capsys.readouterr()
+        code = left.value.code
+        return Run(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run
+
+
+def test_ingest_says_what_it_did_on_stderr_alone(invoke: Invoke, lots: Path) -> None:
+    run = invoke("ingest", str(lots))
+    assert (run.code, run.out) == (0, "")
+    assert "lots: chunk 6/6, 264/264 tokens" in run.err
+    assert "lots: added, 1 page, 264 tokens in 6 chunks" in run.err
+    assert "\x1b" not in run.err
+
+
+def test_the_same_document_again_says_so(invoke: Invoke, lots: Path) -> None:
+    invoke("ingest", str(lots))
+    run = invoke("ingest", str(lots))
+    assert (run.code, run.out) == (0, "")
+    assert "lots: unchanged, already read" in run.err
+
+
+def test_quiet_says_nothing(invoke: Invoke, lots: Path) -> None:
+    assert invoke("ingest", str(lots), "--quiet") == Run(0, "", "")
+
+
+def test_ingest_as_json(invoke: Invoke, lots: Path) -> None:
+    run = invoke("ingest", str(lots), "--json", "--quiet")
+    record = json.loads(run.out)
+    assert record.pop("seconds") >= 0
+    assert record.pop("tokens") == 264
+    assert record == {
+        "schema": 1,
+        "document": "lots",
+        "status": "added",
+        "source": str(lots),
+        "pages": 1,
+        "chunks": 6,
+        "model": "tiny",
+        "adapter": "tiny-adapter",
+        "warnings": [],
+    }
+
+
+def test_only_the_answer_is_on_stdout(invoke: Invoke, lots: Path) -> None:
+    invoke("ingest", str(lots), "--quiet")
+    plain = invoke("ask", "What is in lot seven?", "--max-tokens", "8")
+    as_json = invoke("ask", "What is in lot seven?", "--max-tokens", "8", "--json")
+    assert (plain.code, plain.err, as_json.err) == (0, "", "")
+    assert plain.out == json.loads(as_json.out)["answer"] + "\n"
+
+
+def test_ask_as_json(invoke: Invoke, lots: Path) -> None:
+    invoke("ingest", str(lots), "--quiet")
+    record = json.loads(invoke("ask", "Salt?", "-d", "lots", "--max-tokens", "4", "--json").out)
+    assert set(record) == {
+        "schema",
+        "answer",
+        "document",
+        "model",
+        "adapter",
+        "prompt_tokens",
+        "document_tokens_in_prompt",
+        "answer_tokens",
+        "seconds",
+    }
+    assert (record["schema"], record["document"], record["document_tokens_in_prompt"]) == (1, "lots", 0)
+
+
+def test_the_last_ingested_document_is_asked(invoke: Invoke, lots: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.md"
+    other.write_text("# Other\n\nNothing here.", encoding="utf-8")
+    invoke("ingest", str(lots), "--quiet")
+    invoke("ingest", str(other), "--quiet")
+    ask = ("ask", "Salt?", "--max-tokens", "2", "--json")
+    assert json.loads(invoke(*ask).out)["document"] == "other"
+    invoke("ingest", str(lots), "--quiet")
+    assert json.loads(invoke(*ask).out)["document"] == "lots"
+
+
+def test_sampling_follows_the_seed(invoke: Invoke, lots: Path) -> None:
+    invoke("ingest", str(lots), "--quiet")
+    draw = ("ask", "Salt?", "--max-tokens", "12", "--temperature", "1.5", "--top-p", "0.9", "--json", "--seed")
+    answers = [json.loads(invoke(*draw, seed).out)["answer"] for seed in ("1", "1", "2")]
+    assert answers[0] == answers[1] != answers[2]
+
+
+def test_a_pdf_keeps_its_pages(invoke: Invoke, home: Path, tmp_path: Path) -> None:
+    write_pdf(tmp_path / "three.pdf", ["First page here.", "Second page here.", "Third page here."])
+    invoke("ingest", str(tmp_path / "three.pdf"), "--quiet")
+    pages = Library(home).get("three").pages()
+    assert [page.split()[0] for page in pages] == ["First", "Second", "Third"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("ask", "Salt?"), 3, "the library is empty"),
+        (("ask", "Salt?", "-d", "nothing"), 3, "there is no saved document 'nothing'"),
+        (("ask",), 2, "needs a value for question"),
+        (("ask", "Salt?", "--prompt", "poem"), 2, "poem"),
+        (("ask", "Salt?", "--max-tokens", "0"), 2, "--max-tokens must be at least 1, got 0"),
+        (("ask", "Salt?", "--top-p", "2"), 2, "--top-p must be above 0"),
+        (("ask", "Salt?", "--temperature", "-1"), 2, "--temperature must be 0 or more"),
+        (("ingest", "missing.txt"), 5, "missing.txt"),
+        (("ingest", "."), 5, "folder"),
+        (("train", "missing.toml", "--output", "out"), 1, "missing.toml"),
+        (("models", "pull", "no-such-model"), 2, "no-such-model"),
+    ],
+)
+def test_bad_input_is_one_line_and_an_exit_code(
+    invoke: Invoke, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    run = invoke(*arguments)
+    assert (run.code, run.out) == (code, "")
+    assert message in run.err
+    assert run.err.startswith("error: ")
+    assert run.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("ask", "--nope"), ("no-such-command",), ("ingest",)])
+def test_a_wrong_call_is_exit_code_2(invoke: Invoke, arguments: tuple[str, ...]) -> None:
+    run = invoke(*arguments)
+    assert (run.code, run.out) == (2, "")
+    assert "Usage:" in run.err
+
+
+def test_a_state_of_another_model_is_exit_code_6(
+    invoke: Invoke, lots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoke("ingest", str(lots), "--quiet")
+    other = tiny_reader(CONFIG, seed=9)
+    monkeypatch.setattr(reader, "open_reader", lambda *_args, **_options: other)
+    run = invoke("ask", "Salt?")
+    assert run.code == 6
+    assert "adapter" in run.err
+
+
+def test_a_damaged_state_is_one_line(invoke: Invoke, lots: Path, home: Path) -> None:
+    invoke("ingest", str(lots), "--quiet")
+    state = Library(home).get("lots").state_path
+    state.write_bytes(state.read_bytes()[:-4])
+    run = invoke("ask", "Salt?")
+    assert (run.code, run.out) == (1, "")
+    assert "truncated" in run.err
+    assert run.err.count("\n") == 1
+
+
+def test_models_lists_what_is_known(invoke: Invoke) -> None:
+    run = invoke("models")
+    assert run.code == 0
+    for name in ("smollm2-135m", "qwen3-4b", "qwen3-8b", "smollm3-3b"):
+        assert name in run.out
+
+
+def test_version(invoke: Invoke) -> None:
+    assert invoke("--version").out.startswith("dmdoc 0.")
+
+
+def start(*arguments: str, home: Path, models: tuple[Path, Path]) -> "subprocess.Popen[str]":
+    """A real process with a tiny reader from files."""
+    environment = {
+        **os.environ,
+        "DMDOC_HOME": str(home),
+        "DMDOC_MODEL": str(models[0]),
+        "DMDOC_ADAPTER": str(models[1]),
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "dmdoc", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_killed_and_started_again_a_real_process_goes_on_and_another_answers(tmp_path: Path) -> None:
+    models = save_tiny_reader(tiny_reader(CONFIG, layers=4), tmp_path)
+    home, lots = tmp_path / "home", tmp_path / "lots.txt"
+    lots.write_text(TEXT * 60, encoding="utf-8")
+    process = start("ingest", str(lots), home=home, models=models)
+    partial = home / "documents" / ".staging-lots" / "partial.safetensors"
+    deadline = time.monotonic() + 120
+    while not partial.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert partial.exists()
+    assert not (home / "documents" / "lots").exists()
+
+    resumed = start("ingest", str(lots), "--json", home=home, models=models)
+    out, err = resumed.communicate(timeout=240)
+    assert resumed.returncode == 0, err
+    assert json.loads(out)["status"] == "resumed"
+
+    asked = start("ask", "Salt?", "--max-tokens", "4", "-v", home=home, models=models)
+    out, err = asked.communicate(timeout=240)
+    assert asked.returncode == 0, err
+    assert "none of them the document's" in err
+    assert out.endswith("\n")

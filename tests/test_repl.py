@@ -1,0 +1,326 @@
+"""Sessions as scripts with their exact output, and the two loops that feed them lines."""
+
+import io
+import os
+import signal
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from canned import INTERRUPT, canned_reader
+from tiny import tiny_reader
+
+from dmdoc import console, repl
+from dmdoc.chat import ChatSession
+from dmdoc.commands import Reply
+from dmdoc.document import Document
+from dmdoc.errors import DmdocError, UsageError
+from dmdoc.ingest import ingest
+from dmdoc.library import Library
+from dmdoc.repl import Repl, run_lines, run_terminal
+from dmdoc.settings import GenerationSettings
+
+ANSWERS = {
+    "Who wrote it?": "Ada Lovelace.",
+    "When?": "At noon,\nin May.",
+    "Nothing?": "",
+    "Long?": f"The ferry {INTERRUPT}left.",
+}
+REPORT = "The ferry Halvorsen left at noon."
+NOTES = "Eleven tons of salt."
+
+HELP = """\
+/help         list the commands
+/docs         list the saved documents; * is the one in use
+/use NAME     talk with another saved document
+/ingest FILE  read a document and talk with it
+/stats        what the session has read, and what the last answer took
+/save NAME    keep the document and what was said as a document of its own
+/forget       forget what was said; the document stays
+/quit         leave
+Anything else is a question. Alt-Enter, or a backslash at the end of a line, begins another line.
+Tab completes; Ctrl-C stops an answer or drops the line; Ctrl-D leaves.
+"""
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
+    """Two saved documents, of 33 and 20 tokens and the 8 of the layout; the clock stands still."""
+    monkeypatch.setattr("dmdoc.ask.time", SimpleNamespace(monotonic=lambda: 0.0))
+    library = Library(tmp_path / "library")
+    for name, text in (("notes", NOTES), ("report", REPORT)):
+        ingest(Document(name=name, source=f"/papers/{name}.txt", pages=(text,)), canned_reader({}), library)
+    return library
+
+
+def repl_of(library: Library, name: str | None = "report", *, remember: bool = True) -> Repl:
+    document = None if name is None else library.get(name)
+    session = ChatSession(
+        canned_reader(ANSWERS), document, remember=remember, settings=GenerationSettings(max_tokens=32)
+    )
+    return Repl(session, library, on_text=console.write_answer, progress=lambda name: nullcontext())
+
+
+SCRIPTS: dict[str, tuple[str, str, str]] = {
+    "a question": ("Who wrote it?\n", "Ada Lovelace.\n", ""),
+    "no line end at the end": ("Who wrote it?", "Ada Lovelace.\n", ""),
+    "blank lines": ("\n  \nWho wrote it?\n\n", "Ada Lovelace.\n", ""),
+    "two questions": ("Who wrote it?\nWhen?\n", "Ada Lovelace.\nAt noon,\nin May.\n", ""),
+    "several lines": ("Please, say:\\\nWho wrote it?\n", "Ada Lovelace.\n", ""),
+    "a backslash at the very end": ("Who wrote it?\\", "Ada Lovelace.\n", ""),
+    "an empty answer": ("Nothing?\n", "\n", "the answer is empty\n"),
+    "help": ("/help\n", "", HELP),
+    "documents": ("/docs\n", "", "  notes   1 page\n* report  1 page\n"),
+    "another document": (
+        "/use notes\n/docs\n",
+        "",
+        "notes, 28 tokens read\n* notes   1 page\n  report  1 page\n",
+    ),
+    "another document after a turn": (
+        "When?\n/use notes\n",
+        "At noon,\nin May.\n",
+        "notes, 28 tokens read; 1 turn forgotten\n",
+    ),
+    "no such document": (
+        "/use notez\nWho wrote it?\n",
+        "Ada Lovelace.\n",
+        "error: there is no saved document 'notez'; did you mean 'notes'? saved: notes, report\n",
+    ),
+    "statistics": (
+        "/stats\nWho wrote it?\n/stats\n",
+        "Ada Lovelace.\n",
+        "document  report, 41 tokens\n"
+        "turns     0 remembered, 0 tokens\n"
+        "state     128 numbers, 512 bytes\n"
+        "document  report, 41 tokens\n"
+        "turns     1 remembered, 52 tokens\n"
+        "state     128 numbers, 512 bytes\n"
+        "answer    87 prompt tokens, 13 answer tokens, 0.00 s\n",
+    ),
+    "forget": (
+        "/forget\nWhen?\nWhen?\n/forget\n",
+        "At noon,\nin May.\nAt noon,\nin May.\n",
+        "report, 41 tokens read\nreport, 41 tokens read; 2 turns forgotten\n",
+    ),
+    "save": (
+        "Who wrote it?\n/save talk\n/docs\n/use talk\n",
+        "Ada Lovelace.\n",
+        "saved as talk; the session goes on with report\n"
+        "  notes   1 page\n* report  1 page\n  talk    2 pages\n"
+        "talk, 93 tokens read; 1 turn forgotten\n",
+    ),
+    "save over a document": (
+        "Who wrote it?\n/save notes\n",
+        "Ada Lovelace.\n",
+        "error: the name 'notes' is taken; choose another, or `dmdoc remove notes` first\n",
+    ),
+    "nothing to save": (
+        "/save talk\n",
+        "",
+        "error: no turn is remembered, so the session is still 'report'; ask something first\n",
+    ),
+    "quit": ("/quit\nWho wrote it?\n", "", ""),
+    "a command that there is not": (
+        "/sats\n/xyzzy\nWho wrote it?\n",
+        "Ada Lovelace.\n",
+        "error: there is no command /sats; did you mean /stats? /help lists them\n"
+        "error: there is no command /xyzzy; /help lists them\n",
+    ),
+    "no argument": (
+        "/use\n/ingest  \n",
+        "",
+        "error: /use needs NAME; /help says what it does\n"
+        "error: /ingest needs FILE; /help says what it does\n",
+    ),
+    "an argument too much": (
+        "/stats all\n",
+        "",
+        "error: /stats takes nothing, got 'all'; /help says what it does\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("lines", "stdout", "stderr"), SCRIPTS.values(), ids=SCRIPTS.keys())
+def test_script(
+    lines: str, stdout: str, stderr: str, library: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_lines(repl_of(library), io.StringIO(lines))
+    assert capsys.readouterr() == (stdout, stderr)
+
+
+def test_a_script_without_remembering(library: Library, capsys: pytest.CaptureFixture[str]) -> None:
+    run_lines(repl_of(library, remember=False), io.StringIO("Who wrote it?\n/stats\n"))
+    stdout, stderr = capsys.readouterr()
+    assert stdout == "Ada Lovelace.\n"
+    assert "turns     not remembered\n" in stderr
+
+
+def test_a_file_is_read_and_talked_with(
+    library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a new file.txt"
+    file.write_text("Salt was dear that year.")
+    session = repl_of(library)
+    run_lines(session, io.StringIO(f"When?\n/ingest {file}\n/ingest {file}\nWho wrote it?\n"))
+    assert capsys.readouterr() == (
+        "At noon,\nin May.\nAda Lovelace.\n",
+        "added: a-new-file, 32 tokens read; 1 turn forgotten\nunchanged: a-new-file, 32 tokens read\n",
+    )
+    assert library.current().name == "a-new-file"
+    assert session.prompt == "a-new-file> "
+
+
+def test_a_file_that_is_not_there_leaves_the_session_as_it_was(
+    library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_lines(repl_of(library), io.StringIO("/ingest -\nWho wrote it?\n"))
+    assert capsys.readouterr() == (
+        "Ada Lovelace.\n",
+        f"error: no such file: {tmp_path}/-; give a document's path, or - for stdin\n",
+    )
+
+
+def test_an_empty_library_begins_with_nothing_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = repl_of(Library(tmp_path / "empty"), None)
+    assert session.prompt == "dmdoc> "
+    run_lines(session, io.StringIO("/docs\nWho wrote it?\n/stats\n/save talk\n/forget\n"))
+    stdout, stderr = capsys.readouterr()
+    assert stdout == "Ada Lovelace.\n"
+    assert stderr.splitlines()[:3] == [
+        "nothing is read yet: /ingest FILE reads a document, /help lists the commands",
+        "the library is empty: /ingest FILE reads a document",
+        "document  none",
+    ]
+    assert stderr.splitlines()[-2:] == [
+        "error: nothing has been read yet; read a document first, then save the session",
+        "nothing is read; 1 turn forgotten",
+    ]
+
+
+def test_an_interrupted_answer_ends_its_line_and_the_session_goes_on(
+    library: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = repl_of(library)
+    reply = session.handle_line("Long?")
+    assert reply == Reply("interrupted; this turn is not remembered", interrupted=True)
+    assert session.handle_line("Who wrote it?") == Reply()
+    assert capsys.readouterr().out == "The ferry\nAda Lovelace.\n"
+    assert session.session.stats().turns == 1
+
+
+def test_an_interrupted_ingest_goes_on_with_the_same_command(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "long.txt"
+    file.write_text("Salt was dear that year.")
+    session = repl_of(library)
+    with monkeypatch.context() as patched:
+        patched.setattr(Library, "finish", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        reply = session.handle_line(f"/ingest {file}")
+    assert reply == Reply("interrupted; the same command goes on", interrupted=True)
+    assert session.prompt == "report> "
+    assert session.handle_line(f"/ingest {file}") == Reply("resumed: long, 32 tokens read")
+
+
+def test_ctrl_c_ends_a_script(library: Library, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_lines(repl_of(library), io.StringIO("Long?\nWho wrote it?\n"))
+    assert capsys.readouterr() == ("The ferry\n", "interrupted; this turn is not remembered\n")
+
+
+def test_lines_that_are_not_utf8_are_refused(library: Library) -> None:
+    with pytest.raises(UsageError, match="not UTF-8"):
+        run_lines(repl_of(library), (line.decode() for line in [b"When?\n", b"\xff\xfe\n"]))
+
+
+def test_answers_stream(library: Library) -> None:
+    heard: list[str] = []
+    session = ChatSession(tiny_reader(), None, remember=True, settings=GenerationSettings(max_tokens=12))
+    Repl(session, library, on_text=heard.append, progress=lambda name: nullcontext()).handle_line("Who?")
+    assert session.last_answer is not None
+    assert "".join(heard) == session.last_answer.text + "\n"
+    assert len(heard) > 2
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("/s", ("/stats", "/save")),
+        ("/use ", ("/use notes", "/use report")),
+        ("/use r", ("/use report",)),
+        ("/use x", ()),
+        ("/stats ", ()),
+        ("", ()),
+        ("Who", ()),
+    ],
+)
+def test_completions(text: str, lines: tuple[str, ...], library: Library) -> None:
+    assert repl_of(library).completions(text) == lines
+
+
+def test_a_terminal_is_asked_with_the_documents_name_until_ctrl_d(
+    library: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed: list[str | type[BaseException]] = [
+        "Who wrote it?",
+        KeyboardInterrupt,
+        "Long?",
+        "/use notes",
+        EOFError,
+    ]
+    prompts = []
+
+    def read(prompt: str) -> str:
+        prompts.append(prompt)
+        line = typed.pop(0)
+        if isinstance(line, str):
+            return line
+        raise line
+
+    run_terminal(repl_of(library), read)
+    assert prompts == ["report> "] * 4 + ["notes> "]
+    assert capsys.readouterr() == (
+        "Ada Lovelace.\nThe ferry\n",
+        "report, 41 tokens read; /help lists the commands\n"
+        "interrupted; this turn is not remembered\n"
+        "notes, 28 tokens read; 1 turn forgotten\n",
+    )
+
+
+def test_quit_leaves_a_terminal(library: Library) -> None:
+    lines = iter(["/quit"])
+    run_terminal(repl_of(library), lambda prompt: next(lines))  # reading on would raise StopIteration
+
+
+def test_chat_reads_piped_lines(
+    library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"Who wrote it?\n/stats\n")))
+    repl.chat(
+        canned_reader(ANSWERS),
+        library,
+        "notes",
+        remember=True,
+        settings=GenerationSettings(max_tokens=32),
+        history=tmp_path / "history",
+    )
+    stdout, stderr = capsys.readouterr()
+    assert stdout == "Ada Lovelace.\n"
+    assert stderr.startswith("document  notes, 28 tokens\nturns     1 remembered, 52 tokens\n")
+    assert not (tmp_path / "history").exists()
+
+
+def test_chat_with_a_document_that_there_is_not(library: Library, tmp_path: Path) -> None:
+    with pytest.raises(DmdocError, match="there is no saved document 'nots'; did you mean 'notes'"):
+        repl.chat(
+            canned_reader(ANSWERS),
+            library,
+            "nots",
+            remember=True,
+            settings=GenerationSettings(),
+            history=tmp_path / "history",
+        )
