@@ -54,7 +54,7 @@ def main() -> int:
     parser.add_argument("--chunks", type=int, default=2, help="chunks written in each run")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each side of a ratio")
     options = parser.parse_args()
-    rows = [help_row(), *scan_rows(options.repeats)]
+    rows = [help_row(), *scan_rows(4 * options.repeats)]
     with torch.inference_mode():
         reader = embedded_reader()
         rows.append(ingest_row(reader, options.chunks, options.chunk_tokens, options.repeats))

@@ -6,9 +6,9 @@ import torch
 from tiny import tiny_reader
 
 from dmdoc.adapter import DeltaMemConfig
+from dmdoc.chunking import Layout, chunk_document
 from dmdoc.document import Document
 from dmdoc.errors import UsageError
-from dmdoc.chunking import Layout, chunk_document
 from dmdoc.ingest import IngestResult, Progress, ingest
 from dmdoc.library import Library
 from dmdoc.reader import Reader
@@ -75,7 +75,9 @@ def test_the_saved_state_is_that_of_the_chunks_written_in_order(reader: Reader, 
     assert state.equals(expected)
 
 
-def test_the_same_document_again_does_nothing(reader: Reader, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_document_again_does_nothing(
+    reader: Reader, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = state_bytes(ingest(document(), reader, library))
     monkeypatch.setattr(Reader, "write", lambda *_: pytest.fail("an unchanged document was read again"))
     again = ingest(document(), reader, library)
@@ -98,7 +100,9 @@ def test_another_text_under_the_name_is_an_update(reader: Reader, library: Libra
 
 
 @pytest.mark.parametrize("after", [1, 3])
-def test_an_interrupted_ingest_goes_on_where_it_was(reader: Reader, library: Library, tmp_path: Path, after: int) -> None:
+def test_an_interrupted_ingest_goes_on_where_it_was(
+    reader: Reader, library: Library, tmp_path: Path, after: int
+) -> None:
     whole, _ = ingest(document(), reader, Library(tmp_path / "other")).document.state()
     interrupted(reader, library, after=after)
     assert library.names() == ()
