@@ -7,7 +7,7 @@ command that needs it. A value comes from its option, else from its DMDOC_* vari
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,6 +71,11 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Of the draw, above temp
 PromptOption = Annotated[
     str, typer.Option("--prompt", "-p", help="A built-in prompt (answer, summarise, list) or a prompt file.")
 ]
+FileArgument = Annotated[
+    str,
+    typer.Argument(help="A text, HTML, PDF, DOCX, EPUB or PPTX file; - reads standard input."),
+]
+PasswordOption = Annotated[str | None, typer.Option("--password", help="Opens an encrypted PDF.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 JSON_SCHEMA = 1
@@ -122,7 +127,9 @@ def _print_version(wanted: bool) -> None:
 def _root(
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -130,8 +137,9 @@ def _root(
 
 @app.command()
 def ingest(
-    file: Annotated[str, typer.Argument(help="A text, Markdown or PDF file; - reads standard input.")],
+    file: FileArgument,
     name: Annotated[str | None, typer.Option("--name", "-n", help="Save it under this name.")] = None,
+    password: PasswordOption = None,
     budget: Annotated[int | None, typer.Option("--budget", help="Tokens a chunk, at most.")] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Read it again although it is saved.")] = False,
     model: ModelOption = None,
@@ -146,7 +154,9 @@ def ingest(
     from dmdoc.document import read_document
     from dmdoc.ingest import ingest as ingest_document
 
-    document = read_document(file, name=name, stdin=sys.stdin.buffer)
+    document = read_document(file, name=name, password=password, stdin=sys.stdin.buffer)
+    if verbose:
+        console.note(f"{document.name}: {len(document.text):,} characters extracted by {document.reader}")
     reader = Machine(model, adapter, device, offline, verbose, quiet).open_reader()
     with console.ingest_progress(document.name, quiet=quiet) as progress:
         result = ingest_document(document, reader, _library(), budget=budget, force=force, progress=progress)
@@ -168,6 +178,31 @@ def ingest(
                 "seconds": round(result.seconds, 3),
             }
         )
+
+
+@app.command()
+def extract(
+    file: FileArgument,
+    password: PasswordOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the text that would be ingested, page by page."""
+    from dmdoc.document import read_document
+
+    document = read_document(file, password=password, stdin=sys.stdin.buffer)
+    if as_json:
+        console.write_json(
+            {
+                "schema": JSON_SCHEMA,
+                "source": document.source,
+                "sha256": document.sha256,
+                "extraction": asdict(document.extraction),
+                "pages": list(document.pages),
+            }
+        )
+        return
+    for number, page in enumerate(document.pages, start=1):
+        console.write_answer(f"--- page {number} ---\n{page}\n" if page else f"--- page {number} ---\n")
 
 
 @app.command()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pypdf
 import pytest
 from sample_pdf import write_pdf
 from tiny import save_tiny_reader, tiny_reader
@@ -141,7 +142,18 @@ def test_the_last_ingested_document_is_asked(invoke: Invoke, lots: Path, tmp_pat
 
 def test_sampling_follows_the_seed(invoke: Invoke, lots: Path) -> None:
     invoke("ingest", str(lots), "--quiet")
-    draw = ("ask", "Salt?", "--max-tokens", "12", "--temperature", "1.5", "--top-p", "0.9", "--json", "--seed")
+    draw = (
+        "ask",
+        "Salt?",
+        "--max-tokens",
+        "12",
+        "--temperature",
+        "1.5",
+        "--top-p",
+        "0.9",
+        "--json",
+        "--seed",
+    )
     answers = [json.loads(invoke(*draw, seed).out)["answer"] for seed in ("1", "1", "2")]
     assert answers[0] == answers[1] != answers[2]
 
@@ -151,6 +163,37 @@ def test_a_pdf_keeps_its_pages(invoke: Invoke, home: Path, tmp_path: Path) -> No
     invoke("ingest", str(tmp_path / "three.pdf"), "--quiet")
     pages = Library(home).get("three").pages()
     assert [page.split()[0] for page in pages] == ["First", "Second", "Third"]
+
+
+def test_extract_prints_what_would_be_ingested_and_its_report(
+    invoke: Invoke, home: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "three.pdf"
+    write_pdf(path, ["First page here.", "", "Third page here."])
+    run = invoke("extract", str(path))
+    assert run == Run(
+        0, "--- page 1 ---\nFirst page here.\n--- page 2 ---\n--- page 3 ---\nThird page here.\n", ""
+    )
+    invoke("ingest", str(path), "--quiet")
+    saved = Library(home).get("three")
+    assert json.loads(invoke("extract", str(path), "--json").out) == {
+        "schema": 1,
+        "source": str(path),
+        "sha256": saved.sha256,
+        "extraction": {"reader": "pypdfium2", "pages": 3, "empty_pages": [2], "characters": [16, 0, 16]},
+        "pages": list(saved.pages()),
+    }
+
+
+def test_a_password_opens_a_pdf(invoke: Invoke, tmp_path: Path) -> None:
+    path = tmp_path / "secret.pdf"
+    write_pdf(path, ["Secret salt."])
+    writer = pypdf.PdfWriter(clone_from=path)
+    writer.encrypt(user_password="salt", algorithm="RC4-128")
+    writer.write(path)
+    assert invoke("extract", str(path)).code == 5
+    assert invoke("extract", str(path), "--password", "salt").out == "--- page 1 ---\nSecret salt.\n"
+    assert invoke("ingest", str(path), "--password", "salt", "--quiet") == Run(0, "", "")
 
 
 @pytest.mark.parametrize(
@@ -165,6 +208,7 @@ def test_a_pdf_keeps_its_pages(invoke: Invoke, home: Path, tmp_path: Path) -> No
         (("ask", "Salt?", "--temperature", "-1"), 2, "--temperature must be 0 or more"),
         (("ingest", "missing.txt"), 5, "missing.txt"),
         (("ingest", "."), 5, "folder"),
+        (("extract", "missing.txt"), 5, "missing.txt"),
         (("train", "missing.toml", "--output", "out"), 1, "missing.toml"),
         (("models", "pull", "no-such-model"), 2, "no-such-model"),
     ],

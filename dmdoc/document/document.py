@@ -1,0 +1,56 @@
+"""A document's text and how it came out of its source. Knows nothing about files or formats."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What a reader made of a source, in numbers; page numbers are 1-based."""
+
+    reader: str
+    """What read it: `text`, `pypdfium2`, `pypdf`, `trafilatura` ...; "" when that is no longer known."""
+    pages: int
+    empty_pages: tuple[int, ...]
+    """The numbers of the pages without text (scans, pictures)."""
+    characters: tuple[int, ...]
+    """Of each page, normalised."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document's text. Page numbers are 1-based; a source without pages is one page."""
+
+    name: str
+    """What the document is called; the same as its own `slug`."""
+    source: str
+    """The absolute path that it was read from, or "-"."""
+    pages: tuple[str, ...]
+    """Normalised text, one string a page, slide or chapter; one without text is "" and keeps its place."""
+    reader: str = field(default="", compare=False)
+    """See `Extraction.reader`; the same text is the same document, whatever read it."""
+
+    @property
+    def text(self) -> str:
+        """All pages that have text, a blank line between them."""
+        return "\n\n".join(page for page in self.pages if page)
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the text in UTF-8: the same words from another file are the same document."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def empty_pages(self) -> tuple[int, ...]:
+        """The numbers of the pages without text (scans, pictures), for the caller to warn about."""
+        return tuple(number for number, page in enumerate(self.pages, start=1) if not page)
+
+    @property
+    def extraction(self) -> Extraction:
+        """The report on how the text was extracted."""
+        return Extraction(
+            reader=self.reader,
+            pages=len(self.pages),
+            empty_pages=self.empty_pages,
+            characters=tuple(map(len, self.pages)),
+        )

@@ -1,0 +1,29 @@
+"""What a document may be called: a name is also a folder name. Knows nothing about what is in a document."""
+
+import re
+import unicodedata
+
+from dmdoc.errors import UsageError
+
+MAX_NAME_LENGTH = 100
+"""Characters of a document name; file systems stop at 255 bytes."""
+
+
+def slug(text: str) -> str:
+    """The document name nearest to `text`: lower-case ASCII letters, digits, `-`, `_` and `.`.
+
+    Accents are dropped, anything else becomes `-`, and a name never begins or ends with punctuation. It is ""
+    when nothing of the text can be kept.
+    """
+    letters = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return re.sub(r"[^a-z0-9._]+", "-", "".join(letters).lower())[:MAX_NAME_LENGTH].strip("-._")
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError unless `name` can be a document's name, that is, unless it is its own slug."""
+    if name and slug(name) == name:
+        return
+    advice = f"try '{slug(name)}'" if slug(name) else "for example 'annual-report'"
+    raise UsageError(
+        f"'{name}' cannot name a document: use lower-case letters, digits, '-', '_' and '.'; {advice}"
+    )

@@ -1,0 +1,77 @@
+"""From a path or standard input to a Document: open it, have its format read, name it."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from dmdoc.document import pdf
+from dmdoc.document.document import Document
+from dmdoc.document.formats import reader_for
+from dmdoc.document.names import check_name, slug
+from dmdoc.document.source import Source
+from dmdoc.errors import ExtractionError, UsageError
+
+STDIN = "-"
+"""The source that stands for standard input."""
+
+
+def read_document(
+    source: str,
+    *,
+    name: str | None = None,
+    password: str | None = None,
+    stdin: BinaryIO | None = None,
+) -> Document:
+    """Read a document in any format that `formats` knows; what is no other format is read as text.
+
+    Args:
+        source: a path, or "-" for standard input.
+        name: the document's name; by default a slug of the file name, or `stdin-` and 8 digits of the hash.
+        password: opens an encrypted PDF; a PDF that is not encrypted opens with any.
+        stdin: where "-" reads from; by default the standard input of the process.
+
+    Raises:
+        ExtractionError: the source is missing, a folder, empty, binary, encrypted, damaged or scanned, or its
+            format needs a library that is not installed.
+        UsageError: `name` is not a document name, or a password was given for something that is not a PDF.
+    """
+    if name is not None:
+        check_name(name)
+    label = "standard input" if source == STDIN else source
+    data = (stdin or sys.stdin.buffer).read() if source == STDIN else _read_file(Path(source))
+    if not data.strip():
+        raise ExtractionError(f"{label} is empty; give a document with text in it")
+    opened = Source(data, label, password)
+    read = reader_for(opened)
+    if password is not None and read is not pdf.read:
+        raise UsageError(f"a password was given, but {label} is not a PDF; only PDF files take one")
+    extracted = read(opened)
+    if not any(extracted.pages):
+        raise ExtractionError(f"{label} has no text in it, only blank space, pictures or page headers")
+    document = Document(
+        name=name or "",
+        source=source if source == STDIN else str(Path(source).absolute()),
+        pages=extracted.pages,
+        reader=extracted.reader,
+    )
+    return document if name else _named(document)
+
+
+def _named(document: Document) -> Document:
+    """The document under its default name."""
+    short_hash = document.sha256[:8]
+    if document.source == STDIN:
+        return replace(document, name=f"stdin-{short_hash}")
+    return replace(document, name=slug(Path(document.source).stem) or f"document-{short_hash}")
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ExtractionError(f"no such file: {path}; give a document's path, or - for stdin") from None
+    except IsADirectoryError:
+        raise ExtractionError(f"{path} is a folder; give one document in it") from None
+    except OSError as error:
+        raise ExtractionError(f"cannot read {path}: {error.strerror or error}") from error

@@ -1,0 +1,38 @@
+"""What every format's reader takes and gives. Knows nothing about any one format."""
+
+from dataclasses import dataclass
+
+from dmdoc.errors import ExtractionError
+
+FORMATS_EXTRA = "pip install 'dmdoc[formats]'"
+"""What installs the libraries that only some formats need."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The bytes of a document and what they are called in messages."""
+
+    data: bytes
+    label: str
+    """The path as it was given, or "standard input"."""
+    password: str | None = None
+    """Opens an encrypted PDF."""
+
+    def has_suffix(self, *suffixes: str) -> bool:
+        """Whether the label ends as a file name with one of `suffixes` (lower case, with the dot) does."""
+        return self.label.lower().endswith(suffixes)
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What a format's reader returns."""
+
+    pages: tuple[str, ...]
+    """Normalised; one entry a page, slide or chapter, "" for one without text."""
+    reader: str
+    """As `Extraction.reader`."""
+
+
+def missing_extra(source: Source, format_name: str, library: str) -> ExtractionError:
+    """The error for a format whose library is not installed."""
+    return ExtractionError(f"{source.label} is {format_name}, which needs {library}; {FORMATS_EXTRA} adds it")

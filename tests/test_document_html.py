@@ -1,0 +1,91 @@
+"""HTML: the main text, without what stands around it; and markup into text."""
+
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from dmdoc.document import read_document
+from dmdoc.document.markup import markup_text
+from dmdoc.errors import ExtractionError
+
+PAGE = """<!doctype html>
+<html><head><title>Brine</title><style>p { color: red }</style><script>track("Cookies")</script></head>
+<body><nav><a href="/">Home</a> <a href="/shop">Shop</a></nav>
+<article><h1>The brine report</h1>
+<p>Salt is <b>mined</b> in lot seven and sold in the harbour, which is a sentence long enough to be a text.</p>
+<h2>Prices</h2><ul><li>Salt: 5</li><li>Brine: 7</li></ul>
+<p>The café opened again in May, and this second paragraph too has a good number of words in it.</p>
+<table><tr><th>Lot</th><th>Tonnes</th></tr><tr><td>seven</td><td>120</td></tr></table></article>
+<footer>Copyright and cookies</footer></body></html>"""
+
+
+def read(content: bytes, tmp_path: Path, name: str = "page.html") -> str:
+    (tmp_path / name).write_bytes(content)
+    return read_document(str(tmp_path / name)).text
+
+
+def test_the_main_text_of_a_page(tmp_path: Path) -> None:
+    text = read(PAGE.encode(), tmp_path)
+    assert text.startswith("# The brine report\n\nSalt is mined in lot seven")
+    assert "## Prices\n\n- Salt: 5\n- Brine: 7\n\nThe café" in text
+    assert text.endswith("Lot | Tonnes\nseven | 120")
+    for around in ("Home", "Shop", "Cookies", "cookies", "color"):
+        assert around not in text
+
+
+def test_html_without_a_name_is_told_by_content() -> None:
+    document = read_document("-", stdin=BytesIO(b"<!-- saved -->\n" + PAGE.encode()))
+    assert document.reader == "trafilatura"
+    assert "<p>" not in document.text
+
+
+@pytest.mark.parametrize(
+    "declaration", ['<meta charset="windows-1251">', "<meta content='x; charset=cp1251'>"]
+)
+def test_the_declared_encoding_is_taken(tmp_path: Path, declaration: str) -> None:
+    page = f"<html><head>{declaration}</head><body><p>Соль.</p></body></html>"
+    assert read(page.encode("cp1251"), tmp_path) == "Соль."
+
+
+def test_a_false_declaration_is_no_better_than_none(tmp_path: Path) -> None:
+    page = '<html><head><meta charset="nonsense"></head><body><p>Ein Müller an der Straße.</p></body></html>'
+    assert "Müller" in read(page.encode("cp1252"), tmp_path)
+
+
+def test_a_fragment_is_taken_whole(tmp_path: Path) -> None:
+    assert read(b"<ul><li>one<li>two</ul>", tmp_path) == "- one\n- two"
+
+
+def test_a_page_without_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExtractionError, match="no text in it"):
+        read(b"<html><body><img src=scan.png></body></html>", tmp_path)
+
+
+def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trafilatura", None)
+    with pytest.raises(ExtractionError, match=r"needs trafilatura; pip install 'dmdoc\[formats\]' adds it"):
+        read(PAGE.encode(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<p>one\n two</p><p>three</p>", "one two\n\nthree"),
+        ("<p>a <i>b</i>c<br/>d</p>", "a bc\nd"),
+        ("<h3><span>Title</span></h3>text", "### Title\n\ntext"),
+        (
+            "<ol><li><p>one</p></li><li>two<ul><li>deep</li></ul></li></ol>end",
+            "1. one\n2. two\n  - deep\n\nend",
+        ),
+        ("<table><tr><td><p>a</p></td><td>b<br>c</td></tr><tr><td>d</td></tr></table>", "a | b c\nd"),
+        ("<pre>x = 1\n  y = 2</pre>", "x = 1\n  y = 2"),
+        ("a<script>b</script>c &amp; d&nbsp;e<!-- f -->", "ac & d\u00a0e"),
+        ("<title/>text", "text"),
+        ("", ""),
+    ],
+)
+def test_markup_becomes_text(markup: str, text: str) -> None:
+    lines = [line.rstrip() for line in markup_text(markup).split("\n")]
+    assert "\n".join(lines) == text
