@@ -7,7 +7,7 @@ command that needs it. A value comes from its option, else from its DMDOC_* vari
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -122,7 +122,9 @@ def _print_version(wanted: bool) -> None:
 def _root(
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -265,6 +267,63 @@ def chat(
     repl.chat(
         reader, library, saved.name if saved else None, remember=remember, settings=settings, history=history
     )
+
+
+@app.command()
+def compare(
+    questions: Annotated[
+        Path | None,
+        typer.Option("--questions", help="JSON lines of question and answer, about a saved document."),
+    ] = None,
+    document: DocumentOption = None,
+    documents: Annotated[
+        int, typer.Option("--documents", min=2, help="Generated documents, without questions.")
+    ] = 10,
+    facts: Annotated[int, typer.Option("--facts", min=1, max=60, help="Facts of a generated document.")] = 4,
+    max_tokens: MaxTokensOption = 32,
+    seed: SeedOption = 0,
+    model: ModelOption = None,
+    adapter: AdapterOption = None,
+    device: DeviceOption = "auto",
+    offline: OfflineOption = False,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure recall: the same questions from the state, from other states, and with the whole text."""
+    from dmdoc import compare as comparison
+    from dmdoc.ask import load_state
+
+    machine = Machine(model, adapter, device, offline, verbose, quiet)
+    if questions is None:
+        reader = machine.open_reader()
+        cases = comparison.generated_cases(reader, documents=documents, facts=facts, seed=seed)
+    else:
+        asked = comparison.read_questions(questions)
+        saved = _saved(_library(), document)
+        reader = machine.open_reader(saved)
+        # Any other text will do: what its state gets right was not recalled from this document.
+        donor = comparison.generated_cases(reader, documents=1, facts=facts, seed=seed)[0].state
+        text = "\n\n".join(saved.pages())
+        cases = [comparison.Case(text, load_state(saved, reader), donor, asked)]
+    with console.comparison_progress(quiet=quiet) as progress:
+        settings = _generation(max_tokens, 0.0, 1.0, seed)
+        results = comparison.compare(cases, reader, settings=settings, progress=progress)
+    summaries = comparison.summarise(results, seed=seed)
+    if as_json:
+        console.write_json(
+            {
+                "schema": JSON_SCHEMA,
+                "model": reader.backbone.name,
+                "adapter": reader.adapter_identity.name,
+                "modes": {summary.mode: asdict(summary) for summary in summaries},
+                "answers": [asdict(result) for result in results],
+            }
+        )
+        return
+    if verbose:
+        console.answers_table([result for result in results if result.mode == "state"])
+    console.comparison_table(summaries)
 
 
 @app.command()
