@@ -4,6 +4,7 @@ Only typer is imported at the top, so that `--help` and completion are instant; 
 command that needs it. A value comes from its option, else from its DMDOC_* variable, else from the default.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -373,6 +374,8 @@ def pull(name: Annotated[str, typer.Argument(help="A known name, or ORG/NAME on 
 
 def main() -> None:
     """Run the command line; every expected error becomes one line on stderr and its exit code."""
+    # Damage in a PDF that pypdf can read around is not worth a line; what it cannot raises.
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
     try:
         app(prog_name="dmdoc")
     except DmdocError as failure:
