@@ -24,7 +24,6 @@ import torch
 
 from dmdoc import fictional
 from dmdoc.ask import ask
-from dmdoc.chunking import Layout, chunk_document
 from dmdoc.errors import UsageError
 from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import load_prompt
@@ -150,14 +149,9 @@ def read_questions(path: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def write_state(text: str, reader: Reader) -> MemoryState:
     """The state of a text, as `ingest` would write it."""
-    config = reader.adapter.config
-    budget = min(config.write_budget, reader.backbone.context_length)
-    chunks = chunk_document(
-        text, reader.backbone.tokenizer, budget=budget, layout=Layout(config.write_layout)
-    )
     state = reader.zero_state()
     with torch.no_grad():
-        for chunk in chunks:
+        for chunk in reader.chunks(text):
             state = reader.write([chunk], state)
     return state
 
