@@ -4,6 +4,7 @@ Only typer is imported at the top, so that `--help` and completion are instant; 
 command that needs it. A value comes from its option, else from its DMDOC_* variable, else from the default.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -302,6 +303,95 @@ def chat(
     )
 
 
+@app.command("ls")
+def list_documents(as_json: JsonOption = False) -> None:
+    """List the saved documents."""
+    documents = _library().documents()
+    if not as_json:
+        console.documents_table(documents)
+        return
+    records = []
+    for saved in documents:
+        header = saved.header()
+        records.append(
+            {
+                "name": saved.name,
+                "source": saved.source,
+                "pages": saved.page_count,
+                "characters": saved.characters,
+                "tokens": header.tokens_written,
+                "model": header.backbone.name,
+                "adapter": header.adapter.name,
+                "created": saved.created,
+                "sha256": saved.sha256,
+            }
+        )
+    console.write_json({"schema": JSON_SCHEMA, "documents": records})
+
+
+@app.command("rm")
+def remove_document(name: Annotated[str, typer.Argument(help="The saved document.")]) -> None:
+    """Remove a saved document: its state and its extracted text."""
+    _library().remove(name)
+
+
+@app.command()
+def compare(
+    questions: Annotated[
+        Path | None,
+        typer.Option("--questions", help="JSON lines of question and answer, about a saved document."),
+    ] = None,
+    document: DocumentOption = None,
+    documents: Annotated[
+        int, typer.Option("--documents", min=2, help="Generated documents, without questions.")
+    ] = 10,
+    facts: Annotated[int, typer.Option("--facts", min=1, max=60, help="Facts of a generated document.")] = 4,
+    max_tokens: MaxTokensOption = 32,
+    seed: SeedOption = 0,
+    model: ModelOption = None,
+    adapter: AdapterOption = None,
+    device: DeviceOption = "auto",
+    offline: OfflineOption = False,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure recall: the same questions from the state, from other states, and with the whole text."""
+    from dmdoc import compare as comparison
+    from dmdoc.ask import load_state
+
+    machine = Machine(model, adapter, device, offline, verbose, quiet)
+    if questions is None:
+        reader = machine.open_reader()
+        cases = comparison.generated_cases(reader, documents=documents, facts=facts, seed=seed)
+    else:
+        asked = comparison.read_questions(questions)
+        saved = _saved(_library(), document)
+        reader = machine.open_reader(saved)
+        # Any other text will do: what its state gets right was not recalled from this document.
+        donor = comparison.generated_cases(reader, documents=1, facts=facts, seed=seed)[0].state
+        text = "\n\n".join(saved.pages())
+        cases = [comparison.Case(text, load_state(saved, reader), donor, asked)]
+    with console.comparison_progress(quiet=quiet) as progress:
+        settings = _generation(max_tokens, 0.0, 1.0, seed)
+        results = comparison.compare(cases, reader, settings=settings, progress=progress)
+    summaries = comparison.summarise(results, seed=seed)
+    if as_json:
+        console.write_json(
+            {
+                "schema": JSON_SCHEMA,
+                "model": reader.backbone.name,
+                "adapter": reader.adapter_identity.name,
+                "modes": {summary.mode: asdict(summary) for summary in summaries},
+                "answers": [asdict(result) for result in results],
+            }
+        )
+        return
+    if verbose:
+        console.answers_table([result for result in results if result.mode == "state"])
+    console.comparison_table(summaries)
+
+
 @app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="The training configuration, a TOML file.")],
@@ -349,6 +439,8 @@ def pull(name: Annotated[str, typer.Argument(help="A known name, or ORG/NAME on 
 
 def main() -> None:
     """Run the command line; every expected error becomes one line on stderr and its exit code."""
+    # Damage in a PDF that pypdf can read around is not worth a line; what it cannot raises.
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
     try:
         app(prog_name="dmdoc")
     except DmdocError as failure:
