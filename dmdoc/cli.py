@@ -439,8 +439,9 @@ def pull(name: Annotated[str, typer.Argument(help="A known name, or ORG/NAME on 
 
 def main() -> None:
     """Run the command line; every expected error becomes one line on stderr and its exit code."""
-    # Damage in a PDF that pypdf can read around is not worth a line; what it cannot raises.
-    logging.getLogger("pypdf").setLevel(logging.ERROR)
+    # Damage that a reader of documents can read around is not worth a line; what it cannot raises.
+    for library in ("pypdf", "trafilatura"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         app(prog_name="dmdoc")
     except DmdocError as failure:

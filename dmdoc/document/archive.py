@@ -3,6 +3,7 @@
 Knows nothing about what the members mean.
 """
 
+import lzma
 import zipfile
 import zlib
 from io import BytesIO
@@ -51,7 +52,7 @@ class Archive:
             return self._zip.read(name)
         except KeyError:
             raise self.damaged(f"{name} is missing") from None
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError) as error:
             raise self.damaged(f"{name}: {error}") from error
 
     def read_xml(self, name: str) -> ElementTree.Element:
