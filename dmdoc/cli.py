@@ -133,6 +133,9 @@ def ingest(
     file: Annotated[str, typer.Argument(help="A text, Markdown or PDF file; - reads standard input.")],
     name: Annotated[str | None, typer.Option("--name", "-n", help="Save it under this name.")] = None,
     budget: Annotated[int | None, typer.Option("--budget", help="Tokens a chunk, at most.")] = None,
+    refine: Annotated[
+        int, typer.Option("--refine", metavar="STEPS", help="Refine the state in so many steps a chunk.")
+    ] = 0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Read it again although it is saved.")] = False,
     model: ModelOption = None,
     adapter: AdapterOption = None,
@@ -149,7 +152,9 @@ def ingest(
     document = read_document(file, name=name, stdin=sys.stdin.buffer)
     reader = Machine(model, adapter, device, offline, verbose, quiet).open_reader()
     with console.ingest_progress(document.name, quiet=quiet) as progress:
-        result = ingest_document(document, reader, _library(), budget=budget, force=force, progress=progress)
+        result = ingest_document(
+            document, reader, _library(), budget=budget, refine_steps=refine, force=force, progress=progress
+        )
     if not quiet:
         console.ingest_summary(result)
     if as_json:
@@ -162,6 +167,7 @@ def ingest(
                 "pages": result.document.page_count,
                 "tokens": result.tokens,
                 "chunks": result.chunks,
+                "refine_steps": refine,
                 "model": reader.backbone.name,
                 "adapter": reader.adapter_identity.name,
                 "warnings": list(result.warnings),
