@@ -8,7 +8,7 @@ SAMPLE := dmdoc/samples/halvorsen-report.pdf
 DEMO := DMDOC_HOME=$(CURDIR)/.demo $(DMDOC)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv model demo test check bench adapter clean
+.PHONY: help venv model demo test check bench adapter adapter-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ bench: model  ## speed, as ratios within one run
 adapter: model  ## train the shipped adapter again (hours; run it again to resume)
 	$(DMDOC) train dmdoc/training/smollm2-135m.toml --output build/adapter \
 	  $(if $(wildcard build/adapter/checkpoint.pt),--resume)
+
+adapter-check: model  ## measure the shipped adapter on generated documents (minutes)
+	$(DMDOC) compare --documents 15 --facts 4
 
 clean:  ## remove the environment, the demo and every build product
 	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache

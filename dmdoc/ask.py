@@ -4,7 +4,7 @@ Read-only: what was saved is byte for byte the same afterwards. Knows nothing ab
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dmdoc.memory_state import MemoryState
@@ -47,19 +47,25 @@ def load_state(saved: SavedDocument, reader: Reader) -> MemoryState:
 def ask(
     question: str | None,
     reader: Reader,
-    state: MemoryState,
+    state: MemoryState | None,
     *,
     prompt: Prompt,
     settings: GenerationSettings,
+    variables: Mapping[str, str] | None = None,
     on_text: Callable[[str], None] | None = None,
 ) -> Answer:
     """Fill `prompt` with the question and answer it from `state`; `on_text` hears the answer as it grows.
+
+    Args:
+        state: None leaves the adapter out: the frozen backbone answers.
+        variables: what else the prompt has.
 
     Raises:
         UsageError: the prompt needs a question and there is none, or prompt and answer exceed the context.
     """
     started = time.monotonic()
-    prompt_ids = reader.prompt_ids(prompt.fill(**({} if question is None else {"question": question})))
+    asked = {} if question is None else {"question": question}
+    prompt_ids = reader.prompt_ids(prompt.fill(**asked, **(variables or {})))
     stream = _TextStream(reader, on_text, started)
     tokens = reader.generate(prompt_ids, state, settings, stream.add)
     return Answer(

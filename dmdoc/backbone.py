@@ -89,7 +89,9 @@ def load_backbone(
     identity = Identity(name, fingerprint_model(folder))
     with _quiet_transformers():
         tokenizer = _load_tokenizer(folder)
-        model = _load_model(folder, chosen_device, chosen_dtype, chosen_attention)
+        # sdpa by default: some architectures have eager attention alone, which transformers then takes.
+        wanted = None if attention == "auto" and chosen_attention == "sdpa" else chosen_attention
+        model = _load_model(folder, chosen_device, chosen_dtype, wanted)
     return Backbone(
         name=name,
         model=model,
@@ -98,7 +100,7 @@ def load_backbone(
         tokenizer_identity=Identity(name, fingerprint_tokenizer(folder, tokenizer.chat_template)),
         device=chosen_device,
         dtype=chosen_dtype,
-        attention=chosen_attention,
+        attention=str(model.config._attn_implementation),
     )
 
 
@@ -185,7 +187,9 @@ def _load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     return tokenizer
 
 
-def _load_model(folder: Path, device: torch.device, dtype: torch.dtype, attention: str) -> "PreTrainedModel":
+def _load_model(
+    folder: Path, device: torch.device, dtype: torch.dtype, attention: str | None
+) -> "PreTrainedModel":
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 

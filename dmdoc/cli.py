@@ -4,10 +4,11 @@ Only typer is imported at the top, so that `--help` and completion are instant; 
 command that needs it. A value comes from its option, else from its DMDOC_* variable, else from the default.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,6 +72,10 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Of the draw, above temp
 PromptOption = Annotated[
     str, typer.Option("--prompt", "-p", help="A built-in prompt (answer, summarise, list) or a prompt file.")
 ]
+RefineOption = Annotated[
+    int,
+    typer.Option("--refine", metavar="STEPS", help="After each chunk, so many gradient steps on the state."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 JSON_SCHEMA = 1
@@ -122,7 +127,9 @@ def _print_version(wanted: bool) -> None:
 def _root(
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -133,9 +140,7 @@ def ingest(
     file: Annotated[str, typer.Argument(help="A text, Markdown or PDF file; - reads standard input.")],
     name: Annotated[str | None, typer.Option("--name", "-n", help="Save it under this name.")] = None,
     budget: Annotated[int | None, typer.Option("--budget", help="Tokens a chunk, at most.")] = None,
-    refine: Annotated[
-        int, typer.Option("--refine", metavar="STEPS", help="Refine the state in so many steps a chunk.")
-    ] = 0,
+    refine: RefineOption = 0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Read it again although it is saved.")] = False,
     model: ModelOption = None,
     adapter: AdapterOption = None,
@@ -274,6 +279,68 @@ def chat(
 
 
 @app.command()
+def compare(
+    questions: Annotated[
+        Path | None,
+        typer.Option("--questions", help="JSON lines of question and answer, about a saved document."),
+    ] = None,
+    document: DocumentOption = None,
+    documents: Annotated[
+        int, typer.Option("--documents", min=2, help="Generated documents, without questions.")
+    ] = 10,
+    facts: Annotated[int, typer.Option("--facts", min=1, max=60, help="Facts of a generated document.")] = 4,
+    refine: RefineOption = 0,
+    max_tokens: MaxTokensOption = 32,
+    seed: SeedOption = 0,
+    model: ModelOption = None,
+    adapter: AdapterOption = None,
+    device: DeviceOption = "auto",
+    offline: OfflineOption = False,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure recall: the same questions from the state, from other states, and with the whole text."""
+    from dmdoc import compare as comparison
+    from dmdoc.ask import load_state
+
+    machine = Machine(model, adapter, device, offline, verbose, quiet)
+    if questions is None:
+        reader = machine.open_reader()
+        cases = comparison.generated_cases(
+            reader, documents=documents, facts=facts, seed=seed, refine_steps=refine
+        )
+    else:
+        asked = comparison.read_questions(questions)
+        saved = _saved(_library(), document)
+        reader = machine.open_reader(saved)
+        # Any other text will do: what its state gets right was not recalled from this document.
+        steps = saved.header().refine_steps
+        (other,) = comparison.generated_cases(reader, documents=1, facts=facts, seed=seed, refine_steps=steps)
+        donor = other.state
+        text = "\n\n".join(saved.pages())
+        cases = [comparison.Case(text, load_state(saved, reader), donor, asked)]
+    with console.comparison_progress(quiet=quiet) as progress:
+        settings = _generation(max_tokens, 0.0, 1.0, seed)
+        results = comparison.compare(cases, reader, settings=settings, progress=progress)
+    summaries = comparison.summarise(results, seed=seed)
+    if as_json:
+        console.write_json(
+            {
+                "schema": JSON_SCHEMA,
+                "model": reader.backbone.name,
+                "adapter": reader.adapter_identity.name,
+                "modes": {summary.mode: asdict(summary) for summary in summaries},
+                "answers": [asdict(result) for result in results],
+            }
+        )
+        return
+    if verbose:
+        console.answers_table([result for result in results if result.mode == "state"])
+    console.comparison_table(summaries)
+
+
+@app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="The training configuration, a TOML file.")],
     output: Annotated[
@@ -320,6 +387,8 @@ def pull(name: Annotated[str, typer.Argument(help="A known name, or ORG/NAME on 
 
 def main() -> None:
     """Run the command line; every expected error becomes one line on stderr and its exit code."""
+    # Damage in a PDF that pypdf can read around is not worth a line; what it cannot raises.
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
     try:
         app(prog_name="dmdoc")
     except DmdocError as failure:

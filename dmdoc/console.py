@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from dmdoc.compare import Result, Summary
     from dmdoc.ingest import IngestResult, Progress
     from dmdoc.models import ModelStatus
 
@@ -143,6 +144,57 @@ def ingest_summary(result: "IngestResult") -> None:
         f"in {result.chunks} chunk{'s' if result.chunks != 1 else ''}{refined}, "
         f"{result.seconds:.1f} s, state {size:.0f} KB"
     )
+
+
+@contextmanager
+def comparison_progress(*, quiet: bool = False) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar over the questions, on a terminal only."""
+    console = _stderr()
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    from rich import progress as bars
+
+    with bars.Progress(*bars.Progress.get_default_columns(), console=console, transient=True) as bar:
+        task = bar.add_task("questions", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def comparison_table(summaries: "list[Summary]") -> None:
+    """Recall by mode, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("mode", "questions", "exact", "95 %", "contains", "F1", "prompt tokens", "seconds"):
+        table.add_column(heading, justify="left" if heading == "mode" else "right")
+    for row in summaries:
+        low, high = row.exact_interval
+        table.add_row(
+            row.mode,
+            str(row.questions),
+            f"{row.exact:.0%}",
+            f"{low:.0%} to {high:.0%}",
+            f"{row.contains:.0%}",
+            f"{row.f1:.2f}",
+            f"{row.prompt_tokens:,.0f}",
+            f"{row.seconds:.2f}",
+        )
+    Console().print(table)
+
+
+def answers_table(results: "list[Result]") -> None:
+    """Every question with the right and the given answer, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "question", "right", "given"):
+        table.add_column(heading, overflow="fold")
+    for result in results:
+        mark = "✓" if result.exact else "~" if result.contains else "✗"
+        table.add_row(mark, result.question, " / ".join(result.answers), result.given)
+    Console().print(table)
 
 
 def models_table(statuses: "list[ModelStatus]") -> None:

@@ -15,6 +15,9 @@ from torch.nn import functional
 CHUNK = 16
 """Tokens solved as one triangular system; the work grows with it, the number of chained steps shrinks."""
 
+BLOCK = 2048
+"""Tokens whose chunks are solved at once: a long text needs no more memory than this, and a CPU's caches hold more."""
+
 
 def delta_rule(
     queries: Tensor | None,
@@ -38,10 +41,25 @@ def delta_rule(
     Returns:
         The reads `[batch, heads, time, rank]` (None without queries) and S after the last token.
     """
-    few = keys.shape[2] <= 2
-    return (delta_rule_recurrent if few else delta_rule_chunked)(
-        queries, keys, values, keep, erase, write, state, mask
-    )
+    time = keys.shape[2]
+    if time <= 2:
+        return delta_rule_recurrent(queries, keys, values, keep, erase, write, state, mask)
+    reads = []
+    for start in range(0, time, BLOCK):
+        span = slice(start, start + BLOCK)
+        read, state = delta_rule_chunked(
+            None if queries is None else queries[:, :, span],
+            keys[:, :, span],
+            values[:, :, span],
+            keep[:, :, span],
+            erase[:, :, span],
+            write[:, :, span],
+            state,
+            None if mask is None else mask[:, span],
+        )
+        if read is not None:
+            reads.append(read)
+    return torch.cat(reads, dim=2) if reads else None, state
 
 
 def delta_rule_recurrent(

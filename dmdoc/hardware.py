@@ -87,6 +87,6 @@ def choose_attention(requested: str, device: torch.device, dtype: torch.dtype, h
     if requested == "flash_attention_2" and not flash:
         raise BackboneError(
             "flash_attention_2 needs a CUDA card, bfloat16 and the flash-attn package; "
-            "use --attention sdpa, or pip install 'dmdoc[gpu]'"
+            "use sdpa, or pip install 'dmdoc[gpu]'"
         )
     return requested

@@ -4,7 +4,7 @@ Token ids and states go in, states and token ids come out; knows nothing about f
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -71,14 +71,17 @@ class Reader:
         with MemoryPass(self.adapter, state).attached(self.backbone.model):
             yield self.backbone.model
 
+    def _reading(self, state: MemoryState | None) -> AbstractContextManager[Any]:
+        return nullcontext(self.backbone.model) if state is None else self.reading(state)
+
     def generate(
         self,
         prompt_ids: Sequence[int],
-        state: MemoryState,
+        state: MemoryState | None,
         settings: GenerationSettings,
         on_token: Callable[[int], None] | None = None,
     ) -> list[int]:
-        """Answer one prompt from one state; `on_token` hears every new token as it comes.
+        """Answer one prompt from one state (without the adapter if it is None); `on_token` hears every new token.
 
         Returns:
             The new tokens without the one that ends the answer.
@@ -103,7 +106,7 @@ class Reader:
                 "top_k": 0,
             }
         ids = torch.tensor([list(prompt_ids)], device=self.backbone.device)
-        with torch.no_grad(), torch.random.fork_rng(), self.reading(state) as model:
+        with torch.no_grad(), torch.random.fork_rng(), self._reading(state) as model:
             torch.manual_seed(settings.seed)
             output = model.generate(
                 input_ids=ids,

@@ -22,7 +22,7 @@ from dmdoc.adapter import DeltaMemAdapter, DeltaMemConfig
 from dmdoc.attach import attention_sizes
 from dmdoc.backbone import load_backbone
 from dmdoc.chunking import Chunk
-from dmdoc.delta_rule import delta_rule_chunked, delta_rule_recurrent
+from dmdoc.delta_rule import delta_rule, delta_rule_recurrent
 from dmdoc.embedded_model import NAME, embedded_folder
 from dmdoc.folders import cache_folder
 from dmdoc.reader import Reader
@@ -102,7 +102,7 @@ def scan_rows(repeats: int) -> list[Row]:
         arguments = random_scan(gates)
 
         def chunked(arguments: list[Tensor] = arguments) -> object:
-            return delta_rule_chunked(*arguments)
+            return delta_rule(*arguments)
 
         def token_loop(arguments: list[Tensor] = arguments) -> object:
             return delta_rule_recurrent(*arguments)

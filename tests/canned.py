@@ -22,7 +22,7 @@ class CannedReader(Reader):
     def generate(
         self,
         prompt_ids: Sequence[int],
-        state: MemoryState,
+        state: MemoryState | None,
         settings: GenerationSettings,
         on_token: Callable[[int], None] | None = None,
     ) -> list[int]:

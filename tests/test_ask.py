@@ -42,7 +42,9 @@ def test_no_token_of_the_document_reaches_the_backbone(reader: Reader, saved: Sa
     handle = reader.backbone.model.get_input_embeddings().register_forward_pre_hook(record)
     before = saved.state_path.read_bytes()
     try:
-        answer = ask(QUESTION, reader, load_state(saved, reader), prompt=load_prompt("answer"), settings=SHORT)
+        answer = ask(
+            QUESTION, reader, load_state(saved, reader), prompt=load_prompt("answer"), settings=SHORT
+        )
     finally:
         handle.remove()
     expected = reader.prompt_ids(load_prompt("answer").fill(question=QUESTION))
@@ -76,11 +78,15 @@ def test_the_text_streams_in_pieces_that_add_up(reader: Reader, saved: SavedDocu
     assert 0 < answer.first_token_seconds <= answer.seconds
 
 
-def test_characters_of_several_tokens_are_streamed_whole(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_characters_of_several_tokens_are_streamed_whole(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = " δ-mem, 汶川 "
     tokens = reader.encode(words)
 
-    def generate(_self: Reader, _ids: object, _state: object, _settings: object, on_token: object) -> list[int]:
+    def generate(
+        _self: Reader, _ids: object, _state: object, _settings: object, on_token: object
+    ) -> list[int]:
         assert callable(on_token)
         for token in tokens:
             on_token(token)
@@ -89,7 +95,12 @@ def test_characters_of_several_tokens_are_streamed_whole(reader: Reader, monkeyp
     monkeypatch.setattr(Reader, "generate", generate)
     pieces: list[str] = []
     answer = ask(
-        QUESTION, reader, reader.zero_state(), prompt=load_prompt("answer"), settings=SHORT, on_text=pieces.append
+        QUESTION,
+        reader,
+        reader.zero_state(),
+        prompt=load_prompt("answer"),
+        settings=SHORT,
+        on_text=pieces.append,
     )
     assert answer.text == "".join(pieces) == words.strip()
     assert pieces == ["δ", "-", "m", "e", "m", ",", " 汶", "川"]
@@ -102,7 +113,10 @@ def test_a_prompt_that_needs_a_question_says_so(reader: Reader) -> None:
 
 
 def test_a_summary_needs_no_question(reader: Reader) -> None:
-    assert ask(None, reader, reader.zero_state(), prompt=load_prompt("summarise"), settings=SHORT).prompt_tokens > 0
+    assert (
+        ask(None, reader, reader.zero_state(), prompt=load_prompt("summarise"), settings=SHORT).prompt_tokens
+        > 0
+    )
 
 
 def test_a_state_of_another_adapter_is_refused(saved: SavedDocument) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, Gemma2Config, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from dmdoc.backbone import convert_gguf, describe, fingerprint_model, load_backbone
@@ -50,6 +50,16 @@ def test_the_requested_number_format_and_attention_are_used(folder: Path) -> Non
     assert {parameter.dtype for parameter in backbone.model.parameters()} == {torch.bfloat16}
     assert backbone.model.config._attn_implementation == "eager"
     assert describe(backbone) == "tiny on cpu, bfloat16, eager"
+
+
+def test_a_model_without_sdpa_gets_the_attention_it_has(folder: Path) -> None:
+    sizes = {"vocab_size": 8, "hidden_size": 16, "intermediate_size": 16, "head_dim": 8}
+    config = Gemma2Config(**sizes, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2)
+    AutoModelForCausalLM.from_config(config, attn_implementation="eager").save_pretrained(folder)
+
+    backbone = load_backbone(folder, name="gemma", device="cpu", dtype="float32")
+
+    assert backbone.attention == backbone.model.config._attn_implementation == "eager"
 
 
 def test_loading_prints_nothing_and_leaves_transformers_settings_alone(

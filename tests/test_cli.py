@@ -152,7 +152,18 @@ def test_the_last_ingested_document_is_asked(invoke: Invoke, lots: Path, tmp_pat
 
 def test_sampling_follows_the_seed(invoke: Invoke, lots: Path) -> None:
     invoke("ingest", str(lots), "--quiet")
-    draw = ("ask", "Salt?", "--max-tokens", "12", "--temperature", "1.5", "--top-p", "0.9", "--json", "--seed")
+    draw = (
+        "ask",
+        "Salt?",
+        "--max-tokens",
+        "12",
+        "--temperature",
+        "1.5",
+        "--top-p",
+        "0.9",
+        "--json",
+        "--seed",
+    )
     answers = [json.loads(invoke(*draw, seed).out)["answer"] for seed in ("1", "1", "2")]
     assert answers[0] == answers[1] != answers[2]
 

@@ -129,6 +129,17 @@ def test_what_was_written_with_full_strength_is_read_back_exactly() -> None:
     torch.testing.assert_close(state @ key[0, 0, 0], value[:, :, 0])
 
 
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_text_of_several_blocks_is_one_scan(reads: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = [tensor.detach() for tensor in random_scan(100)]
+    mask = masks(100)["holes"]
+    given = arguments if reads else [None, *arguments[1:]]
+    whole = results(chunked_form(*given, mask=mask))
+    monkeypatch.setattr("dmdoc.delta_rule.BLOCK", 33)
+
+    assert distance(results(dispatched(*given, mask=mask)), whole) < 1e-10
+
+
 @pytest.mark.parametrize("cut", [1, 16, 40, 99])
 def test_two_halves_are_one_scan(cut: int) -> None:
     *tokens, state = (tensor.detach() for tensor in random_scan(100))

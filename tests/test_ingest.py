@@ -150,8 +150,12 @@ def test_the_same_text_for_another_model_is_read_again(reader: Reader, library: 
     assert result.document.header().adapter == other.adapter_identity
 
 
-def test_a_larger_budget_than_the_adapter_was_trained_with_is_refused(reader: Reader, library: Library) -> None:
-    with pytest.raises(UsageError, match=r"129 tokens is more than the 128 that tiny-adapter was trained with"):
+def test_a_larger_budget_than_the_adapter_was_trained_with_is_refused(
+    reader: Reader, library: Library
+) -> None:
+    with pytest.raises(
+        UsageError, match=r"129 tokens is more than the 128 that tiny-adapter was trained with"
+    ):
         ingest(document(), reader, library, budget=129)
 
 

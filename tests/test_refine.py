@@ -10,6 +10,7 @@ from tiny import tiny_reader
 from dmdoc import refine as refine_module
 from dmdoc.adapter import DeltaMemConfig
 from dmdoc.chunking import Chunk, Layout, chunk_document
+from dmdoc.compare import write_state
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.ingest import Progress, ingest
@@ -267,6 +268,10 @@ class TestIngest:
             ingest(document(TEXT), reader, library, refine_steps=steps).status for steps in (0, 1, 1, 2, 0)
         ]
         assert statuses == ["added", "updated", "unchanged", "updated", "updated"]
+
+    def test_compare_refines_as_ingest_does(self, reader: Reader, library: Library) -> None:
+        state, _ = ingest(document(), reader, library, refine_steps=2).document.state()
+        assert write_state(LONG, reader, 2).equals(state)
 
     def test_fewer_than_no_steps_are_refused(self, reader: Reader, library: Library) -> None:
         with pytest.raises(UsageError, match=r"--refine takes 0 or more steps, got -1"):
