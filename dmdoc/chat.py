@@ -12,7 +12,6 @@ import torch
 
 import dmdoc
 from dmdoc.ask import Answer, ask, load_state
-from dmdoc.chunking import Chunk, Layout, chunk_document
 from dmdoc.document import Document
 from dmdoc.errors import UsageError
 from dmdoc.library import Library
@@ -140,9 +139,7 @@ class ChatSession:
         )
         with library.lock(name):
             if name in library.names():
-                raise UsageError(
-                    f"the name {name!r} is taken; choose another, or `dmdoc remove {name}` first"
-                )
+                raise UsageError(f"the name {name!r} is taken; choose another, or `dmdoc rm {name}` first")
             staged = library.begin(document, restart=True)
             return library.finish(staged, self.state, self._header_with_turns(self._header, document))
 
@@ -158,7 +155,7 @@ class ChatSession:
         )
 
     def _write(self, text: str) -> None:
-        chunks = self._chunks(text)
+        chunks = self.reader.chunks(text)
         state = self.state
         with torch.no_grad():
             for chunk in chunks:
@@ -166,14 +163,6 @@ class ChatSession:
         # Both only now: a turn that is interrupted while it is written leaves no trace.
         self.state = state
         self.turns = (*self.turns, Turn(text, sum(len(chunk.token_ids) for chunk in chunks), len(chunks)))
-
-    def _chunks(self, text: str) -> list[Chunk]:
-        layout = Layout(self.reader.adapter.config.write_layout)
-        return chunk_document(text, self.reader.backbone.tokenizer, budget=self._write_budget, layout=layout)
-
-    @property
-    def _write_budget(self) -> int:
-        return min(self.reader.adapter.config.write_budget, self.reader.backbone.context_length)
 
     def _header_with_turns(self, header: StateHeader, document: Document) -> StateHeader:
         chunks = sum(turn.chunks for turn in self.turns)
@@ -183,7 +172,7 @@ class ChatSession:
             chunks_written=header.chunks_written + chunks,
             chunks_total=header.chunks_total + chunks,
             # The document may have been read in smaller chunks than turns are.
-            write_budget=max(header.write_budget, self._write_budget),
+            write_budget=max(header.write_budget, self.reader.write_budget),
             document_sha256=document.sha256,
             dmdoc_version=dmdoc.__version__,
             created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -278,6 +278,38 @@ def chat(
     )
 
 
+@app.command("ls")
+def list_documents(as_json: JsonOption = False) -> None:
+    """List the saved documents."""
+    documents = _library().documents()
+    if not as_json:
+        console.documents_table(documents)
+        return
+    records = []
+    for saved in documents:
+        header = saved.header()
+        records.append(
+            {
+                "name": saved.name,
+                "source": saved.source,
+                "pages": saved.page_count,
+                "characters": saved.characters,
+                "tokens": header.tokens_written,
+                "model": header.backbone.name,
+                "adapter": header.adapter.name,
+                "created": saved.created,
+                "sha256": saved.sha256,
+            }
+        )
+    console.write_json({"schema": JSON_SCHEMA, "documents": records})
+
+
+@app.command("rm")
+def remove_document(name: Annotated[str, typer.Argument(help="The saved document.")]) -> None:
+    """Remove a saved document: its state and its extracted text."""
+    _library().remove(name)
+
+
 @app.command()
 def compare(
     questions: Annotated[

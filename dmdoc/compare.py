@@ -24,7 +24,6 @@ import torch
 
 from dmdoc import fictional
 from dmdoc.ask import ask
-from dmdoc.chunking import Layout, chunk_document
 from dmdoc.errors import UsageError
 from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import load_prompt
@@ -153,11 +152,7 @@ def read_questions(path: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def write_state(text: str, reader: Reader, refine_steps: int = 0) -> MemoryState:
     """The state of a text, as `ingest` would write and refine it."""
-    config = reader.adapter.config
-    budget = min(config.write_budget, reader.backbone.context_length)
-    chunks = chunk_document(
-        text, reader.backbone.tokenizer, budget=budget, layout=Layout(config.write_layout)
-    )
+    chunks = reader.chunks(text)
     windows = document_windows(chunks, reader) if refine_steps else ()
     state = reader.zero_state()
     for number, chunk in enumerate(chunks, start=1):

@@ -5,7 +5,7 @@ Colour and animation are for terminals only, and NO_COLOR is honoured (by rich).
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dmdoc.compare import Result, Summary
     from dmdoc.ingest import IngestResult, Progress
     from dmdoc.models import ModelStatus
+    from dmdoc.saved_document import SavedDocument
 
 PLAIN_PROGRESS_STEPS = 10
 """Without a terminal, an ingest reports this often."""
@@ -194,6 +195,27 @@ def answers_table(results: "list[Result]") -> None:
     for result in results:
         mark = "✓" if result.exact else "~" if result.contains else "✗"
         table.add_row(mark, result.question, " / ".join(result.answers), result.given)
+    Console().print(table)
+
+
+def documents_table(documents: "Sequence[SavedDocument]") -> None:
+    """The saved documents, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not documents:
+        note("nothing is saved yet; read a document with `dmdoc ingest FILE`")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "pages", "tokens", "model", "created", "source"):
+        table.add_column(
+            heading, overflow="fold", justify="right" if heading in ("pages", "tokens") else "left"
+        )
+    for saved in documents:
+        header = saved.header()
+        tokens = f"{header.tokens_written:,}"
+        row = (saved.name, str(saved.page_count), tokens, header.backbone.name, saved.created, saved.source)
+        table.add_row(*row)
     Console().print(table)
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 
 import dmdoc
-from dmdoc.chunking import Chunk, Layout, chunk_document
+from dmdoc.chunking import Chunk
 from dmdoc.document import Document
 from dmdoc.errors import IdentityError, StateFileError, UsageError
 from dmdoc.library import Library
@@ -86,11 +86,9 @@ def ingest(
     """
     if refine_steps < 0:
         raise UsageError(f"--refine takes 0 or more steps, got {refine_steps}")
-    budget = _checked_budget(budget, reader)
-    layout = Layout(reader.adapter.config.write_layout)
-    chunks = chunk_document(document.text, reader.backbone.tokenizer, budget=budget, layout=layout)
+    chunks = reader.chunks(document.text, budget)
     tokens = sum(len(chunk.token_ids) for chunk in chunks)
-    header = _fresh_header(document, reader, budget, len(chunks), refine_steps)
+    header = _fresh_header(document, reader, budget or reader.write_budget, len(chunks), refine_steps)
     warnings = _warnings(document, reader, tokens)
     with library.lock(document.name):
         found = library.status(document)
@@ -205,16 +203,6 @@ def _fresh_header(
         dmdoc_version=dmdoc.__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _checked_budget(budget: int | None, reader: Reader) -> int:
-    most = min(reader.adapter.config.write_budget, reader.backbone.context_length)
-    if budget is not None and budget > most:
-        raise UsageError(
-            f"a write budget of {budget} tokens is more than the {most} that "
-            f"{reader.adapter_identity.name} was trained with; pass a smaller --budget"
-        )
-    return most if budget is None else budget
 
 
 def _warnings(document: Document, reader: Reader, tokens: int) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ class Library:
             source = "standard input" if saved.source == STDIN else repr(saved.source)
             raise UsageError(
                 f"the name {document.name!r} is taken by a document from {source}; "
-                f"pass another with --name, or `dmdoc remove {document.name}` first"
+                f"pass another with --name, or `dmdoc rm {document.name}` first"
             )
         if finished is None:
             return "new"

@@ -18,7 +18,7 @@ from dmdoc.adapter import DeltaMemAdapter
 from dmdoc.adapter_file import load_adapter
 from dmdoc.attach import AllLayersWritten, MemoryPass, attention_sizes
 from dmdoc.backbone import Backbone, load_backbone
-from dmdoc.chunking import Chunk
+from dmdoc.chunking import Chunk, Layout, chunk_document
 from dmdoc.errors import UsageError
 from dmdoc.hardware import detect_hardware
 from dmdoc.memory_state import MemoryState
@@ -37,6 +37,26 @@ class Reader:
     def zero_state(self, batch: int = 1) -> MemoryState:
         """The state that has read nothing."""
         return MemoryState.zeros(*self.adapter.state_shape, batch=batch, device=self.backbone.device)
+
+    @property
+    def write_budget(self) -> int:
+        """The most tokens of one write: what the adapter was trained with and the backbone takes."""
+        return min(self.adapter.config.write_budget, self.backbone.context_length)
+
+    def chunks(self, text: str, budget: int | None = None) -> list[Chunk]:
+        """A text as it is written: laid out as in training, in chunks of at most `budget` tokens.
+
+        Raises:
+            UsageError: the budget is larger than `write_budget`, or too small to hold anything.
+        """
+        most = self.write_budget
+        if budget is not None and budget > most:
+            raise UsageError(
+                f"a write budget of {budget} tokens is more than the {most} that "
+                f"{self.adapter_identity.name} was trained with; pass a smaller --budget"
+            )
+        layout = Layout(self.adapter.config.write_layout)
+        return chunk_document(text, self.backbone.tokenizer, budget=budget or most, layout=layout)
 
     def write(self, chunks: Sequence[Chunk], state: MemoryState) -> MemoryState:
         """Write one chunk into each of the states of a batch.

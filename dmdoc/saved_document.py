@@ -175,4 +175,4 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 
 def _damaged(path: Path) -> DmdocError:
-    return DmdocError(f"{path} is damaged; `dmdoc remove` the document and ingest its source again")
+    return DmdocError(f"{path} is damaged; `dmdoc rm` the document and ingest its source again")

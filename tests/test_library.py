@@ -200,7 +200,7 @@ def test_a_name_belongs_to_its_source(library: Library, finished: bool) -> None:
             call(elsewhere)
         assert str(caught.value) == (
             "the name 'report' is taken by a document from '/papers/report.txt'; "
-            "pass another with --name, or `dmdoc remove report` first"
+            "pass another with --name, or `dmdoc rm report` first"
         )
 
 
@@ -321,9 +321,7 @@ def test_a_damaged_document_says_so_and_can_be_removed(library: Library) -> None
     saved = ingest(library, document())
     for content in ("", "[]", '{"schema": 1}', '{"schema": 1, "source": "/a", "sha256": "", "pages": []}'):
         (saved.folder / "document.json").write_text(content)
-        with pytest.raises(
-            DmdocError, match=r"document\.json is damaged; `dmdoc remove` the document"
-        ) as caught:
+        with pytest.raises(DmdocError, match=r"document\.json is damaged; `dmdoc rm` the document") as caught:
             library.documents()
         assert "\n" not in str(caught.value)
     library.remove("report")

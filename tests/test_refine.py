@@ -9,7 +9,6 @@ from tiny import tiny_reader
 
 from dmdoc import refine as refine_module
 from dmdoc.adapter import DeltaMemConfig
-from dmdoc.chunking import Chunk, Layout, chunk_document
 from dmdoc.compare import write_state
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, UsageError
@@ -48,20 +47,16 @@ def document(text: str = LONG) -> Document:
     return Document(name="lots", source="/files/lots.txt", pages=(text,))
 
 
-def chunks_of(text: str, reader: Reader) -> list[Chunk]:
-    return chunk_document(text, reader.backbone.tokenizer, budget=96, layout=Layout("plain"))
-
-
 def written(text: str, reader: Reader) -> MemoryState:
     state = reader.zero_state()
     with torch.no_grad():
-        for chunk in chunks_of(text, reader):
+        for chunk in reader.chunks(text):
             state = reader.write([chunk], state)
     return state
 
 
 def windows_of(text: str, reader: Reader) -> Windows:
-    return document_windows(chunks_of(text, reader), reader)
+    return document_windows(reader.chunks(text), reader)
 
 
 def nats(text: str, state: MemoryState, reader: Reader) -> float:
@@ -88,7 +83,7 @@ class TestWindows:
     def test_they_say_the_whole_text_in_order(self, reader: Reader) -> None:
         windows = windows_of(LONG, reader)
         said = reader.decode([token for reads in windows for read in reads for token in read.target_ids])
-        assert len(windows) == len(chunks_of(LONG, reader)) > 3
+        assert len(windows) == len(reader.chunks(LONG)) > 3
         assert said == LONG
 
     def test_the_first_is_recited_and_the_others_continue(self, reader: Reader) -> None:

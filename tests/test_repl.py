@@ -113,7 +113,7 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
     "save over a document": (
         "Who wrote it?\n/save notes\n",
         "Ada Lovelace.\n",
-        "error: the name 'notes' is taken; choose another, or `dmdoc remove notes` first\n",
+        "error: the name 'notes' is taken; choose another, or `dmdoc rm notes` first\n",
     ),
     "nothing to save": (
         "/save talk\n",
