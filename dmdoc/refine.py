@@ -3,8 +3,8 @@
 Adapter and backbone stay as they are. The reads are those that adapters are trained on (reads.py): the text is
 covered by windows, each recited or continued from the words before it. A document of several chunks is refined
 after every write; each step then also rehearses as many windows of earlier chunks as the new one has, drawn
-anew, so that a step costs at most twice a lone chunk's and the whole is linear in the number of chunks. Knows
-nothing about files.
+anew, so that a step costs a little more than twice a lone chunk's, whatever came before, and the whole is linear
+in the number of chunks. Knows nothing about files.
 """
 
 import math
@@ -89,22 +89,9 @@ def refine(
         raise UsageError(f"a state is refined in 0 or more steps, got {steps}")
     if steps == 0:
         return state
-    learned, earlier = windows[-1], [read for reads in windows[:-1] for read in reads]
-    rehearsed = min(len(learned), len(earlier))
-    draw = random.Random(f"{seed}/{len(windows)}")
-    # What is rehearsed changes from step to step; states can only be compared by the same reads.
-    sample = draw.sample(earlier, rehearsed)
-    layers = [layer.detach().clone().requires_grad_() for layer in state.layers]
-    optimiser = torch.optim.Adam(layers, lr=LEARNING_RATE)
     best, fewest = state, math.inf
     with _taking_masks(reader.backbone):
-        for step in range(steps + 1):
-            rehearsal = draw.sample(earlier, rehearsed)
-            tokens = _tokens(learned) + _tokens(rehearsal)
-            learning = step < steps
-            nats = _read(learned, layers, reader, learn=1 / tokens if learning else 0)
-            nats += _read(sample, layers, reader, learn=0)
-            nats /= _tokens(learned) + _tokens(sample)
+        for step, (layers, nats) in enumerate(_descend(state, windows, reader, steps, seed)):
             if not math.isfinite(nats):
                 raise DmdocError(
                     f"the loss is {nats} after {step} of {steps} refinement steps; "
@@ -115,11 +102,29 @@ def refine(
                 best = state if step == 0 else MemoryState(tuple(layer.detach().clone() for layer in layers))
             if on_step is not None:
                 on_step(step, nats)
-            if learning:
-                _read(rehearsal, layers, reader, learn=1 / tokens)
-                optimiser.step()
-                optimiser.zero_grad()
     return best
+
+
+def _descend(
+    state: MemoryState, windows: Windows, reader: Reader, steps: int, seed: int
+) -> Iterator[tuple[list[Tensor], float]]:
+    """The layers, changed in place, and their nats a token: at the start and after each of the steps."""
+    learned, earlier = windows[-1], [read for reads in windows[:-1] for read in reads]
+    rehearsed = min(len(learned), len(earlier))
+    draw = random.Random(f"{seed}/{len(windows)}")
+    # What is rehearsed changes from step to step; states can only be compared by the same reads.
+    sample = draw.sample(earlier, rehearsed)
+    layers = [layer.detach().clone().requires_grad_() for layer in state.layers]
+    optimiser = torch.optim.Adam(layers, lr=LEARNING_RATE)
+    for step in range(steps + 1):
+        rehearsal = draw.sample(earlier, rehearsed)
+        learn = 1 / (_tokens(learned) + _tokens(rehearsal)) if step < steps else 0.0
+        nats = _read(learned, layers, reader, learn=learn) + _read(sample, layers, reader, learn=0.0)
+        yield layers, nats / (_tokens(learned) + _tokens(sample))
+        if step < steps:
+            _read(rehearsal, layers, reader, learn=learn)
+            optimiser.step()
+            optimiser.zero_grad()
 
 
 def _read(reads: Sequence[Read], layers: Sequence[Tensor], reader: Reader, *, learn: float) -> float:

@@ -15,9 +15,9 @@ from dmdoc.errors import DmdocError, UsageError
 from dmdoc.ingest import Progress, ingest
 from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
-from dmdoc.packing import Read, pack_reads
+from dmdoc.packing import Read
 from dmdoc.reader import Reader
-from dmdoc.reads import CONTINUE_WORDS, read_logits
+from dmdoc.reads import CONTINUE_WORDS
 from dmdoc.refine import WINDOW_TOKENS, Windows, document_windows, refine
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=96)
@@ -216,12 +216,6 @@ class TestRefine:
         flash = replace(reader, backbone=replace(reader.backbone, attention="flash_attention_2"))
         refine(written(TEXT, reader), windows_of(TEXT, reader), flash, 1)
         assert kernels == ["sdpa", "flash_attention_2"]
-
-    def test_a_state_that_is_read_has_gradients(self, reader: Reader) -> None:
-        layers = tuple(layer.requires_grad_() for layer in written(TEXT, reader).layers)
-        packed = pack_reads([windows_of(TEXT, reader)[0]], pad_id=0, dtype=torch.float32)
-        read_logits(packed, MemoryState(layers), reader).sum().backward()  # type: ignore[no-untyped-call]
-        assert all(layer.grad is not None and bool(layer.grad.abs().sum() > 0) for layer in layers)
 
 
 class TestIngest:
