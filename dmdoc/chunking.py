@@ -106,7 +106,7 @@ def chunk_document(text: str, tokenizer: Tokenizer, *, budget: int, layout: Layo
             f"give a budget above that, got {budget}"
         )
     cuts = _CutPoints(text)
-    _, reach = _tokenise(tokenizer, text)
+    _, reach = tokenise(tokenizer, text)
     chunks = []
     start = _skip_blank(text, 0)
     while start < len(text):
@@ -121,6 +121,25 @@ def chunk_document(text: str, tokenizer: Tokenizer, *, budget: int, layout: Layo
         )
         start = _skip_blank(text, start + len(piece.text))
     return chunks
+
+
+def tokenise(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[int]]:
+    """Token ids, and for each token the position after its last character, never decreasing.
+
+    Control tokens that the text spells out are encoded as the characters that they are.
+    """
+    # verbose=False: a text longer than the model's window is the point here, not worth a warning.
+    encoded = tokenizer(
+        text,
+        add_special_tokens=False,
+        split_special_tokens=True,
+        return_offsets_mapping=True,
+        verbose=False,
+    )
+    ends: list[int] = []
+    for _, end in encoded["offset_mapping"]:
+        ends.append(max(end, ends[-1]) if ends else end)
+    return encoded["input_ids"], ends
 
 
 class _CutPoints:
@@ -162,7 +181,7 @@ def _fitting_piece(cuts: _CutPoints, tokenizer: Tokenizer, start: int, limit: in
     while True:
         end = cuts.last_before(start, limit)
         piece = cuts.text[start:end].rstrip()
-        token_ids, token_ends = _tokenise(tokenizer, piece)
+        token_ids, token_ends = tokenise(tokenizer, piece)
         if len(token_ids) <= room:
             return Chunk(tuple(token_ids), cuts.sentence_ids(start, token_ends), piece)
         if len(piece) == 1:
@@ -172,22 +191,6 @@ def _fitting_piece(cuts: _CutPoints, tokenizer: Tokenizer, start: int, limit: in
             )
         # Where the budget ends in the piece's own tokens; always at least one character less than before.
         limit = start + max(1, min(token_ends[room - 1], len(piece) - 1))
-
-
-def _tokenise(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[int]]:
-    """Token ids, and for each token the position after its last character, never decreasing."""
-    # verbose=False: a text longer than the model's window is the point here, not worth a warning.
-    encoded = tokenizer(
-        text,
-        add_special_tokens=False,
-        split_special_tokens=True,
-        return_offsets_mapping=True,
-        verbose=False,
-    )
-    ends: list[int] = []
-    for _, end in encoded["offset_mapping"]:
-        ends.append(max(end, ends[-1]) if ends else end)
-    return encoded["input_ids"], ends
 
 
 def _reached(token_ends: Sequence[int], start: int, room: int) -> int:

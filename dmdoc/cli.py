@@ -77,6 +77,10 @@ FileArgument = Annotated[
     typer.Argument(help="A text, HTML, PDF, DOCX, EPUB or PPTX file; - reads standard input."),
 ]
 PasswordOption = Annotated[str | None, typer.Option("--password", help="Opens an encrypted PDF.")]
+RefineOption = Annotated[
+    int,
+    typer.Option("--refine", metavar="STEPS", help="After each chunk, so many gradient steps on the state."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 JSON_SCHEMA = 1
@@ -142,6 +146,7 @@ def ingest(
     name: Annotated[str | None, typer.Option("--name", "-n", help="Save it under this name.")] = None,
     password: PasswordOption = None,
     budget: Annotated[int | None, typer.Option("--budget", help="Tokens a chunk, at most.")] = None,
+    refine: RefineOption = 0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Read it again although it is saved.")] = False,
     model: ModelOption = None,
     adapter: AdapterOption = None,
@@ -160,7 +165,9 @@ def ingest(
         console.note(f"{document.name}: {len(document.text):,} characters extracted by {document.reader}")
     reader = Machine(model, adapter, device, offline, verbose, quiet).open_reader()
     with console.ingest_progress(document.name, quiet=quiet) as progress:
-        result = ingest_document(document, reader, _library(), budget=budget, force=force, progress=progress)
+        result = ingest_document(
+            document, reader, _library(), budget=budget, refine_steps=refine, force=force, progress=progress
+        )
     if not quiet:
         console.ingest_summary(result)
     if as_json:
@@ -173,6 +180,7 @@ def ingest(
                 "pages": result.document.page_count,
                 "tokens": result.tokens,
                 "chunks": result.chunks,
+                "refine_steps": refine,
                 "model": reader.backbone.name,
                 "adapter": reader.adapter_identity.name,
                 "warnings": list(result.warnings),
@@ -346,6 +354,7 @@ def compare(
         int, typer.Option("--documents", min=2, help="Generated documents, without questions.")
     ] = 10,
     facts: Annotated[int, typer.Option("--facts", min=1, max=60, help="Facts of a generated document.")] = 4,
+    refine: RefineOption = 0,
     max_tokens: MaxTokensOption = 32,
     seed: SeedOption = 0,
     model: ModelOption = None,
@@ -363,13 +372,17 @@ def compare(
     machine = Machine(model, adapter, device, offline, verbose, quiet)
     if questions is None:
         reader = machine.open_reader()
-        cases = comparison.generated_cases(reader, documents=documents, facts=facts, seed=seed)
+        cases = comparison.generated_cases(
+            reader, documents=documents, facts=facts, seed=seed, refine_steps=refine
+        )
     else:
         asked = comparison.read_questions(questions)
         saved = _saved(_library(), document)
         reader = machine.open_reader(saved)
         # Any other text will do: what its state gets right was not recalled from this document.
-        donor = comparison.generated_cases(reader, documents=1, facts=facts, seed=seed)[0].state
+        steps = saved.header().refine_steps
+        (other,) = comparison.generated_cases(reader, documents=1, facts=facts, seed=seed, refine_steps=steps)
+        donor = other.state
         text = "\n\n".join(saved.pages())
         cases = [comparison.Case(text, load_state(saved, reader), donor, asked)]
     with console.comparison_progress(quiet=quiet) as progress:

@@ -28,6 +28,7 @@ from dmdoc.errors import UsageError
 from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader
+from dmdoc.refine import document_windows, refine
 from dmdoc.settings import GenerationSettings
 
 Mode = Literal["state", "zero", "donor", "frozen", "full"]
@@ -109,12 +110,14 @@ def compare(
     return results
 
 
-def generated_cases(reader: Reader, *, documents: int, facts: int, seed: int) -> list[Case]:
+def generated_cases(
+    reader: Reader, *, documents: int, facts: int, seed: int, refine_steps: int = 0
+) -> list[Case]:
     """Fictional documents of the evaluation split with their states; the donor of each is the next one."""
     made = [
         fictional.generate(seed * 10_000 + number, facts=facts, split="eval") for number in range(documents)
     ]
-    states = [write_state(document.text, reader) for document in made]
+    states = [write_state(document.text, reader, refine_steps) for document in made]
     return [
         Case(
             text=document.text,
@@ -147,12 +150,15 @@ def read_questions(path: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple(found)
 
 
-def write_state(text: str, reader: Reader) -> MemoryState:
-    """The state of a text, as `ingest` would write it."""
+def write_state(text: str, reader: Reader, refine_steps: int = 0) -> MemoryState:
+    """The state of a text, as `ingest` would write and refine it."""
+    chunks = reader.chunks(text)
+    windows = document_windows(chunks, reader) if refine_steps else ()
     state = reader.zero_state()
-    with torch.no_grad():
-        for chunk in reader.chunks(text):
+    for number, chunk in enumerate(chunks, start=1):
+        with torch.no_grad():
             state = reader.write([chunk], state)
+        state = refine(state, windows[:number], reader, refine_steps)
     return state
 
 

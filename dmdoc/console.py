@@ -62,20 +62,16 @@ def ingest_progress(name: str, *, quiet: bool = False) -> Iterator["Callable[[Pr
     columns = (
         bars.TextColumn("{task.description}"),
         bars.BarColumn(),
-        bars.TextColumn("chunk {task.fields[chunk]}, {task.completed:,.0f}/{task.total:,.0f} tokens"),
+        bars.TextColumn("{task.fields[reached]}"),
         bars.TextColumn("{task.fields[speed]}"),
         bars.TimeRemainingColumn(),
     )
     with bars.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(name, total=None, chunk="0/0", speed="")
+        task = bar.add_task(name, total=None, reached="", speed="")
 
         def show(done: "Progress") -> None:
-            bar.update(
-                task,
-                total=done.tokens_total,
-                completed=done.tokens_written,
-                chunk=f"{done.chunks_written}/{done.chunks_total}",
-            )
+            completed = done.share * done.tokens_total
+            bar.update(task, total=done.tokens_total, completed=completed, reached=_reached(done))
             speed = bar.tasks[task].speed
             bar.update(task, speed=f"{speed:,.0f} tokens/s" if speed else "")
 
@@ -87,15 +83,19 @@ def _plain_progress(name: str) -> "Callable[[Progress], None]":
 
     def show(done: "Progress") -> None:
         nonlocal shown
-        step = done.chunks_written * PLAIN_PROGRESS_STEPS // max(1, done.chunks_total)
+        step = int(done.share * PLAIN_PROGRESS_STEPS)
         if step > shown:
             shown = step
-            note(
-                f"{name}: chunk {done.chunks_written}/{done.chunks_total}, "
-                f"{done.tokens_written:,}/{done.tokens_total:,} tokens"
-            )
+            note(f"{name}: {_reached(done)}")
 
     return show
+
+
+def _reached(done: "Progress") -> str:
+    reached = f"chunk {done.chunks_written}/{done.chunks_total}, {done.tokens_written:,}/{done.tokens_total:,} tokens"
+    if done.nats is not None:
+        reached += f", refined {done.refine_step}/{done.refine_steps}: {done.nats:.2f} nats a token"
+    return reached
 
 
 @contextmanager
@@ -138,9 +138,12 @@ def ingest_summary(result: "IngestResult") -> None:
         note(f"{name}: unchanged, already read ({result.tokens:,} tokens); --force reads it again")
         return
     size = result.document.state_path.stat().st_size / 1024
+    steps = result.document.header().refine_steps
+    refined = f", refined in {steps} step{'s' if steps != 1 else ''} a chunk" if steps else ""
     note(
         f"{name}: {result.status}, {pages} page{'s' if pages != 1 else ''}, {result.tokens:,} tokens "
-        f"in {result.chunks} chunk{'s' if result.chunks != 1 else ''}, {result.seconds:.1f} s, state {size:.0f} KB"
+        f"in {result.chunks} chunk{'s' if result.chunks != 1 else ''}{refined}, "
+        f"{result.seconds:.1f} s, state {size:.0f} KB"
     )
 
 

@@ -1,4 +1,4 @@
-"""Read a document once: text → chunks → one δ-mem state, saved after every chunk.
+"""Read a document once: text → chunks → one δ-mem state, refined if asked for, saved after every chunk.
 
 Knows nothing about terminals or options; whoever calls it says where documents are kept and shows progress.
 """
@@ -14,10 +14,11 @@ import torch
 import dmdoc
 from dmdoc.chunking import Chunk
 from dmdoc.document import Document
-from dmdoc.errors import IdentityError, StateFileError
+from dmdoc.errors import IdentityError, StateFileError, UsageError
 from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
+from dmdoc.refine import document_windows, refine
 from dmdoc.saved_document import SavedDocument
 from dmdoc.state_file import StateHeader, check_identity
 
@@ -32,6 +33,18 @@ class Progress:
     chunks_total: int
     tokens_written: int
     tokens_total: int
+    refine_step: int = 0
+    """Refinement steps taken after the chunk that follows those written."""
+    refine_steps: int = 0
+    """Refinement steps after every chunk."""
+    nats: float | None = None
+    """Nats a token by which the state being refined recites; None while none is."""
+
+    @property
+    def share(self) -> float:
+        """How much of the work is done, from 0 to 1."""
+        chunk = self.refine_step / self.refine_steps if self.refine_steps else 0.0
+        return (self.chunks_written + chunk) / self.chunks_total if self.chunks_total else 1.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,7 @@ def ingest(
     library: Library,
     *,
     budget: int | None = None,
+    refine_steps: int = 0,
     force: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> IngestResult:
@@ -62,14 +76,19 @@ def ingest(
 
     Args:
         budget: tokens a chunk, at most; the adapter's write budget if None.
+        refine_steps: steps by which the state is refined after each chunk (refine.py).
         force: do it again although the same text is already saved.
 
     Raises:
-        UsageError: the budget is larger than what the adapter or the backbone takes, or the name is taken.
+        UsageError: the budget is larger than what the adapter or the backbone takes, `refine_steps`
+            is negative, or the name is taken.
+        DmdocError: refinement met a loss that is not finite.
     """
+    if refine_steps < 0:
+        raise UsageError(f"--refine takes 0 or more steps, got {refine_steps}")
     chunks = reader.chunks(document.text, budget)
     tokens = sum(len(chunk.token_ids) for chunk in chunks)
-    header = _fresh_header(document, reader, budget or reader.write_budget, len(chunks))
+    header = _fresh_header(document, reader, budget or reader.write_budget, len(chunks), refine_steps)
     warnings = _warnings(document, reader, tokens)
     with library.lock(document.name):
         found = library.status(document)
@@ -94,20 +113,34 @@ def _write_chunks(
     header: StateHeader,
     progress: Callable[[Progress], None] | None,
 ) -> tuple[MemoryState, StateHeader]:
-    tokens_total = sum(len(chunk.token_ids) for chunk in chunks)
     report = progress or _ignore
-    report(Progress(header.chunks_written, len(chunks), header.tokens_written, tokens_total))
-    for chunk in chunks[header.chunks_written :]:
+    windows = document_windows(chunks, reader) if header.refine_steps else ()
+    reached = _progress(header, chunks)
+    report(reached)
+
+    def report_step(step: int, nats: float) -> None:
+        report(replace(reached, refine_step=step, nats=nats))
+
+    for number, chunk in enumerate(chunks[header.chunks_written :], start=header.chunks_written + 1):
         with torch.no_grad():
             state = reader.write([chunk], state)
+        state = refine(state, windows[:number], reader, header.refine_steps, on_step=report_step)
         header = replace(
             header,
             chunks_written=header.chunks_written + 1,
             tokens_written=header.tokens_written + len(chunk.token_ids),
         )
         library.save_partial(staged, state, header)
-        report(Progress(header.chunks_written, len(chunks), header.tokens_written, tokens_total))
+        reached = _progress(header, chunks)
+        report(reached)
     return state, header
+
+
+def _progress(header: StateHeader, chunks: Sequence[Chunk]) -> Progress:
+    tokens = sum(len(chunk.token_ids) for chunk in chunks)
+    return Progress(
+        header.chunks_written, len(chunks), header.tokens_written, tokens, refine_steps=header.refine_steps
+    )
 
 
 def _resume(
@@ -140,11 +173,20 @@ def _fits(header: StateHeader, fresh: StateHeader) -> bool:
         check_identity(header, backbone=fresh.backbone, adapter=fresh.adapter, tokenizer=fresh.tokenizer)
     except IdentityError:
         return False
-    settings = ("write_budget", "write_layout", "write_granularity", "chunks_total", "document_sha256")
-    return all(getattr(header, name) == getattr(fresh, name) for name in settings)
+    same = (
+        "write_budget",
+        "write_layout",
+        "write_granularity",
+        "refine_steps",
+        "chunks_total",
+        "document_sha256",
+    )
+    return all(getattr(header, name) == getattr(fresh, name) for name in same)
 
 
-def _fresh_header(document: Document, reader: Reader, budget: int, chunks: int) -> StateHeader:
+def _fresh_header(
+    document: Document, reader: Reader, budget: int, chunks: int, refine_steps: int
+) -> StateHeader:
     config = reader.adapter.config
     return StateHeader(
         backbone=reader.backbone.identity,
@@ -156,6 +198,7 @@ def _fresh_header(document: Document, reader: Reader, budget: int, chunks: int) 
         write_budget=budget,
         write_layout=config.write_layout,
         write_granularity=config.memory_write_granularity,
+        refine_steps=refine_steps,
         document_sha256=document.sha256,
         dmdoc_version=dmdoc.__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -52,6 +52,8 @@ class StateHeader:
     """Most tokens one chunk may hold."""
     write_layout: str
     write_granularity: str
+    refine_steps: int
+    """Steps by which the state was refined after each chunk (refine.py)."""
     document_sha256: str
     dmdoc_version: str
     created: str

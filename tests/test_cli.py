@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -98,10 +99,20 @@ def test_ingest_as_json(invoke: Invoke, lots: Path) -> None:
         "source": str(lots),
         "pages": 1,
         "chunks": 6,
+        "refine_steps": 0,
         "model": "tiny",
         "adapter": "tiny-adapter",
         "warnings": [],
     }
+
+
+def test_a_refined_ingest_says_how_far_it_is(invoke: Invoke, lots: Path) -> None:
+    plain = invoke("ingest", str(lots), "--json", "--quiet")
+    run = invoke("ingest", str(lots), "--refine", "2", "--json")
+    assert (json.loads(plain.out)["status"], json.loads(run.out)["status"]) == ("added", "updated")
+    assert json.loads(run.out)["refine_steps"] == 2
+    assert re.search(r"lots: chunk 0/6, 0/264 tokens, refined 2/2: \d\.\d\d nats a token", run.err)
+    assert "264 tokens in 6 chunks, refined in 2 steps a chunk, " in run.err
 
 
 def test_only_the_answer_is_on_stdout(invoke: Invoke, lots: Path) -> None:
@@ -209,6 +220,7 @@ def test_a_password_opens_a_pdf(invoke: Invoke, tmp_path: Path) -> None:
         (("ingest", "missing.txt"), 5, "missing.txt"),
         (("ingest", "."), 5, "folder"),
         (("extract", "missing.txt"), 5, "missing.txt"),
+        (("ingest", __file__, "--refine", "-1"), 2, "--refine takes 0 or more steps, got -1"),
         (("train", "missing.toml", "--output", "out"), 1, "missing.toml"),
         (("models", "pull", "no-such-model"), 2, "no-such-model"),
     ],

@@ -13,13 +13,15 @@ ORDER = (
     "chat compare",
     "training",
     "ask ingest",
+    "refine",
+    "reads",
     "reader",
     "models",
     "embedded_model",
     "backbone attach adapter_file library",
     "hardware adapter saved_document document_folders",
     "state_file",
-    "delta_rule memory_state document chunking prompt fictional settings",
+    "delta_rule memory_state document chunking packing prompt fictional settings",
     "normalise sentences folders atomic_file errors",
 )
 """Every module imports from its own line or from a lower one, never from a higher one."""

@@ -34,6 +34,7 @@ def header_of(document: Document, chunks_written: int = 3) -> StateHeader:
         write_budget=8192,
         write_layout="plain",
         write_granularity="token",
+        refine_steps=0,
         document_sha256=document.sha256,
         dmdoc_version="0.1.0",
         created="2025-01-31T12:00:00+00:00",

@@ -30,6 +30,7 @@ HEADER = StateHeader(
     write_budget=8192,
     write_layout="plain",
     write_granularity="token",
+    refine_steps=0,
     document_sha256="01" * 32,
     dmdoc_version="0.1.0",
     created="2025-01-31T12:00:00+00:00",

@@ -6,12 +6,13 @@ from tiny import tiny_reader
 from tiny_training import ADAPTER
 
 from dmdoc.errors import TrainingError
+from dmdoc.packing import EMPTY_READ, Read, pack_reads
 from dmdoc.reader import Reader
+from dmdoc.reads import CONTINUE_WORDS
 from dmdoc.training.config import Stage
 from dmdoc.training.examples import Example
 from dmdoc.training.loss import score_reads, write_batch
-from dmdoc.training.packing import EMPTY_READ, Read, pack_reads
-from dmdoc.training.reads import CONTINUE_WORDS, Batch, build_batch, continue_read, recite_read, write_chunk
+from dmdoc.training.reads import Batch, build_batch, continuation, recitation, write_chunk
 
 TEXT = "QZX XZQ QQZ ZZX QXX ZQX XQZ QZZ ZXX XXZ QZX ZZQ"
 """Its letters are in no prompt."""
@@ -73,10 +74,10 @@ def test_an_answer_ends_as_the_model_ends_it(reader: Reader) -> None:
 
 
 def test_recitations_stop_at_the_limit(reader: Reader) -> None:
-    assert len(recite_read(TEXT, 20, reader).target_ids) == 20
-    assert recite_read(TEXT, 100, reader).target_ids[-1] == reader.end_ids[0]
-    assert len(continue_read(TEXT, 20, reader, random.Random(0)).target_ids) == 8
-    assert continue_read("unbroken", 20, reader, random.Random(0)).target_ids[:4] == (*reader.encode("oken"),)
+    assert len(recitation(TEXT, 20, reader).target_ids) == 20
+    assert recitation(TEXT, 100, reader).target_ids[-1] == reader.end_ids[0]
+    assert len(continuation(TEXT, 20, reader, random.Random(0)).target_ids) == 8
+    assert continuation("unbroken", 20, reader, random.Random(0)).target_ids[:4] == (*reader.encode("oken"),)
 
 
 def test_a_text_beyond_the_write_budget_is_refused(reader: Reader) -> None:

@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from dmdoc.memory_state import MemoryState
+from dmdoc.packing import IGNORED, pack_reads
 from dmdoc.reader import Reader
-from dmdoc.training.packing import IGNORED, pack_reads
+from dmdoc.reads import read_logits
 from dmdoc.training.reads import Batch
 
 
@@ -35,16 +36,8 @@ def score_reads(batch: Batch, state: MemoryState, reader: Reader) -> ReadScores:
     """Read `state` (one document a row) with the batch's reads, the text itself being out of sight."""
     device = reader.backbone.device
     packed = pack_reads(batch.reads, pad_id=reader.end_ids[0], dtype=reader.backbone.dtype)
-    supervised, slots = packed.supervised.to(device), packed.slots.to(device)
-    with reader.reading(state) as model:
-        logits = model(
-            input_ids=packed.input_ids.to(device),
-            position_ids=packed.position_ids.to(device),
-            attention_mask=packed.attention_mask.to(device),
-            logits_to_keep=supervised,
-            use_cache=False,
-        ).logits.float()  # [rows, n, vocabulary]
-    targets = packed.targets.to(device)
+    logits = read_logits(packed, state, reader)  # [rows, n, vocabulary]
+    targets, slots = packed.targets.to(device), packed.slots.to(device)
     nats = functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none", ignore_index=IGNORED)
     right = logits.detach().argmax(-1) == targets
     known = targets != IGNORED

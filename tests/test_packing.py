@@ -6,8 +6,8 @@ from tiny import tiny_reader
 from tiny_training import ADAPTER
 
 from dmdoc.memory_state import MemoryState
+from dmdoc.packing import EMPTY_READ, IGNORED, Read, pack_reads
 from dmdoc.reader import Reader
-from dmdoc.training.packing import EMPTY_READ, IGNORED, Read, pack_reads
 
 Rows = list[list[Read]]
 

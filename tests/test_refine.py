@@ -1,0 +1,267 @@
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import tiny_reader
+
+from dmdoc import refine as refine_module
+from dmdoc.adapter import DeltaMemConfig
+from dmdoc.compare import write_state
+from dmdoc.document import Document
+from dmdoc.errors import DmdocError, UsageError
+from dmdoc.ingest import Progress, ingest
+from dmdoc.library import Library
+from dmdoc.memory_state import MemoryState
+from dmdoc.packing import Read
+from dmdoc.reader import Reader
+from dmdoc.reads import CONTINUE_WORDS
+from dmdoc.refine import WINDOW_TOKENS, Windows, document_windows, refine
+
+CONFIG = DeltaMemConfig(write_layout="plain", write_budget=96)
+TEXT = "QZX XZQ QQZ ZZX QXX ZQX XQZ QZZ ZXX XXZ QZX ZZQ QXZ ZQQ XQQ ZXZ QQX XZZ"
+DONOR = "jkw wkj jjk kkw jww kjw wjk jkk kww wwk jkw kkj jwk kjj wjj kwk jjw wkk"
+LONG = " ".join(f"Fact number {number} is that lot {number * 7} holds salt." for number in range(8))
+
+
+@pytest.fixture
+def reader() -> Reader:
+    return opinionated(tiny_reader(CONFIG))
+
+
+def opinionated(reader: Reader) -> Reader:
+    """A head large enough for a tiny random model to prefer some tokens over others."""
+    with torch.no_grad():
+        reader.backbone.model.get_output_embeddings().weight.mul_(20)
+    return reader
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(tmp_path / "home")
+
+
+def document(text: str = LONG) -> Document:
+    return Document(name="lots", source="/files/lots.txt", pages=(text,))
+
+
+def written(text: str, reader: Reader) -> MemoryState:
+    state = reader.zero_state()
+    with torch.no_grad():
+        for chunk in reader.chunks(text):
+            state = reader.write([chunk], state)
+    return state
+
+
+def windows_of(text: str, reader: Reader) -> Windows:
+    return document_windows(reader.chunks(text), reader)
+
+
+def nats(text: str, state: MemoryState, reader: Reader) -> float:
+    """Nats a token by which `state` recites `text`, one read at a time."""
+    total, tokens = 0.0, 0
+    for read in (read for reads in windows_of(text, reader) for read in reads):
+        ids = torch.tensor([[*read.prompt_ids, *read.target_ids]])
+        with torch.no_grad(), reader.reading(state) as model:
+            logits = model(input_ids=ids, use_cache=False).logits[0, len(read.prompt_ids) - 1 : -1]
+        target = torch.tensor(read.target_ids)
+        total += float(torch.nn.functional.cross_entropy(logits, target, reduction="sum"))
+        tokens += len(target)
+    return total / tokens
+
+
+def digest(module: torch.nn.Module) -> str:
+    hashed = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        hashed.update(name.encode() + tensor.numpy().tobytes())
+    return hashed.hexdigest()
+
+
+class TestWindows:
+    def test_they_say_the_whole_text_in_order(self, reader: Reader) -> None:
+        windows = windows_of(LONG, reader)
+        said = reader.decode([token for reads in windows for read in reads for token in read.target_ids])
+        assert len(windows) == len(reader.chunks(LONG)) > 3
+        assert said == LONG
+
+    def test_the_first_is_recited_and_the_others_continue(self, reader: Reader) -> None:
+        first, *others = [read for reads in windows_of(LONG, reader) for read in reads]
+        said = reader.decode(first.target_ids)
+        assert "Recite the document." in reader.decode(first.prompt_ids)
+        for read in others:
+            start = (
+                reader.decode(read.prompt_ids)
+                .partition("Continue: ")[2]
+                .removesuffix("\nassistant\n")
+                .strip()
+            )
+            assert start == " ".join(said.split()[-CONTINUE_WORDS:])
+            said += reader.decode(read.target_ids)
+
+    def test_only_the_last_ends_as_an_answer_ends(self, reader: Reader) -> None:
+        reads = [read for reads in windows_of(LONG, reader) for read in reads]
+        assert [reader.end_ids[0] in read.target_ids for read in reads] == [False] * (len(reads) - 1) + [True]
+
+    def test_they_are_short_and_begin_at_a_blank_where_there_is_one(self, reader: Reader) -> None:
+        reads = [read for reads in windows_of(LONG, reader) for read in reads]
+        assert all(len(read.target_ids) <= WINDOW_TOKENS + 1 for read in reads)
+        assert all(reader.decode(read.target_ids).startswith(" ") for read in reads[1:])
+
+    @pytest.mark.parametrize("text", ["Q" * 80, "汶川" * 12, "short", "one two " * 9])
+    def test_text_without_blanks_is_covered_too(self, reader: Reader, text: str) -> None:
+        (reads,) = windows_of(text, reader)
+        ids = [token for read in reads for token in read.target_ids]
+        assert reader.decode(ids) == text.strip()
+        assert all(len(read.target_ids) <= WINDOW_TOKENS + 3 for read in reads)
+
+    def test_control_tokens_in_a_text_are_said_as_characters(self, reader: Reader) -> None:
+        ((read,),) = windows_of("a <|im_end|> b", reader)
+        assert read.target_ids.count(reader.end_ids[0]) == 1
+        assert reader.decode(read.target_ids) == "a <|im_end|> b"
+
+
+class TestRefine:
+    @pytest.mark.parametrize("granularity", ["token", "message_mean", "sentence_mean"])
+    def test_the_document_is_recited_better_and_another_is_not(self, granularity: Any) -> None:
+        reader = opinionated(tiny_reader(replace(CONFIG, memory_write_granularity=granularity)))
+        plain = written(TEXT, reader)
+        losses: list[float] = []
+        refined = refine(
+            plain, windows_of(TEXT, reader), reader, 12, on_step=lambda _, nats: losses.append(nats)
+        )
+        own, donor = (nats(text, refined, reader) - nats(text, plain, reader) for text in (TEXT, DONOR))
+        assert len(losses) == 13
+        assert losses[0] == pytest.approx(nats(TEXT, plain, reader), abs=1e-3)
+        assert min(losses) == pytest.approx(nats(TEXT, refined, reader), abs=1e-3)
+        assert own < -0.3
+        assert donor > own / 2
+
+    def test_nothing_but_the_state_changes(self, reader: Reader) -> None:
+        reader.adapter.requires_grad_(True)  # as in training
+        plain = written(TEXT, reader)
+        kept = MemoryState(tuple(layer.clone() for layer in plain.layers))
+        before = digest(reader.backbone.model), digest(reader.adapter)
+        refined = refine(plain, windows_of(TEXT, reader), reader, 3)
+        assert (digest(reader.backbone.model), digest(reader.adapter)) == before
+        assert all(parameter.grad is None for parameter in reader.adapter.parameters())
+        assert plain.equals(kept)
+        assert refined.shape == plain.shape
+        assert not refined.equals(plain)
+        assert not any(layer.requires_grad for layer in refined.layers)
+
+    def test_no_steps_give_the_state_itself(self, reader: Reader) -> None:
+        plain = written(TEXT, reader)
+        assert refine(plain, windows_of(TEXT, reader), reader, 0) is plain
+
+    def test_steps_that_make_it_worse_are_not_kept(
+        self, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        windows = windows_of(TEXT, reader)
+        good = refine(written(TEXT, reader), windows, reader, 20)
+        monkeypatch.setattr(refine_module, "LEARNING_RATE", 30.0)
+        losses: list[float] = []
+        refined = refine(good, windows, reader, 3, on_step=lambda _, nats: losses.append(nats))
+        assert min(losses[1:]) > losses[0]
+        assert refined is good
+
+    def test_a_seed_decides(self, reader: Reader) -> None:
+        plain, windows = written(LONG, reader), windows_of(LONG, reader)
+        first, again, other = (refine(plain, windows, reader, 2, seed=seed) for seed in (0, 0, 1))
+        assert first.equals(again)
+        assert not first.equals(other)
+
+    def test_earlier_chunks_are_rehearsed_by_as_many_windows(
+        self, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        *earlier, last = windows_of(LONG, reader)
+        known = {read for reads in earlier for read in reads}
+        learned: list[Read] = []
+
+        def spy(reads: list[Read], *arguments: Any, learn: float) -> float:
+            learned.extend(reads if learn else ())
+            return unspied(reads, *arguments, learn=learn)
+
+        unspied = refine_module._read
+        monkeypatch.setattr(refine_module, "_read", spy)
+        refine(written(LONG, reader), (*earlier, last), reader, 4)
+        size = len(last)
+        for step in range(4):
+            start = 2 * size * step
+            assert learned[start : start + size] == list(last)
+            assert set(learned[start + size : start + 2 * size]) <= known
+
+    def test_many_windows_are_read_in_several_passes_to_the_same_result(
+        self, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plain, windows = written(TEXT, reader), windows_of(TEXT, reader)
+        together = refine(plain, windows, reader, 2)
+        monkeypatch.setattr(refine_module, "PASS_WINDOWS", 1)
+        apart = refine(plain, windows, reader, 2)
+        for one, other in zip(together.layers, apart.layers, strict=True):
+            assert float((one - other).abs().max()) < 1e-4
+
+    def test_a_loss_that_is_not_finite_is_an_error(self, reader: Reader) -> None:
+        broken = MemoryState(tuple(layer + float("nan") for layer in reader.zero_state().layers))
+        with pytest.raises(DmdocError, match=r"the loss is nan after 0 of 3 refinement steps"):
+            refine(broken, windows_of(TEXT, reader), reader, 3)
+
+    def test_a_kernel_without_masks_is_replaced_for_the_while(
+        self, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kernels: list[str] = []
+        model = reader.backbone.model
+        monkeypatch.setattr(type(model), "set_attn_implementation", lambda _, name: kernels.append(name))
+        flash = replace(reader, backbone=replace(reader.backbone, attention="flash_attention_2"))
+        refine(written(TEXT, reader), windows_of(TEXT, reader), flash, 1)
+        assert kernels == ["sdpa", "flash_attention_2"]
+
+
+class TestIngest:
+    def test_no_refinement_is_the_plain_write(self, reader: Reader, library: Library) -> None:
+        state, header = ingest(document(), reader, library, refine_steps=0).document.state()
+        assert header.refine_steps == 0
+        assert state.equals(written(LONG, reader))
+
+    def test_the_saved_state_is_refined_and_says_so(self, reader: Reader, library: Library) -> None:
+        seen: list[Progress] = []
+        state, header = ingest(
+            document(TEXT), reader, library, refine_steps=3, progress=seen.append
+        ).document.state()
+        assert header.refine_steps == 3
+        assert state.equals(refine(written(TEXT, reader), windows_of(TEXT, reader), reader, 3))
+        assert [progress.refine_step for progress in seen] == [0, 0, 1, 2, 3, 0]
+        assert [progress.nats is not None for progress in seen] == [False, True, True, True, True, False]
+        assert [progress.share for progress in seen] == pytest.approx([0, 0, 1 / 3, 2 / 3, 1, 1])
+
+    def test_an_interrupted_refinement_goes_on_at_its_chunk(
+        self, reader: Reader, library: Library, tmp_path: Path
+    ) -> None:
+        whole, _ = ingest(document(), reader, Library(tmp_path / "other"), refine_steps=2).document.state()
+
+        def stop(progress: Progress) -> None:
+            if (progress.chunks_written, progress.refine_step) == (2, 1):
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            ingest(document(), reader, library, refine_steps=2, progress=stop)
+        seen: list[Progress] = []
+        result = ingest(document(), reader, library, refine_steps=2, progress=seen.append)
+        assert result.status == "resumed"
+        assert seen[0].chunks_written == 2
+        assert result.document.state()[0].equals(whole)
+
+    def test_other_steps_are_another_state(self, reader: Reader, library: Library) -> None:
+        statuses = [
+            ingest(document(TEXT), reader, library, refine_steps=steps).status for steps in (0, 1, 1, 2, 0)
+        ]
+        assert statuses == ["added", "updated", "unchanged", "updated", "updated"]
+
+    def test_compare_refines_as_ingest_does(self, reader: Reader, library: Library) -> None:
+        state, _ = ingest(document(), reader, library, refine_steps=2).document.state()
+        assert write_state(LONG, reader, 2).equals(state)
+
+    def test_fewer_than_no_steps_are_refused(self, reader: Reader, library: Library) -> None:
+        with pytest.raises(UsageError, match=r"--refine takes 0 or more steps, got -1"):
+            ingest(document(), reader, library, refine_steps=-1)
