@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 DMDOC := $(BIN)/dmdoc
 STAMP := $(VENV)/.installed
-SAMPLE := dmdoc/samples/halvorsen-report.pdf
+SAMPLES := dmdoc/samples
 DEMO := DMDOC_HOME=$(CURDIR)/.demo $(DMDOC)
 
 .DEFAULT_GOAL := help
@@ -23,12 +23,18 @@ $(STAMP): pyproject.toml constraints.txt
 model: $(STAMP)  ## fetch and convert the embedded model, once
 	$(DMDOC) models pull smollm2-135m
 
-demo: model  ## read a sample report once, then ask it four questions, each in a new process
-	$(DEMO) ingest $(SAMPLE)
+demo: model  ## read a report and a note once, then ask them, each question in a new process
+	$(DEMO) ingest $(SAMPLES)/halvorsen-report.pdf
 	$(DEMO) ask "Who founded Halvorsen Brine Works?"
 	$(DEMO) ask "What was the revenue in 2023?"
 	$(DEMO) ask "Who was the largest customer?"
-	$(DEMO) ask --verbose "Who is the captain of the Margit Solem?"
+	@echo
+	@echo "The report is nine times as long as what the embedded adapter was trained on. A short note, refined:"
+	$(DEMO) ingest --refine 20 $(SAMPLES)/sorrel-note.txt
+	$(DEMO) ask "In what year was the barge Sorrel built?"
+	$(DEMO) ask "Who is the captain of the barge Sorrel?"
+	$(DEMO) ask "How long is the barge Sorrel?"
+	$(DEMO) ask --verbose "What colour is the hull of the barge Sorrel?"
 
 check: $(STAMP)  ## lint, formatting and types
 	$(BIN)/ruff check .
