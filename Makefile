@@ -29,7 +29,7 @@ demo: model  ## read a report and a note once, then ask them, each question in a
 	$(DEMO) ask "What was the revenue in 2023?"
 	$(DEMO) ask "Who was the largest customer?"
 	@echo
-	@echo "The report is nine times as long as what the embedded adapter was trained on. A short note, refined:"
+	@echo "The report is over twenty times as long as what the embedded adapter was trained on. A short note, refined:"
 	$(DEMO) ingest --refine 20 $(SAMPLES)/sorrel-note.txt
 	$(DEMO) ask "In what year was the barge Sorrel built?"
 	$(DEMO) ask "Who is the captain of the barge Sorrel?"
