@@ -3,6 +3,7 @@
 Source: arXiv 2605.12357; a state is S in `S ← λ⊙S − β⊙(S k)kᵀ + β⊙v kᵀ` (see delta_rule.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,6 +46,25 @@ class MemoryState:
         """The state that has read nothing."""
         shape = (batch, heads, rank, rank)
         return cls(tuple(torch.zeros(shape, dtype=torch.float32, device=device) for _ in range(layers)))
+
+    @classmethod
+    def cat(cls, states: Sequence["MemoryState"]) -> "MemoryState":
+        """The documents of several states in one batch, in that order.
+
+        Raises:
+            StateShapeError: they differ in layers, heads, rank or device.
+        """
+        first = states[0]
+        for state in states[1:]:
+            if state.shape[0] != first.shape[0] or state.shape[2:] != first.shape[2:]:
+                raise StateShapeError(
+                    f"states in one batch share layers, heads and rank; got {first.shape} and {state.shape}"
+                )
+            if state.device != first.device:
+                raise StateShapeError(
+                    f"states in one batch share a device; got {first.device} and {state.device}"
+                )
+        return cls(tuple(torch.cat(layers) for layers in zip(*(s.layers for s in states), strict=True)))
 
     @property
     def batch(self) -> int:

@@ -4,7 +4,7 @@ Token ids and states go in, states and token ids come out; knows nothing about f
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -86,13 +86,13 @@ class Reader:
         return memory.state_out
 
     @contextmanager
-    def reading(self, state: MemoryState) -> Iterator[Any]:
-        """The model with the memory attached, read-only: call it at will inside."""
-        with MemoryPass(self.adapter, state).attached(self.backbone.model):
+    def reading(self, state: MemoryState | None) -> Iterator[Any]:
+        """The model with the memory attached, read-only (without the adapter if it is None): call it at will inside."""
+        attached = (
+            nullcontext() if state is None else MemoryPass(self.adapter, state).attached(self.backbone.model)
+        )
+        with attached:
             yield self.backbone.model
-
-    def _reading(self, state: MemoryState | None) -> AbstractContextManager[Any]:
-        return nullcontext(self.backbone.model) if state is None else self.reading(state)
 
     def generate(
         self,
@@ -126,7 +126,7 @@ class Reader:
                 "top_k": 0,
             }
         ids = torch.tensor([list(prompt_ids)], device=self.backbone.device)
-        with torch.no_grad(), torch.random.fork_rng(), self._reading(state) as model:
+        with torch.no_grad(), torch.random.fork_rng(), self.reading(state) as model:
             torch.manual_seed(settings.seed)
             output = model.generate(
                 input_ids=ids,

@@ -14,7 +14,7 @@ ORDER = (
     "training",
     "ask ingest",
     "refine",
-    "reads",
+    "reads support",
     "reader",
     "models",
     "embedded_model",

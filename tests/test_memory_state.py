@@ -114,3 +114,26 @@ def test_select_is_differentiable() -> None:
     (gradient,) = torch.autograd.grad(picked.layers[0].sum(), layer)
     assert torch.equal(gradient[0], torch.zeros(1, 4, 4))
     assert torch.equal(gradient[1], torch.full((1, 4, 4), 2.0))
+
+
+def test_states_in_one_batch_keep_their_order() -> None:
+    one, three = random_state(seed=1), random_state(batch=3, seed=2)
+    both = MemoryState.cat((one, three))
+    assert both.batch == 4
+    assert both.select(torch.tensor([0])).equals(one)
+    assert both.select(torch.tensor([1, 2, 3])).equals(three)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        random_state(layers=4),
+        random_state(heads=1),
+        random_state(rank=8),
+        MemoryState.zeros(3, 2, 4, device="meta"),
+    ],
+    ids=["layers", "heads", "rank", "device"],
+)
+def test_states_of_different_kinds_are_not_one_batch(other: MemoryState) -> None:
+    with pytest.raises(StateShapeError, match="states in one batch share"):
+        MemoryState.cat((random_state(), other))

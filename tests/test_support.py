@@ -1,0 +1,80 @@
+import pytest
+import torch
+from tiny import tiny_reader
+
+from dmdoc.adapter import DeltaMemConfig
+from dmdoc.memory_state import MemoryState
+from dmdoc.prompt import load_prompt
+from dmdoc.reader import Reader
+from dmdoc.settings import GenerationSettings
+from dmdoc.support import lift, log_likelihood
+
+CONFIG = DeltaMemConfig(write_layout="plain", write_budget=64)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return tiny_reader(CONFIG)
+
+
+@pytest.fixture(scope="module")
+def prompt(reader: Reader) -> list[int]:
+    return reader.prompt_ids(load_prompt("answer").fill(question="Who wrote it?"))
+
+
+def state_of(text: str, reader: Reader) -> MemoryState:
+    with torch.no_grad():
+        return reader.write(reader.chunks(text), reader.zero_state())
+
+
+def one_by_one(prompt: list[int], answer: list[int], state: MemoryState, reader: Reader) -> float:
+    """The mean log-probability by its definition: a pass for every token."""
+    total = 0.0
+    for place, token in enumerate(answer):
+        with torch.no_grad(), reader.reading(state) as model:
+            logits = model(input_ids=torch.tensor([[*prompt, *answer[:place]]]), use_cache=False).logits
+        total += float(logits[0, -1].log_softmax(-1)[token])
+    return total / len(answer)
+
+
+def test_each_row_is_what_its_state_alone_gives(reader: Reader, prompt: list[int]) -> None:
+    answer = reader.encode("Ada Lovelace.")
+    states = [state_of(text, reader) for text in ("Ada wrote the notes.", "Eleven tons of salt.")]
+    found = log_likelihood(prompt, answer, MemoryState.cat(states), reader)
+    expected = [one_by_one(prompt, answer, state, reader) for state in states]
+    assert found.tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_lift_is_the_likelihood_over_that_of_an_empty_state(reader: Reader, prompt: list[int]) -> None:
+    answer = reader.encode("Ada Lovelace.")
+    state = state_of("Ada wrote the notes.", reader)
+    zero = one_by_one(prompt, answer, reader.zero_state(), reader)
+    expected = one_by_one(prompt, answer, state, reader) - zero
+    assert abs(expected) > 0.01
+    assert lift(prompt, answer, state, reader).tolist() == pytest.approx([expected], abs=1e-5)
+
+
+def test_an_empty_state_lifts_nothing(reader: Reader, prompt: list[int]) -> None:
+    assert lift(prompt, reader.encode("Ada."), reader.zero_state(3), reader).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_what_a_state_says_is_lifted_by_it_more_than_by_another(reader: Reader, prompt: list[int]) -> None:
+    own, other = state_of("Ada wrote the notes.", reader), state_of("Eleven tons of salt.", reader)
+    said = reader.generate(prompt, own, GenerationSettings(max_tokens=16))
+    first, second = lift(prompt, said, MemoryState.cat((own, other)), reader).tolist()
+    assert first > 0
+    assert first > second
+
+
+def test_an_empty_answer_has_no_lift(reader: Reader, prompt: list[int]) -> None:
+    assert lift(prompt, [], state_of("Ada wrote the notes.", reader), reader).tolist() == [0.0]
+
+
+def test_the_frozen_backbone_has_a_likelihood_too(reader: Reader, prompt: list[int]) -> None:
+    answer = reader.encode("Ada.")
+    frozen = log_likelihood(prompt, answer, None, reader)
+    with torch.no_grad():
+        logits = reader.backbone.model(torch.tensor([[*prompt, *answer]])).logits[0]
+    said = logits.log_softmax(-1)[len(prompt) - 1 : -1]
+    expected = said.gather(-1, torch.tensor(answer).unsqueeze(-1)).mean()
+    assert frozen.tolist() == pytest.approx([float(expected)], abs=1e-5)
