@@ -12,6 +12,7 @@ from pathlib import Path
 from dmdoc import console
 from dmdoc.chat import ChatSession
 from dmdoc.commands import Context, IngestProgress, Reply, completions, run_command
+from dmdoc.console.progress import ingest_progress
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.library import Library
 from dmdoc.reader import Reader
@@ -101,7 +102,7 @@ def chat(
     """
     document = None if name is None else library.get(name)
     session = ChatSession(reader, document, remember=remember, settings=settings)
-    repl = Repl(session, library, on_text=console.write_answer, progress=console.ingest_progress)
+    repl = Repl(session, library, on_text=console.write_answer, progress=ingest_progress)
     if sys.stdin.isatty():
         from dmdoc.line_editor import LineEditor
 

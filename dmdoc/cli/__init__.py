@@ -1,0 +1,66 @@
+"""The command line: parse, call the library, print. Nothing else happens here; each module holds related commands.
+
+Only typer is imported at the top, so that `--help` and completion are instant; torch comes with the first
+command that needs it. A value comes from its option, else from its DMDOC_* variable, else from the default.
+"""
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from dmdoc import __version__, console
+from dmdoc.cli import ask, compare, ingest, library, models, train
+from dmdoc.errors import EXIT_INTERRUPTED, DmdocError
+
+app = typer.Typer(
+    help="Read a long document once into a δ-mem state, then ask it anything, without sending it again.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: importing rich would double the time of --help
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(ingest.ingest)
+app.command()(ingest.extract)
+app.command()(ask.ask)
+app.command()(ask.chat)
+app.command("ls")(library.list_documents)
+app.command("rm")(library.remove)
+app.command()(compare.compare)
+app.command()(train.train)
+app.add_typer(models.app, name="models")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dmdoc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; every expected error becomes one line on stderr and its exit code."""
+    # Damage that a reader of documents can read around is not worth a line; what it cannot raises.
+    for name in ("pypdf", "trafilatura"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        app(prog_name="dmdoc")
+    except DmdocError as failure:
+        console.error(str(failure))
+        sys.exit(failure.exit_code)
+    except SystemExit as leaving:
+        if leaving.code == EXIT_INTERRUPTED:
+            console.note("interrupted; what is saved stays saved, and an ingest goes on where it was")
+        raise

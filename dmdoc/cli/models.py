@@ -1,0 +1,30 @@
+"""`models`: the known backbones and adapters, and fetching one."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from dmdoc import console
+from dmdoc.console.tables import models_table
+from dmdoc.folders import cache_folder
+
+app = typer.Typer(help="The known backbones and adapters.", invoke_without_command=True)
+
+
+@app.callback()
+def list_models(context: typer.Context) -> None:
+    """List the known backbones and adapters, and what of them is on this disk."""
+    if context.invoked_subcommand is None:
+        from dmdoc import models
+
+        models_table(models.status(cache_folder(os.environ)))
+
+
+@app.command()
+def pull(name: Annotated[str, typer.Argument(help="A known name, or ORG/NAME on the Hub.")]) -> None:
+    """Fetch a model, and the adapter that is known for it."""
+    from dmdoc import models
+
+    for folder in models.pull(name, cache_folder(os.environ), progress=console.note):
+        console.note(f"{name}: {folder}")

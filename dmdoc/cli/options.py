@@ -1,0 +1,164 @@
+"""Options that several commands share, and what the commands make of them.
+
+Options that always come together are a dataclass; a command names it as one parameter and `spread` makes an option
+of each field. Knows nothing about any one command.
+"""
+
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dmdoc import console
+from dmdoc.folders import cache_folder, data_folder
+
+if TYPE_CHECKING:
+    from dmdoc.library import Library
+    from dmdoc.reader import Reader
+    from dmdoc.saved_document import SavedDocument
+    from dmdoc.settings import GenerationSettings
+
+JSON_SCHEMA = 1
+"""Version of every JSON object that commands print."""
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        envvar="DMDOC_MODEL",
+        help="Backbone: a known name, a folder, or ORG/NAME on the Hub.",
+    ),
+]
+AdapterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--adapter", "-a", envvar="DMDOC_ADAPTER", help="δ-mem adapter: a known name, a folder, or ORG/NAME."
+    ),
+]
+DeviceOption = Annotated[
+    str, typer.Option("--device", envvar="DMDOC_DEVICE", help="auto, cpu, cuda or cuda:N.")
+]
+OfflineOption = Annotated[
+    bool, typer.Option("--offline", envvar="DMDOC_OFFLINE", help="Never use the network.")
+]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say what runs, where and how.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+DocumentOption = Annotated[
+    str | None,
+    typer.Option("--document", "-d", help="The saved document; the last ingested one if not given."),
+]
+MaxTokensOption = Annotated[int, typer.Option("--max-tokens", help="The most tokens of an answer.")]
+TemperatureOption = Annotated[
+    float, typer.Option("--temperature", "-t", help="0 is greedy; higher is more varied.")
+]
+TopPOption = Annotated[
+    float, typer.Option("--top-p", help="Draw from the likeliest tokens of this total probability.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of the draw, above temperature 0.")]
+PromptOption = Annotated[
+    str, typer.Option("--prompt", "-p", help="A built-in prompt (answer, summarise, list) or a prompt file.")
+]
+FileArgument = Annotated[
+    str,
+    typer.Argument(help="A text, HTML, PDF, DOCX, EPUB or PPTX file; - reads standard input."),
+]
+PasswordOption = Annotated[str | None, typer.Option("--password", help="Opens an encrypted PDF.")]
+RefineOption = Annotated[
+    int,
+    typer.Option("--refine", metavar="STEPS", help="After each chunk, so many gradient steps on the state."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """A command for typer: each parameter that is a dataclass becomes one option for each of its fields."""
+    signature = inspect.signature(command)
+    groups = {name: each.annotation for name, each in signature.parameters.items()}
+    groups = {name: group for name, group in groups.items() if is_dataclass(group)}
+    options: list[inspect.Parameter] = []
+    for name, each in signature.parameters.items():
+        options += inspect.signature(groups[name]).parameters.values() if name in groups else [each]
+
+    @wraps(command)
+    def run(**values: object) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        command(**values)
+
+    run.__annotations__ = {option.name: option.annotation for option in options}
+    keywords = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in options]
+    run.__signature__ = signature.replace(parameters=keywords)  # type: ignore[attr-defined]
+    return run
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The options that say what runs and where, and how much is said about it."""
+
+    model: ModelOption = None
+    adapter: AdapterOption = None
+    device: DeviceOption = "auto"
+    offline: OfflineOption = False
+    verbose: VerboseOption = False
+    quiet: QuietOption = False
+
+    def open_reader(self, saved: "SavedDocument | None" = None) -> "Reader":
+        """Load the reader: of the options, or the one that wrote `saved`."""
+        from dmdoc.backbone import describe
+        from dmdoc.reader import open_reader
+
+        model, adapter = self.model, self.adapter
+        if saved is not None:
+            header = saved.header()
+            if model is None:
+                model, adapter = header.backbone.name, adapter or header.adapter.name
+        progress: Callable[[str], None] | None = None if self.quiet else console.note
+        reader = open_reader(
+            model,
+            adapter,
+            cache=cache_folder(os.environ),
+            device=self.device,
+            offline=self.offline,
+            progress=progress,
+        )
+        if self.verbose:
+            console.note(f"{describe(reader.backbone)}; adapter {reader.adapter_identity.name}")
+        return reader
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The options that say how an answer is drawn."""
+
+    max_tokens: MaxTokensOption = 256
+    temperature: TemperatureOption = 0.0
+    top_p: TopPOption = 1.0
+    seed: SeedOption = 0
+
+    def settings(self) -> "GenerationSettings":
+        """
+        Raises:
+            UsageError: a value that cannot be used.
+        """
+        from dmdoc.settings import GenerationSettings
+
+        return GenerationSettings(self.max_tokens, self.temperature, self.top_p, self.seed)
+
+
+def open_library() -> "Library":
+    from dmdoc.library import Library
+
+    return Library(data_folder(os.environ))
+
+
+def named_or_current(library: "Library", name: str | None) -> "SavedDocument":
+    """
+    Raises:
+        DocumentNotFoundError: there is no such document, or none is current.
+    """
+    return library.current() if name is None else library.get(name)

@@ -1,0 +1,38 @@
+"""`train`: an adapter for a backbone."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dmdoc import console
+from dmdoc.cli.options import DeviceOption, OfflineOption
+from dmdoc.console.progress import training_progress
+from dmdoc.folders import cache_folder
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="The training configuration, a TOML file.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for checkpoints, metrics and the adapter.")
+    ],
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the output folder.")] = False,
+    device: DeviceOption = "auto",
+    offline: OfflineOption = False,
+) -> None:
+    """Train a δ-mem adapter for a backbone."""
+    from dmdoc import models
+    from dmdoc.backbone import load_backbone
+    from dmdoc.training.config import read_training_config
+    from dmdoc.training.loop import train as train_adapter
+
+    settings = read_training_config(config)
+    folder = models.resolve(
+        settings.backbone, cache_folder(os.environ), kind="backbone", offline=offline, progress=console.note
+    )
+    # Packed reads need a mask of their own, which flash_attention_2 does not take.
+    backbone = load_backbone(folder, name=settings.backbone, device=device, attention="sdpa")
+    with training_progress() as progress:
+        adapter = train_adapter(settings, backbone, output, resume=resume, progress=progress)
+    console.note(f"adapter saved in {adapter}; use it with --adapter {adapter}")

@@ -1,0 +1,70 @@
+"""Everything that is printed: answers on stdout; progress, notes, tables and errors on stderr.
+
+Colour and animation are for terminals only, and NO_COLOR is honoured (by rich). Knows nothing about models.
+"""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dmdoc.ingest import IngestResult
+
+
+def write_answer(text: str) -> None:
+    """A piece of an answer, as it comes."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def write_json(value: dict[str, Any]) -> None:
+    """One object on one line of stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def error(message: str) -> None:
+    """What went wrong, in one line."""
+    stderr().print(f"[bold red]error:[/] {_escaped(message)}", soft_wrap=True, highlight=False)
+
+
+def warn(message: str) -> None:
+    stderr().print(f"[yellow]warning:[/] {_escaped(message)}", soft_wrap=True, highlight=False)
+
+
+def note(message: str) -> None:
+    """Something worth knowing that is neither the answer nor a problem."""
+    stderr().print(_escaped(message), style="dim", soft_wrap=True, highlight=False)
+
+
+def ingest_summary(result: "IngestResult") -> None:
+    """What an ingest did, in one line, after its warnings."""
+    for warning in result.warnings:
+        warn(warning)
+    name, pages = result.document.name, result.document.page_count
+    if result.status == "unchanged":
+        note(f"{name}: unchanged, already read ({result.tokens:,} tokens); --force reads it again")
+        return
+    size = result.document.state_path.stat().st_size / 1024
+    steps = result.document.header().refine_steps
+    refined = f", refined in {steps} step{'s' if steps != 1 else ''} a chunk" if steps else ""
+    note(
+        f"{name}: {result.status}, {pages} page{'s' if pages != 1 else ''}, {result.tokens:,} tokens "
+        f"in {result.chunks} chunk{'s' if result.chunks != 1 else ''}{refined}, "
+        f"{result.seconds:.1f} s, state {size:.0f} KB"
+    )
+
+
+def stderr() -> "Console":
+    """Where everything goes that is not data."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _escaped(message: str) -> str:
+    from rich.markup import escape
+
+    return escape(message)

@@ -1,0 +1,84 @@
+"""Tables on stdout: they are what was asked for."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dmdoc.console import note
+
+if TYPE_CHECKING:
+    from dmdoc.compare import Result, Summary
+    from dmdoc.models import ModelStatus
+    from dmdoc.saved_document import SavedDocument
+
+
+def comparison_table(summaries: "list[Summary]") -> None:
+    """Recall by mode, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("mode", "questions", "exact", "95 %", "contains", "F1", "prompt tokens", "seconds"):
+        table.add_column(heading, justify="left" if heading == "mode" else "right")
+    for row in summaries:
+        low, high = row.exact_interval
+        table.add_row(
+            row.mode,
+            str(row.questions),
+            f"{row.exact:.0%}",
+            f"{low:.0%} to {high:.0%}",
+            f"{row.contains:.0%}",
+            f"{row.f1:.2f}",
+            f"{row.prompt_tokens:,.0f}",
+            f"{row.seconds:.2f}",
+        )
+    Console().print(table)
+
+
+def answers_table(results: "list[Result]") -> None:
+    """Every question with the right and the given answer, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "question", "right", "given"):
+        table.add_column(heading, overflow="fold")
+    for result in results:
+        mark = "✓" if result.exact else "~" if result.contains else "✗"
+        table.add_row(mark, result.question, " / ".join(result.answers), result.given)
+    Console().print(table)
+
+
+def documents_table(documents: "Sequence[SavedDocument]") -> None:
+    """The saved documents, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not documents:
+        note("nothing is saved yet; read a document with `dmdoc ingest FILE`")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "pages", "tokens", "model", "created", "source"):
+        table.add_column(
+            heading, overflow="fold", justify="right" if heading in ("pages", "tokens") else "left"
+        )
+    for saved in documents:
+        header = saved.header()
+        tokens = f"{header.tokens_written:,}"
+        row = (saved.name, str(saved.page_count), tokens, header.backbone.name, saved.created, saved.source)
+        table.add_row(*row)
+    Console().print(table)
+
+
+def models_table(statuses: "list[ModelStatus]") -> None:
+    """The known backbones and adapters, on stdout: it is what was asked for."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "kind", "source", "licence", "on disk"):
+        table.add_column(heading, overflow="fold")
+    for status in statuses:
+        known = status.model
+        size = "no" if status.on_disk is None else f"{status.on_disk / 1e6:,.0f} MB"
+        table.add_row(known.name, known.kind, known.source, known.licence, size)
+    Console().print(table)
