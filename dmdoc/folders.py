@@ -1,4 +1,4 @@
-"""Where dmdoc keeps its data and its cache, as pure functions of an environment.
+"""Where dmdoc keeps its data, its cache and its settings, as pure functions of an environment.
 
 Knows nothing about what lies in those folders and creates none of them; the CLI passes `os.environ`.
 """
@@ -6,7 +6,7 @@ Knows nothing about what lies in those folders and creates none of them; the CLI
 from collections.abc import Mapping
 from pathlib import Path
 
-from platformdirs import user_cache_path, user_data_path
+from platformdirs import user_cache_path, user_config_path, user_data_path
 
 
 def data_folder(environ: Mapping[str, str]) -> Path:
@@ -17,6 +17,11 @@ def data_folder(environ: Mapping[str, str]) -> Path:
 def cache_folder(environ: Mapping[str, str]) -> Path:
     """What can be fetched again: DMDOC_CACHE, else XDG_CACHE_HOME/dmdoc, else the platform's own place."""
     return _named(environ, "DMDOC_CACHE", "XDG_CACHE_HOME") or user_cache_path("dmdoc", appauthor=False)
+
+
+def config_folder(environ: Mapping[str, str]) -> Path:
+    """The user's settings: DMDOC_CONFIG, else XDG_CONFIG_HOME/dmdoc, else the platform's own place."""
+    return _named(environ, "DMDOC_CONFIG", "XDG_CONFIG_HOME") or user_config_path("dmdoc", appauthor=False)
 
 
 def _named(environ: Mapping[str, str], own: str, xdg: str) -> Path | None:

@@ -1,71 +1,19 @@
 """The command line as its users meet it: what is on stdout, what is on stderr, and the exit code."""
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pypdf
 import pytest
+from command_line import CONFIG, TEXT, Invoke, Run, start
 from sample_pdf import write_pdf
 from tiny import save_tiny_reader, tiny_reader
 
-from dmdoc import cli, reader
-from dmdoc.adapter import DeltaMemConfig
+from dmdoc import reader
 from dmdoc.library import Library
-from dmdoc.reader import Reader
-
-CONFIG = DeltaMemConfig(write_layout="plain", write_budget=64)
-TEXT = "Lot seven holds salt. Lot eight holds brine. " * 6
-
-
-@dataclass(frozen=True)
-class Run:
-    code: int
-    out: str
-    err: str
-
-
-Invoke = Callable[..., Run]
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith("DMDOC_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("DMDOC_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DMDOC_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def lots(tmp_path: Path) -> Path:
-    path = tmp_path / "lots.txt"
-    path.write_text(TEXT, encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def invoke(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
-    """Run a command in this process with a tiny reader in place of a real one."""
-    opened: Reader = tiny_reader(CONFIG)
-    monkeypatch.setattr(reader, "open_reader", lambda *_args, **_options: opened)
-
-    def run(*arguments: str) -> Run:
-        monkeypatch.setattr(sys, "argv", ["dmdoc", *arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        captured = capsys.readouterr()
-        code = left.value.code
-        return Run(code if isinstance(code, int) else 0, captured.out, captured.err)
-
-    return run
 
 
 def test_ingest_says_what_it_did_on_stderr_alone(invoke: Invoke, lots: Path) -> None:
@@ -299,24 +247,6 @@ def test_models_lists_what_is_known(invoke: Invoke) -> None:
 
 def test_version(invoke: Invoke) -> None:
     assert invoke("--version").out.startswith("dmdoc 0.")
-
-
-def start(*arguments: str, home: Path, models: tuple[Path, Path]) -> "subprocess.Popen[str]":
-    """A real process with a tiny reader from files."""
-    environment = {
-        **os.environ,
-        "DMDOC_HOME": str(home),
-        "DMDOC_MODEL": str(models[0]),
-        "DMDOC_ADAPTER": str(models[1]),
-        "OMP_NUM_THREADS": "1",
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "dmdoc", *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def test_killed_and_started_again_a_real_process_goes_on_and_another_answers(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dmdoc.folders import cache_folder, data_folder
+from dmdoc.folders import cache_folder, config_folder, data_folder
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,17 @@ def test_data_folder(environ: dict[str, str], expected: Path) -> None:
 )
 def test_cache_folder(environ: dict[str, str], expected: Path) -> None:
     assert cache_folder(environ) == expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"DMDOC_CONFIG": "/a", "XDG_CONFIG_HOME": "/b"}, Path("/a")),
+        ({"XDG_CONFIG_HOME": "/b"}, Path("/b/dmdoc")),
+    ],
+)
+def test_config_folder(environ: dict[str, str], expected: Path) -> None:
+    assert config_folder(environ) == expected
 
 
 @pytest.fixture

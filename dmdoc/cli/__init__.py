@@ -1,7 +1,7 @@
 """The command line: parse, call the library, print. Nothing else happens here; each module holds related commands.
 
 Only typer is imported at the top, so that `--help` and completion are instant; torch comes with the first
-command that needs it. A value comes from its option, else from its DMDOC_* variable, else from the default.
+command that needs it.
 """
 
 import logging
@@ -9,9 +9,11 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from dmdoc import __version__, console
-from dmdoc.cli import ask, compare, ingest, library, models, train
+from dmdoc.cli import ask, compare, config, ingest, library, models, train
+from dmdoc.cli.options import settings_from_files
 from dmdoc.errors import EXIT_INTERRUPTED, DmdocError
 
 app = typer.Typer(
@@ -29,6 +31,7 @@ app.command("ls")(library.list_documents)
 app.command("rm")(library.remove)
 app.command()(compare.compare)
 app.command()(train.train)
+app.command()(config.config)
 app.add_typer(models.app, name="models")
 
 
@@ -40,6 +43,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     _version: Annotated[
         bool,
         typer.Option(
@@ -47,7 +51,9 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    pass
+    assert isinstance(context.command, TyperGroup)
+    values = {name: setting.value for name, setting in settings_from_files().items()}
+    context.default_map = dict.fromkeys(context.command.list_commands(context), values)
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """`ask` and `chat`: answers from a saved state."""
 
-import os
 import sys
 from typing import Annotated
 
@@ -13,12 +12,12 @@ from dmdoc.cli.options import (
     Drawing,
     JsonOption,
     Machine,
+    NameOrCurrentArgument,
     PromptOption,
     named_or_current,
     open_library,
     spread,
 )
-from dmdoc.folders import data_folder
 
 
 @spread
@@ -81,9 +80,7 @@ def ask(
 
 @spread
 def chat(
-    name: Annotated[
-        str | None, typer.Argument(help="The saved document; the last ingested one if not given.")
-    ] = None,
+    name: NameOrCurrentArgument = None,
     remember: Annotated[
         bool,
         typer.Option("--remember/--no-remember", help="Write finished turns into the session's own state."),
@@ -99,7 +96,11 @@ def chat(
     library = open_library()
     saved = named_or_current(library, name) if name is not None or library.names() else None
     reader = machine.open_reader(saved)
-    history = data_folder(os.environ) / "history"
     repl.chat(
-        reader, library, saved.name if saved else None, remember=remember, settings=settings, history=history
+        reader,
+        library,
+        saved.name if saved else None,
+        remember=remember,
+        settings=settings,
+        history=library.root / "history",
     )

@@ -9,6 +9,7 @@ import typer
 from dmdoc import console
 from dmdoc.cli.options import (
     JSON_SCHEMA,
+    BudgetOption,
     FileArgument,
     JsonOption,
     Machine,
@@ -25,7 +26,7 @@ def ingest(
     file: FileArgument,
     name: Annotated[str | None, typer.Option("--name", "-n", help="Save it under this name.")] = None,
     password: PasswordOption = None,
-    budget: Annotated[int | None, typer.Option("--budget", help="Tokens a chunk, at most.")] = None,
+    budget: BudgetOption = None,
     refine: RefineOption = 0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Read it again although it is saved.")] = False,
     as_json: JsonOption = False,

@@ -1,11 +1,7 @@
 """`ls` and `rm`: the saved documents themselves. No model is loaded."""
 
-from typing import Annotated
-
-import typer
-
 from dmdoc import console
-from dmdoc.cli.options import JSON_SCHEMA, JsonOption, open_library
+from dmdoc.cli.options import JSON_SCHEMA, JsonOption, NameArgument, open_library
 from dmdoc.console.tables import documents_table
 
 
@@ -34,6 +30,6 @@ def list_documents(as_json: JsonOption = False) -> None:
     console.write_json({"schema": JSON_SCHEMA, "documents": records})
 
 
-def remove(name: Annotated[str, typer.Argument(help="The saved document.")]) -> None:
+def remove(name: NameArgument) -> None:
     """Remove a saved document: its state and its extracted text."""
     open_library().remove(name)

@@ -1,11 +1,11 @@
 """`models`: the known backbones and adapters, and fetching one."""
 
-import os
 from typing import Annotated
 
 import typer
 
 from dmdoc import console
+from dmdoc.cli.options import environment
 from dmdoc.console.tables import models_table
 from dmdoc.folders import cache_folder
 
@@ -18,7 +18,7 @@ def list_models(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         from dmdoc import models
 
-        models_table(models.status(cache_folder(os.environ)))
+        models_table(models.status(cache_folder(environment())))
 
 
 @app.command()
@@ -26,5 +26,5 @@ def pull(name: Annotated[str, typer.Argument(help="A known name, or ORG/NAME on 
     """Fetch a model, and the adapter that is known for it."""
     from dmdoc import models
 
-    for folder in models.pull(name, cache_folder(os.environ), progress=console.note):
+    for folder in models.pull(name, cache_folder(environment()), progress=console.note):
         console.note(f"{name}: {folder}")

@@ -1,20 +1,25 @@
 """Options that several commands share, and what the commands make of them.
 
 Options that always come together are a dataclass; a command names it as one parameter and `spread` makes an option
-of each field. Knows nothing about any one command.
+of each field. A setting comes from its option, else from its DMDOC_* variable, else from a settings file, else from
+the default. Knows nothing about any one command.
 """
 
 import inspect
 import os
-from collections.abc import Callable
+from collections import ChainMap
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dmdoc import console
-from dmdoc.folders import cache_folder, data_folder
+from dmdoc.errors import DmdocError
+from dmdoc.folders import cache_folder, config_folder, data_folder
+from dmdoc.settings_files import PROJECT_FILE, USER_FILE, FileSetting, read_settings
 
 if TYPE_CHECKING:
     from dmdoc.library import Library
@@ -48,20 +53,32 @@ OfflineOption = Annotated[
 ]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say what runs, where and how.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
-DocumentOption = Annotated[
-    str | None,
-    typer.Option("--document", "-d", help="The saved document; the last ingested one if not given."),
+MaxTokensOption = Annotated[
+    int, typer.Option("--max-tokens", envvar="DMDOC_MAX_TOKENS", help="The most tokens of an answer.")
 ]
-MaxTokensOption = Annotated[int, typer.Option("--max-tokens", help="The most tokens of an answer.")]
 TemperatureOption = Annotated[
-    float, typer.Option("--temperature", "-t", help="0 is greedy; higher is more varied.")
+    float,
+    typer.Option(
+        "--temperature", "-t", envvar="DMDOC_TEMPERATURE", help="0 is greedy; higher is more varied."
+    ),
 ]
 TopPOption = Annotated[
-    float, typer.Option("--top-p", help="Draw from the likeliest tokens of this total probability.")
+    float,
+    typer.Option(
+        "--top-p", envvar="DMDOC_TOP_P", help="Draw from the likeliest tokens of this total probability."
+    ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of the draw, above temperature 0.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", envvar="DMDOC_SEED", help="Of the draw, above temperature 0.")
+]
 PromptOption = Annotated[
-    str, typer.Option("--prompt", "-p", help="A built-in prompt (answer, summarise, list) or a prompt file.")
+    str,
+    typer.Option(
+        "--prompt",
+        "-p",
+        envvar="DMDOC_PROMPT",
+        help="A built-in prompt (answer, summarise, list) or a prompt file.",
+    ),
 ]
 FileArgument = Annotated[
     str,
@@ -70,9 +87,75 @@ FileArgument = Annotated[
 PasswordOption = Annotated[str | None, typer.Option("--password", help="Opens an encrypted PDF.")]
 RefineOption = Annotated[
     int,
-    typer.Option("--refine", metavar="STEPS", help="After each chunk, so many gradient steps on the state."),
+    typer.Option(
+        "--refine",
+        metavar="STEPS",
+        envvar="DMDOC_REFINE",
+        help="After each chunk, so many gradient steps on the state.",
+    ),
+]
+BudgetOption = Annotated[
+    int | None, typer.Option("--budget", envvar="DMDOC_BUDGET", help="Tokens a chunk, at most.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+def settings_from_files() -> dict[str, FileSetting]:
+    """What the project's and the user's settings files set.
+
+    Raises:
+        UsageError: as `read_settings`.
+    """
+    return read_settings([Path(PROJECT_FILE).absolute(), config_folder(os.environ) / USER_FILE])
+
+
+def environment() -> Mapping[str, str]:
+    """The environment, with the folders that settings files name where it names none itself."""
+    from_files = {name: setting.value for name, setting in settings_from_files().items()}
+    folders = {
+        f"DMDOC_{name.upper()}": str(from_files[name]) for name in ("home", "cache") if name in from_files
+    }
+    return ChainMap({name: value for name, value in os.environ.items() if value}, folders)
+
+
+def open_library() -> "Library":
+    from dmdoc.library import Library
+
+    return Library(data_folder(environment()))
+
+
+def named_or_current(library: "Library", name: str | None) -> "SavedDocument":
+    """
+    Raises:
+        DocumentNotFoundError: there is no such document, or none is current.
+    """
+    return library.current() if name is None else library.get(name)
+
+
+def complete_name(incomplete: str) -> list[str]:
+    """The saved documents whose names begin so; none where the library cannot be read."""
+    try:
+        return [name for name in open_library().names() if name.startswith(incomplete)]
+    except DmdocError:
+        return []
+
+
+DocumentOption = Annotated[
+    str | None,
+    typer.Option(
+        "--document",
+        "-d",
+        autocompletion=complete_name,
+        help="The saved document; the last ingested one if not given.",
+    ),
+]
+NameArgument = Annotated[str, typer.Argument(autocompletion=complete_name, help="The saved document.")]
+NameOrCurrentArgument = Annotated[
+    str | None,
+    typer.Argument(
+        autocompletion=complete_name, help="The saved document; the last ingested one if not given."
+    ),
+]
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:
@@ -121,7 +204,7 @@ class Machine:
         reader = open_reader(
             model,
             adapter,
-            cache=cache_folder(os.environ),
+            cache=cache_folder(environment()),
             device=self.device,
             offline=self.offline,
             progress=progress,
@@ -148,17 +231,3 @@ class Drawing:
         from dmdoc.settings import GenerationSettings
 
         return GenerationSettings(self.max_tokens, self.temperature, self.top_p, self.seed)
-
-
-def open_library() -> "Library":
-    from dmdoc.library import Library
-
-    return Library(data_folder(os.environ))
-
-
-def named_or_current(library: "Library", name: str | None) -> "SavedDocument":
-    """
-    Raises:
-        DocumentNotFoundError: there is no such document, or none is current.
-    """
-    return library.current() if name is None else library.get(name)

@@ -1,13 +1,12 @@
 """`train`: an adapter for a backbone."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dmdoc import console
-from dmdoc.cli.options import DeviceOption, OfflineOption
+from dmdoc.cli.options import DeviceOption, OfflineOption, environment
 from dmdoc.console.progress import training_progress
 from dmdoc.folders import cache_folder
 
@@ -29,7 +28,11 @@ def train(
 
     settings = read_training_config(config)
     folder = models.resolve(
-        settings.backbone, cache_folder(os.environ), kind="backbone", offline=offline, progress=console.note
+        settings.backbone,
+        cache_folder(environment()),
+        kind="backbone",
+        offline=offline,
+        progress=console.note,
     )
     # Packed reads need a mask of their own, which flash_attention_2 does not take.
     backbone = load_backbone(folder, name=settings.backbone, device=device, attention="sdpa")

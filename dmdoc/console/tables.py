@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING
 from dmdoc.console import note
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from dmdoc.compare import Result, Summary
     from dmdoc.models import ModelStatus
     from dmdoc.saved_document import SavedDocument
 
+UNFOLDED = 100_000
+"""Columns of a table that no terminal shows."""
+
 
 def comparison_table(summaries: "list[Summary]") -> None:
     """Recall by mode, on stdout."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -31,12 +35,11 @@ def comparison_table(summaries: "list[Summary]") -> None:
             f"{row.prompt_tokens:,.0f}",
             f"{row.seconds:.2f}",
         )
-    Console().print(table)
+    _print(table)
 
 
 def answers_table(results: "list[Result]") -> None:
     """Every question with the right and the given answer, on stdout."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -45,12 +48,11 @@ def answers_table(results: "list[Result]") -> None:
     for result in results:
         mark = "✓" if result.exact else "~" if result.contains else "✗"
         table.add_row(mark, result.question, " / ".join(result.answers), result.given)
-    Console().print(table)
+    _print(table)
 
 
 def documents_table(documents: "Sequence[SavedDocument]") -> None:
     """The saved documents, on stdout."""
-    from rich.console import Console
     from rich.table import Table
 
     if not documents:
@@ -66,12 +68,11 @@ def documents_table(documents: "Sequence[SavedDocument]") -> None:
         tokens = f"{header.tokens_written:,}"
         row = (saved.name, str(saved.page_count), tokens, header.backbone.name, saved.created, saved.source)
         table.add_row(*row)
-    Console().print(table)
+    _print(table)
 
 
 def models_table(statuses: "list[ModelStatus]") -> None:
     """The known backbones and adapters, on stdout: it is what was asked for."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -81,4 +82,25 @@ def models_table(statuses: "list[ModelStatus]") -> None:
         known = status.model
         size = "no" if status.on_disk is None else f"{status.on_disk / 1e6:,.0f} MB"
         table.add_row(known.name, known.kind, known.source, known.licence, size)
-    Console().print(table)
+    _print(table)
+
+
+def settings_table(rows: Sequence[tuple[str, object, str]]) -> None:
+    """Each setting, its value and where that comes from, on stdout."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("setting", "value", "from"):
+        table.add_column(heading, overflow="fold")
+    for name, value, source in rows:
+        table.add_row(name, "" if value is None else str(value), source)
+    _print(table)
+
+
+def _print(table: "Table") -> None:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = UNFOLDED  # a script reads lines: a row is one, however long
+    console.print(table)

@@ -1,0 +1,46 @@
+"""What the tests of the command line share: a home of their own, a document, and a way to run a command."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import CONFIG, TEXT, Invoke, Run
+from tiny import tiny_reader
+
+from dmdoc import cli, reader
+from dmdoc.reader import Reader
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty library, and no setting from outside."""
+    for name in [name for name in os.environ if name.startswith("DMDOC_")]:
+        monkeypatch.delenv(name)
+    for name in ("home", "cache", "config"):
+        monkeypatch.setenv(f"DMDOC_{name.upper()}", str(tmp_path / name))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def lots(tmp_path: Path) -> Path:
+    path = tmp_path / "lots.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def invoke(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
+    """Run a command in this process with a tiny reader in place of a real one."""
+    opened: Reader = tiny_reader(CONFIG)
+    monkeypatch.setattr(reader, "open_reader", lambda *_args, **_options: opened)
+
+    def run(*arguments: str) -> Run:
+        monkeypatch.setattr(sys, "argv", ["dmdoc", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        captured = capsys.readouterr()
+        code = left.value.code
+        return Run(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run
