@@ -109,7 +109,7 @@ def delta_rule_chunked(
         u_t + erase_t Σ_{j<t} (Γ_{t−1}/Γ_j)(k_t·k_j) u_j = write_t v_t − erase_t Γ_{t−1} s₀·k_t
 
     The second line is a unit triangular system per row (one for all rows when gates are per head). Solved for both
-    right-hand sides it gives u = a − s₀ B, so that a chunk maps s₀ ↦ s₀ M + c. Ratios of Γ are exponentials of
+    right-hand sides it gives u = a + s₀ B, so that a chunk maps s₀ ↦ s₀ M + c. Ratios of Γ are exponentials of
     differences of logarithms and never overflow. Exact and differentiable; arguments and result as in `delta_rule`.
     """
     time, rank = keys.shape[2:]
@@ -118,66 +118,73 @@ def delta_rule_chunked(
     keep, erase, write = _close_masked_gates(keep, erase, write, mask)
     size = min(CHUNK, time)
     # Time stands last everywhere, so that a gate weights whole contiguous rows of numbers: several times faster.
-    k, v = _in_chunks(keys, size), _in_chunks(values, size)
+    k = _in_chunks(keys, size)  # [batch, heads, chunks, rank, size]
     # A token that fills up the last chunk keeps everything and writes nothing.
-    keep, erase, write = (
-        _in_chunks(gate, size, fill).transpose(2, 4).squeeze(4)  # [batch, heads, gate rows, chunks, size]
-        for gate, fill in ((keep, 1.0), (erase, 0.0), (write, 0.0))
+    keep, erase, write = (  # [batch, heads, chunks, gate rows, size]
+        _in_chunks(gate, size, fill) for gate, fill in ((keep, 1.0), (erase, 0.0), (write, 0.0))
     )
-    if write.shape[2] > 1:
-        v = v.transpose(2, 4)  # one system a row with one right-hand side, not one system with all rows
+    gate_rows = write.shape[3]
+    own = rank // gate_rows  # right-hand sides that are values; the others are keys, for what s₀ contributes
+    v = _in_chunks(values, size).unflatten(3, (gate_rows, own))
 
     log_after = keep.clamp_min(torch.finfo(keep.dtype).tiny).log().cumsum(-1)
     log_before = functional.pad(log_after[..., :-1], (1, 0))
+    before = log_before.exp()
     # Γ_{t−1}/Γ_j of writer j and reader t; only j < t is used, and elsewhere the exponential could overflow.
-    # In place where it can be: [batch, heads, gate rows, chunks, size, size] is by far the largest shape of the scan.
+    # In place where it can be: [batch, heads, chunks, gate rows, size, size] is by far the largest shape of the scan.
     decay = (log_before.unsqueeze(-2) - log_after.unsqueeze(-1)).clamp_max_(0.0).exp_()
     system = (decay * _earlier_products(k, k)).mul_(erase.unsqueeze(-2))
-    right_sides = torch.cat((write.unsqueeze(-2) * v, (erase * log_before.exp()).unsqueeze(-2) * k), dim=-2)
+    right_sides = torch.cat(
+        (write.unsqueeze(-2) * v, (-erase * before).unsqueeze(-2) * k.unsqueeze(3)), dim=-2
+    )
     # The x with x (1 + system) = right_sides.
     solved: Tensor = torch.linalg.solve_triangular(
         system, right_sides, upper=True, left=False, unitriangular=True
     )
-    own = v.shape[-2]  # right-hand sides that are values; the others are keys, for what s₀ contributes
 
-    # s₀ ↦ s₀ M + c, with keys weighted by what survives of them at the chunk's end.
-    surviving_keys = ((log_after[..., -1:] - log_after).exp().unsqueeze(-2) * k).transpose(-1, -2)
-    shrink = torch.eye(rank, dtype=k.dtype, device=k.device) * log_after[..., -1].exp()[..., None, None]
-    ends = solved @ surviving_keys  # [batch, heads, gate rows, chunks, own + rank, rank]
-    starts, final = _chain(shrink - ends[..., own:, :], ends[..., :own, :], state)
+    # s₀ ↦ s₀ M + c, weighted by what survives at the chunk's end; the keys are those of all rows.
+    after = log_after[..., -1:]
+    surviving = (solved * (after - log_after).exp().unsqueeze(-2)).flatten(3, 4)
+    ends = (surviving @ k.mT).unflatten(3, (gate_rows, own + rank))
+    shrink = after.exp().unsqueeze(-1) * torch.eye(rank, dtype=k.dtype, device=k.device)
+    starts, final = _chain(ends[..., own:, :] + shrink, ends[..., :own, :], state)
     if queries is None:
         return None, final
 
     q = _in_chunks(queries, size)
-    old = log_before.exp().unsqueeze(-2) * (starts @ q)
-    new = (solved[..., :own, :] - starts @ solved[..., own:, :]) @ (decay * _earlier_products(k, q))
-    # [batch, heads, gate rows, chunks, own, size] → [batch, heads, time, rank]
-    reads = (old + new).permute(0, 1, 3, 5, 2, 4).reshape(*keys.shape[:2], -1, rank)[:, :, :time]
+    old = before.unsqueeze(-2) * (starts.flatten(3, 4) @ q).unflatten(3, (gate_rows, own))
+    new = (solved[..., :own, :] + starts @ solved[..., own:, :]) @ (decay * _earlier_products(k, q))
+    # [batch, heads, chunks, gate rows, own, size] → [batch, heads, time, rank]
+    reads = (old + new).flatten(3, 4).mT.flatten(2, 3)[:, :, :time]
     return _zero_masked_reads(reads, mask), final
 
 
 def _in_chunks(x: Tensor, size: int, fill: float = 0.0) -> Tensor:
-    """`[batch, heads, time, d]` → `[batch, heads, 1, chunks, d, size]`, the last chunk filled up."""
-    batch, heads, time, d = x.shape
-    padded = functional.pad(x, (0, 0, 0, -time % size), value=fill)
-    return padded.reshape(batch, heads, 1, -1, size, d).transpose(-1, -2).contiguous()
+    """`[batch, heads, time, d]` → `[batch, heads, chunks, d, size]`, the last chunk filled up."""
+    padded = functional.pad(x, (0, 0, 0, -x.shape[2] % size), value=fill)
+    return padded.unflatten(2, (-1, size)).mT.contiguous()
 
 
 def _earlier_products(keys: Tensor, others: Tensor) -> Tensor:
-    """k_j · x_t for j < t, else 0: two `[..., rank, size]` → `[..., size (j), size (t)]`."""
-    return (keys.transpose(-1, -2) @ others).triu(1)
+    """k_j · x_t for j < t, else 0: two `[..., rank, size]` → `[..., 1, size (j), size (t)]`."""
+    return (keys.mT @ others).triu(1).unsqueeze(-3)
 
 
 def _chain(maps: Tensor, offsets: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """Apply the affine maps of all chunks in turn: the rows before each chunk (shaped as offsets), the last state."""
-    # Both kinds of gate in one form: [batch · heads · gate rows, own, rank] with gate rows · own = rank.
-    rows = state.reshape(-1, *offsets.shape[-2:])
+    # Both kinds of gate in one form: [batch, heads, gate rows, own, rank] with gate rows · own = rank.
+    rows = state.unflatten(2, offsets.shape[3:5])
+    shape, rows = rows.shape, rows.flatten(0, 2)
     starts = []
-    by_chunk = zip(offsets.flatten(0, 2).unbind(1), maps.flatten(0, 2).unbind(1), strict=True)
-    for offset, chunk_map in by_chunk:
+    for offset, chunk_map in zip(_by_chunk(offsets), _by_chunk(maps), strict=True):
         starts.append(rows)
         rows = torch.baddbmm(offset, rows, chunk_map)
-    return torch.stack(starts, dim=1).reshape(offsets.shape), rows.reshape(state.shape)
+    return torch.stack(starts, dim=1).unflatten(0, shape[:3]).transpose(2, 3), rows.reshape(state.shape)
+
+
+def _by_chunk(x: Tensor) -> tuple[Tensor, ...]:
+    """`[batch, heads, chunks, gate rows, a, b]` → one `[batch · heads · gate rows, a, b]` for each chunk."""
+    return x.transpose(2, 3).flatten(0, 2).unbind(1)
 
 
 def _close_masked_gates(
