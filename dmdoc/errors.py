@@ -8,6 +8,8 @@
     │   ├── BackboneError              the frozen model: not found, not supported, will not run here
     │   ├── AdapterError               the δ-mem adapter: not found, refused by name, does not fit
     │   └── IdentityError              a saved state was written by another backbone, adapter or tokenizer
+    ├── PartialFailureError        7   some of many documents or questions failed; the others are done
+    ├── BundleError                1   a .dmdoc file that is damaged, altered, or not ours
     ├── StateFileError             1   a state file that is truncated, altered, or not ours
     │   └── StateVersionError          a state file from a newer dmdoc
     ├── StateShapeError            1   a state whose batch, heads, rank, dtype or device does not fit
@@ -50,6 +52,14 @@ class AdapterError(ModelError):
 
 
 class IdentityError(ModelError):
+    pass
+
+
+class PartialFailureError(DmdocError):
+    exit_code = 7
+
+
+class BundleError(DmdocError):
     pass
 
 

@@ -9,17 +9,23 @@ stays answerable until the new one replaces it. Knows nothing about models, toke
 """
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dmdoc.atomic_file import sync_folder, write_atomically
-from dmdoc.document import STDIN, Document, check_name
+from dmdoc.document import STDIN, Document, check_name, check_tag
 from dmdoc.document_folders import DocumentFolders, names_in
 from dmdoc.errors import DmdocError, DocumentNotFoundError, UsageError
-from dmdoc.saved_document import SavedDocument, is_saved_document, read_saved_document, write_saved_document
+from dmdoc.saved_document import (
+    SavedDocument,
+    is_saved_document,
+    read_saved_document,
+    write_saved_document,
+    write_tags,
+)
 from dmdoc.state_file import StateHeader, load_state, save_state
 
 if TYPE_CHECKING:
@@ -73,6 +79,9 @@ class Library:
         if name is None:
             raise DocumentNotFoundError(f"no document is current; {self._what_to_do()}")
         return self.get(name)
+
+    def is_current(self, saved: SavedDocument) -> bool:
+        return self._current_name() == saved.name
 
     def set_current(self, name: str) -> None:
         """Raises DocumentNotFoundError when there is no finished document of that name."""
@@ -161,6 +170,9 @@ class Library:
             self.save_partial(staged, state, header)
             staged.partial_path.replace(staged.state_path)
             sync_folder(staged.folder)
+            replaced = self._finished(staged.name)
+            if replaced is not None:
+                write_tags(staged, replaced.tags)
             folders.publish()
             self.set_current(staged.name)
             return self.get(staged.name)
@@ -197,6 +209,20 @@ class Library:
             if self._current_name() == old:
                 self.set_current(new)
             return self.get(new)
+
+    def tag(self, name: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> SavedDocument:
+        """Add and remove tags of a document; the later versions of it keep them.
+
+        Raises:
+            DocumentNotFoundError: there is no finished document of that name.
+            UsageError: what is to be added cannot be a tag.
+        """
+        added = set(add)
+        for tag in sorted(added):
+            check_tag(tag)
+        with self._changing(name):
+            saved = self.get(name)
+            return write_tags(saved, (set(saved.tags) | added) - set(remove))
 
     def _folders(self, name: str) -> DocumentFolders:
         check_name(name)

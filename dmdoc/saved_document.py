@@ -1,14 +1,14 @@
 """One saved document: what its folder holds and how to read it. Knows nothing about other documents or locks.
 
-document.json       where the text came from, its hash and its size
+document.json       where the text came from, its hash and its size, and its tags
 pages.json          the extracted text, page by page
 state.safetensors   the finished memory state; partial.safetensors while the ingest is under way
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,8 @@ class SavedDocument:
     characters: int
     created: str
     """When its ingest began: UTC, ISO 8601."""
+    tags: tuple[str, ...] = ()
+    """Sorted."""
 
     @property
     def state_path(self) -> Path:
@@ -130,6 +132,7 @@ def read_saved_document(name: str, folder: Path) -> SavedDocument:
             page_count=int(record["pages"]),
             characters=int(record["characters"]),
             created=str(record["created"]),
+            tags=tuple(map(str, record["tags"])),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path) from error
@@ -152,6 +155,19 @@ def write_saved_document(folder: Path, document: Document, *, created: str) -> N
     }
     _write_record(folder / "pages.json", {"schema": SCHEMA, "pages": document.pages})
     _write_record(folder / "document.json", description)
+
+
+def write_tags(saved: SavedDocument, tags: Iterable[str]) -> SavedDocument:
+    """Give a document these tags in place of those it had.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path = saved.folder / "document.json"
+    tagged = replace(saved, tags=tuple(sorted(set(tags))))
+    if tagged != saved:
+        _write_record(path, {**_read_record(path), "tags": tagged.tags})
+    return tagged
 
 
 def _write_record(path: Path, record: dict[str, Any]) -> None:

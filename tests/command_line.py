@@ -16,7 +16,10 @@ from dmdoc.adapter import DeltaMemConfig
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=64)
 TEXT = "Lot seven holds salt. Lot eight holds brine. " * 6
 
-SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
+OUTPUT = json.loads(
+    (Path(__file__).parent.parent / "docs" / "output.schema.json").read_text(encoding="utf-8")
+)
+"""JSON Schemas of what every command prints with --json."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ def start(*arguments: str, home: Path, models: tuple[Path, Path]) -> "subprocess
     )
 
 
-def checked(schema: str, line: str) -> dict[str, Any]:
-    """The JSON object on a line of stdout, held against `docs/schemas/SCHEMA.json`."""
+def checked(command: str, line: str) -> dict[str, Any]:
+    """The JSON object on a line of stdout, held against the schema of the command."""
     record: dict[str, Any] = json.loads(line)
-    jsonschema.validate(record, json.loads((SCHEMAS / f"{schema}.json").read_text(encoding="utf-8")))
+    jsonschema.validate(record, {**OUTPUT, "$ref": f"#/$defs/{command}"})
     return record

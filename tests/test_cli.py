@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pypdf
 import pytest
-from command_line import CONFIG, TEXT, Invoke, Run, start
+from command_line import CONFIG, TEXT, Invoke, Run, checked, start
 from sample_pdf import write_pdf
 from tiny import save_tiny_reader, tiny_reader
 
@@ -37,7 +37,7 @@ def test_quiet_says_nothing(invoke: Invoke, lots: Path) -> None:
 
 def test_ingest_as_json(invoke: Invoke, lots: Path) -> None:
     run = invoke("ingest", str(lots), "--json", "--quiet")
-    record = json.loads(run.out)
+    record = checked("ingest", run.out)
     assert record.pop("seconds") >= 0
     assert record.pop("tokens") == 264
     assert record == {
@@ -73,18 +73,7 @@ def test_only_the_answer_is_on_stdout(invoke: Invoke, lots: Path) -> None:
 
 def test_ask_as_json(invoke: Invoke, lots: Path) -> None:
     invoke("ingest", str(lots), "--quiet")
-    record = json.loads(invoke("ask", "Salt?", "-d", "lots", "--max-tokens", "4", "--json").out)
-    assert set(record) == {
-        "schema",
-        "answer",
-        "document",
-        "model",
-        "adapter",
-        "prompt_tokens",
-        "document_tokens_in_prompt",
-        "answer_tokens",
-        "seconds",
-    }
+    record = checked("ask", invoke("ask", "Salt?", "-d", "lots", "--max-tokens", "4", "--json").out)
     assert (record["schema"], record["document"], record["document_tokens_in_prompt"]) == (1, "lots", 0)
 
 
@@ -135,7 +124,7 @@ def test_extract_prints_what_would_be_ingested_and_its_report(
     )
     invoke("ingest", str(path), "--quiet")
     saved = Library(home).get("three")
-    assert json.loads(invoke("extract", str(path), "--json").out) == {
+    assert checked("extract", invoke("extract", str(path), "--json").out) == {
         "schema": 1,
         "source": str(path),
         "sha256": saved.sha256,
@@ -215,7 +204,7 @@ def test_documents_are_listed_and_removed(invoke: Invoke, lots: Path) -> None:
     assert "nothing is saved yet" in invoke("ls").err
     invoke("ingest", str(lots), "--quiet")
     assert invoke("ls").out.split("\n")[1].startswith("lots")
-    (record,) = json.loads(invoke("ls", "--json").out)["documents"]
+    (record,) = checked("ls", invoke("ls", "--json").out)["documents"]
     assert (record["name"], record["tokens"], record["source"]) == ("lots", 264, str(lots))
     assert invoke("rm", "lots") == Run(0, "", "")
     assert json.loads(invoke("ls", "--json").out) == {"schema": 1, "documents": []}

@@ -10,9 +10,9 @@ PACKAGE = Path(__file__).parent.parent / "dmdoc"
 ORDER = (
     "cli console repl",
     "commands line_editor",
-    "chat compare",
+    "chat compare verify",
     "training",
-    "ask ingest",
+    "ask ingest bundle",
     "refine",
     "reads support",
     "reader",

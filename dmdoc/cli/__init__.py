@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from dmdoc import __version__, console
-from dmdoc.cli import ask, compare, config, ingest, library, models, train
+from dmdoc.cli import ask, compare, config, handing_over, ingest, library, models, train
 from dmdoc.cli.options import settings_from_files
 from dmdoc.errors import EXIT_INTERRUPTED, DmdocError
 
@@ -28,7 +28,13 @@ app.command()(ingest.extract)
 app.command()(ask.ask)
 app.command()(ask.chat)
 app.command("ls")(library.list_documents)
+app.command()(library.show)
+app.command()(library.rename)
+app.command()(library.tag)
 app.command("rm")(library.remove)
+app.command()(handing_over.verify)
+app.command()(handing_over.export)
+app.command("import")(handing_over.install)
 app.command()(compare.compare)
 app.command()(train.train)
 app.command()(config.config)

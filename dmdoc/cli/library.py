@@ -1,35 +1,106 @@
-"""`ls` and `rm`: the saved documents themselves. No model is loaded."""
+"""`ls`, `show`, `rename`, `tag` and `rm`: the saved documents themselves. No model is loaded."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from dmdoc import console
-from dmdoc.cli.options import JSON_SCHEMA, JsonOption, NameArgument, open_library
-from dmdoc.console.tables import documents_table
+from dmdoc.cli.options import (
+    JSON_SCHEMA,
+    JsonOption,
+    NameArgument,
+    NameOrCurrentArgument,
+    complete_name,
+    named_or_current,
+    open_library,
+)
+from dmdoc.console.tables import documents_table, values_table
+
+if TYPE_CHECKING:
+    from dmdoc.saved_document import SavedDocument
+
+NamesArgument = Annotated[
+    list[str], typer.Argument(metavar="NAME...", autocompletion=complete_name, help="Saved documents.")
+]
 
 
-def list_documents(as_json: JsonOption = False) -> None:
+def list_documents(
+    tag: Annotated[str | None, typer.Option("--tag", help="Those with this tag.")] = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the saved documents."""
-    documents = open_library().documents()
-    if not as_json:
+    documents = [saved for saved in open_library().documents() if tag is None or tag in saved.tags]
+    if as_json:
+        console.write_json({"schema": JSON_SCHEMA, "documents": [record(saved) for saved in documents]})
+    else:
         documents_table(documents)
-        return
-    records = []
-    for saved in documents:
-        header = saved.header()
-        records.append(
-            {
-                "name": saved.name,
-                "source": saved.source,
-                "pages": saved.page_count,
-                "characters": saved.characters,
-                "tokens": header.tokens_written,
-                "model": header.backbone.name,
-                "adapter": header.adapter.name,
-                "created": saved.created,
-                "sha256": saved.sha256,
-            }
-        )
-    console.write_json({"schema": JSON_SCHEMA, "documents": records})
 
 
-def remove(name: NameArgument) -> None:
-    """Remove a saved document: its state and its extracted text."""
-    open_library().remove(name)
+def show(name: NameOrCurrentArgument = None, as_json: JsonOption = False) -> None:
+    """Show what is known of a saved document."""
+    library = open_library()
+    saved = named_or_current(library, name)
+    known = {
+        **record(saved),
+        "current": library.is_current(saved),
+        "state_bytes": saved.state_path.stat().st_size,
+        "folder": str(saved.folder),
+    }
+    if as_json:
+        console.write_json({"schema": JSON_SCHEMA, **known})
+    else:
+        values_table(known)
+
+
+def rename(
+    old: NameArgument,
+    new: Annotated[str, typer.Argument(help="Its new name.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Give a saved document another name."""
+    saved = open_library().rename(old, new)
+    if as_json:
+        console.write_json({"schema": JSON_SCHEMA, **record(saved)})
+
+
+def tag(
+    name: NameArgument,
+    tags: Annotated[list[str] | None, typer.Argument(help="Tags to add.")] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", help="A tag to take away; may be given again.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add tags to a saved document or take some away; print those it has."""
+    saved = open_library().tag(name, add=tags or (), remove=remove or ())
+    if as_json:
+        console.write_json({"schema": JSON_SCHEMA, **record(saved)})
+    else:
+        console.write_answer("".join(f"{tag}\n" for tag in saved.tags))
+
+
+def remove(names: NamesArgument, as_json: JsonOption = False) -> None:
+    """Remove saved documents: their states and their extracted texts."""
+    library = open_library()
+    for name in names:
+        library.remove(name)
+    if as_json:
+        console.write_json({"schema": JSON_SCHEMA, "removed": names})
+
+
+def record(saved: "SavedDocument") -> dict[str, Any]:
+    """What JSON says of a saved document."""
+    header = saved.header()
+    return {
+        "name": saved.name,
+        "source": saved.source,
+        "tags": list(saved.tags),
+        "pages": saved.page_count,
+        "characters": saved.characters,
+        "tokens": header.tokens_written,
+        "refine_steps": header.refine_steps,
+        "model": header.backbone.name,
+        "adapter": header.adapter.name,
+        "created": saved.created,
+        "sha256": saved.sha256,
+    }

@@ -9,7 +9,7 @@ import inspect
 import os
 from collections import ChainMap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -149,6 +149,9 @@ DocumentOption = Annotated[
         help="The saved document; the last ingested one if not given.",
     ),
 ]
+TagOption = Annotated[
+    list[str] | None, typer.Option("--tag", help="A tag for it, such as `contracts`; may be given again.")
+]
 NameArgument = Annotated[str, typer.Argument(autocompletion=complete_name, help="The saved document.")]
 NameOrCurrentArgument = Annotated[
     str | None,
@@ -170,7 +173,9 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(**values: object) -> None:
         for name, group in groups.items():
-            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+            values[name] = group(
+                **{option.name: values.pop(option.name) for option in fields(group) if option.init}
+            )
         command(**values)
 
     run.__annotations__ = {option.name: option.annotation for option in options}
@@ -189,25 +194,29 @@ class Machine:
     offline: OfflineOption = False
     verbose: VerboseOption = False
     quiet: QuietOption = False
+    _opened: "dict[tuple[str | None, str | None], Reader]" = field(default_factory=dict, init=False)
 
     def open_reader(self, saved: "SavedDocument | None" = None) -> "Reader":
-        """Load the reader: of the options, or the one that wrote `saved`."""
+        """The reader of the options, or the one that wrote `saved`; each is loaded once."""
+        model, adapter = self.model, self.adapter
+        if saved is not None and model is None:
+            header = saved.header()
+            model, adapter = header.backbone.name, adapter or header.adapter.name
+        if (model, adapter) not in self._opened:
+            self._opened[model, adapter] = self._load(model, adapter)
+        return self._opened[model, adapter]
+
+    def _load(self, model: str | None, adapter: str | None) -> "Reader":
         from dmdoc.backbone import describe
         from dmdoc.reader import open_reader
 
-        model, adapter = self.model, self.adapter
-        if saved is not None:
-            header = saved.header()
-            if model is None:
-                model, adapter = header.backbone.name, adapter or header.adapter.name
-        progress: Callable[[str], None] | None = None if self.quiet else console.note
         reader = open_reader(
             model,
             adapter,
             cache=cache_folder(environment()),
             device=self.device,
             offline=self.offline,
-            progress=progress,
+            progress=None if self.quiet else console.note,
         )
         if self.verbose:
             console.note(f"{describe(reader.backbone)}; adapter {reader.adapter_identity.name}")

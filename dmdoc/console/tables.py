@@ -1,7 +1,7 @@
 """Tables on stdout: they are what was asked for."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dmdoc.console import note
 
@@ -59,15 +59,22 @@ def documents_table(documents: "Sequence[SavedDocument]") -> None:
         note("nothing is saved yet; read a document with `dmdoc ingest FILE`")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "pages", "tokens", "model", "created", "source"):
+    for heading in ("name", "tags", "pages", "tokens", "model", "created", "source"):
         table.add_column(
             heading, overflow="fold", justify="right" if heading in ("pages", "tokens") else "left"
         )
     for saved in documents:
         header = saved.header()
         tokens = f"{header.tokens_written:,}"
-        row = (saved.name, str(saved.page_count), tokens, header.backbone.name, saved.created, saved.source)
-        table.add_row(*row)
+        table.add_row(
+            saved.name,
+            " ".join(saved.tags),
+            str(saved.page_count),
+            tokens,
+            header.backbone.name,
+            saved.created,
+            saved.source,
+        )
     _print(table)
 
 
@@ -94,6 +101,19 @@ def settings_table(rows: Sequence[tuple[str, object, str]]) -> None:
         table.add_column(heading, overflow="fold")
     for name, value, source in rows:
         table.add_row(name, "" if value is None else str(value), source)
+    _print(table)
+
+
+def values_table(values: dict[str, Any]) -> None:
+    """One thing: what is known of it, on stdout."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, value in values.items():
+        shown = (
+            " ".join(value) if isinstance(value, list) else f"{value:,}" if type(value) is int else str(value)
+        )
+        table.add_row(name.replace("_", " "), shown)
     _print(table)
 
 

@@ -5,7 +5,7 @@ normalised text looks like is decided in normalise.py. Knows nothing about model
 """
 
 from dmdoc.document.document import Document, Extraction
-from dmdoc.document.names import MAX_NAME_LENGTH, check_name, slug
+from dmdoc.document.names import MAX_NAME_LENGTH, check_name, check_tag, slug
 from dmdoc.document.read import STDIN, read_document
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Document",
     "Extraction",
     "check_name",
+    "check_tag",
     "read_document",
     "slug",
 ]

@@ -21,9 +21,16 @@ def slug(text: str) -> str:
 
 def check_name(name: str) -> None:
     """Raise UsageError unless `name` can be a document's name, that is, unless it is its own slug."""
-    if name and slug(name) == name:
+    _check(name, "name a document", "annual-report")
+
+
+def check_tag(tag: str) -> None:
+    """Raise UsageError unless `tag` can be a tag: tags are written as names are."""
+    _check(tag, "be a tag", "contracts")
+
+
+def _check(text: str, purpose: str, example: str) -> None:
+    if text and slug(text) == text:
         return
-    advice = f"try '{slug(name)}'" if slug(name) else "for example 'annual-report'"
-    raise UsageError(
-        f"'{name}' cannot name a document: use lower-case letters, digits, '-', '_' and '.'; {advice}"
-    )
+    advice = f"try '{slug(text)}'" if slug(text) else f"for example '{example}'"
+    raise UsageError(f"'{text}' cannot {purpose}: use lower-case letters, digits, '-', '_' and '.'; {advice}")

@@ -1,0 +1,113 @@
+"""`verify`, `export` and `import`: whether a saved document is whole, and handing it over as one file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dmdoc import console
+from dmdoc.cli.library import record
+from dmdoc.cli.options import (
+    JSON_SCHEMA,
+    JsonOption,
+    Machine,
+    NameArgument,
+    TagOption,
+    complete_name,
+    open_library,
+    spread,
+)
+from dmdoc.errors import DmdocError, PartialFailureError, UsageError
+
+if TYPE_CHECKING:
+    from dmdoc.library import Library
+
+
+@spread
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME...]",
+            autocompletion=complete_name,
+            help="Saved documents; the last ingested one if not given.",
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All saved documents.")] = False,
+    as_json: JsonOption = False,
+    *,
+    machine: Machine,
+) -> None:
+    """Hash text and state again, load the state, and prove that it changes what the model says."""
+    if names and every:
+        raise UsageError("give the names of documents or --all, not both")
+    library = open_library()
+    if not names:
+        names = list(library.names()) if every else [library.current().name]
+    records = [_verified(name, library, machine, alone=len(names) == 1) for name in names]
+    if as_json:
+        console.write_json({"schema": JSON_SCHEMA, "documents": records})
+    failed = sum(found["status"] == "failed" for found in records)
+    for found in records:
+        if found["status"] == "failed":
+            console.error(f"{found['document']}: {found['error']}")
+        elif not as_json:
+            moved = f"its state moves {found['moved']:.1%} of the first token's probability"
+            console.write_answer(f"{found['document']}: verified, {moved}\n")
+    if failed:
+        raise PartialFailureError(f"{failed} of {len(records)} documents failed; the others are whole")
+
+
+def _verified(name: str, library: "Library", machine: Machine, *, alone: bool) -> dict[str, Any]:
+    """The record of one document; what is wrong with it is raised when it is `alone`."""
+    from dmdoc.verify import verify as verify_document
+
+    try:
+        saved = library.get(name)
+        moved = verify_document(saved, machine.open_reader(saved))
+    except DmdocError as error:
+        if alone:
+            raise
+        return {"document": name, "status": "failed", "moved": None, "error": str(error)}
+    return {"document": name, "status": "verified", "moved": round(moved, 4), "error": None}
+
+
+def export(
+    name: NameArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; NAME.dmdoc here if not given.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace the file if there is one.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a saved document, its text and its state, as one file to hand over."""
+    from dmdoc.bundle import SUFFIX, write_bundle
+
+    saved = open_library().get(name)
+    path = output or Path(f"{name}{SUFFIX}")
+    if path.exists() and not force:
+        raise UsageError(f"{path} exists; pass --force to replace it, or another --output")
+    size = write_bundle(saved, path)
+    if as_json:
+        console.write_json(
+            {"schema": JSON_SCHEMA, "document": name, "file": str(path.absolute()), "bytes": size}
+        )
+    else:
+        console.note(f"{name}: exported to {path}, {size / 1024:.0f} KB; it holds the whole text")
+
+
+def install(
+    file: Annotated[Path, typer.Argument(help="A file that `dmdoc export` wrote.")],
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Save it under this name.")] = None,
+    tag: TagOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a file that was exported and save the document in it."""
+    from dmdoc.bundle import install as install_bundle
+    from dmdoc.bundle import read_bundle
+
+    saved = install_bundle(read_bundle(file), open_library(), name=name, tags=tag or ())
+    if as_json:
+        console.write_json({"schema": JSON_SCHEMA, **record(saved)})
+    else:
+        console.note(f"{saved.name}: imported, written with {saved.header().backbone.name}")
