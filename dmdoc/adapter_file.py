@@ -1,11 +1,13 @@
 """Adapters on disk: the public format (`.pt`) and ours, which is the same configuration with safetensors.
 
 A folder holds `delta_mem_config.json` and `adapter.safetensors` or `delta_mem_adapter.pt`. What dmdoc adds to the
-configuration (how the adapter was trained to be fed) sits under one key, `dmdoc`, absent from published files.
+configuration (how the adapter was trained to be fed, from which lift on its answers count as supported) sits under one
+key, `dmdoc`, absent from published files.
 """
 
 import hashlib
 import json
+import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -18,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dmdoc.adapter import AttentionSizes, DeltaMemAdapter, DeltaMemConfig
+from dmdoc.atomic_file import write_atomically
 from dmdoc.errors import AdapterError
 from dmdoc.state_file import Identity
 
@@ -27,6 +30,9 @@ OUR_WEIGHTS = "adapter.safetensors"
 
 _FEEDING = ("corrects_while_writing", "write_layout", "write_budget", "evidenced_tokens")
 """The fields of DeltaMemConfig that the public format lacks."""
+
+_THRESHOLD = "support_threshold"
+"""Measured after training, so it is no part of what the adapter is: its identity does not depend on it."""
 
 _SHAPING = frozenset(field.name for field in fields(DeltaMemConfig)) - frozenset(_FEEDING)
 """The fields that it has."""
@@ -121,20 +127,31 @@ def read_config(folder: Path) -> DeltaMemConfig:
     Raises:
         AdapterError: there is none, it is a PEFT adapter, or a field is unknown, retired or wrong.
     """
-    path = folder / CONFIG_FILE
-    if not path.is_file():
-        if (folder / "adapter_config.json").is_file():
-            raise AdapterError(
-                f"{folder} is a PEFT adapter; dmdoc needs a δ-mem adapter ({CONFIG_FILE}), which cannot be merged"
-            )
-        raise AdapterError(f"{folder} is not a δ-mem adapter: it has no {CONFIG_FILE}")
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise AdapterError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(raw, dict) or not isinstance(raw.get("dmdoc", {}), dict):
-        raise AdapterError(f"{path} must hold one JSON object")
-    return parse_config(raw)
+    return parse_config(_read_raw(folder))
+
+
+def read_support_threshold(folder: Path) -> float | None:
+    """The lift, in nats a token, from which on an answer counts as supported; None if nobody has calibrated it.
+
+    Raises:
+        AdapterError: it is not a number.
+    """
+    threshold = _read_raw(folder).get("dmdoc", {}).get(_THRESHOLD)
+    if threshold is not None and (type(threshold) not in (int, float) or not math.isfinite(threshold)):
+        raise AdapterError(f"adapter config: dmdoc.{_THRESHOLD} must be a number, got {threshold!r}")
+    return None if threshold is None else float(threshold)
+
+
+def write_support_threshold(folder: Path, threshold: float) -> None:
+    """Keep what was calibrated in the configuration of the adapter in `folder`; all else stays as it is.
+
+    Raises:
+        AdapterError: there is no adapter.
+        OSError: the folder cannot be written.
+    """
+    raw = _read_raw(folder)
+    raw["dmdoc"] = {**raw.get("dmdoc", {}), _THRESHOLD: threshold}
+    write_atomically(folder / CONFIG_FILE, (json.dumps(raw, indent=2) + "\n").encode())
 
 
 def parse_config(raw: Mapping[str, Any]) -> DeltaMemConfig:
@@ -145,7 +162,7 @@ def parse_config(raw: Mapping[str, Any]) -> DeltaMemConfig:
     """
     ours = raw.get("dmdoc", {})
     values = {key: value for key, value in ours.items() if key in _FEEDING}
-    unknown = [f"dmdoc.{key}" for key in ours if key not in _FEEDING]
+    unknown = [f"dmdoc.{key}" for key in ours if key not in (*_FEEDING, _THRESHOLD)]
     for key, value in raw.items():
         if key in _SHAPING:
             values[key] = value
@@ -161,6 +178,23 @@ def parse_config(raw: Mapping[str, Any]) -> DeltaMemConfig:
             f"adapter config: unknown field {unknown[0]}; this is not a δ-mem adapter that dmdoc can read"
         )
     return DeltaMemConfig(**{key: _checked(key, value) for key, value in values.items()})
+
+
+def _read_raw(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        if (folder / "adapter_config.json").is_file():
+            raise AdapterError(
+                f"{folder} is a PEFT adapter; dmdoc needs a δ-mem adapter ({CONFIG_FILE}), which cannot be merged"
+            )
+        raise AdapterError(f"{folder} is not a δ-mem adapter: it has no {CONFIG_FILE}")
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise AdapterError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(raw, dict) or not isinstance(raw.get("dmdoc", {}), dict):
+        raise AdapterError(f"{path} must hold one JSON object")
+    return raw
 
 
 def _checked(key: str, value: Any) -> Any:
@@ -190,11 +224,16 @@ def _read_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
         raise AdapterError(f"{path} is damaged or not a weights file: {reason}") from error
     if not isinstance(loaded, dict) or not all(isinstance(tensor, Tensor) for tensor in loaded.values()):
         raise AdapterError(f"{path} must hold a dictionary of tensors")
-    digest = hashlib.sha256((folder / CONFIG_FILE).read_bytes())
+    digest = hashlib.sha256(_without_threshold(_read_raw(folder)))
     with path.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return loaded, digest.hexdigest()
+
+
+def _without_threshold(raw: Mapping[str, Any]) -> bytes:
+    ours = {key: value for key, value in raw.get("dmdoc", {}).items() if key != _THRESHOLD}
+    return json.dumps({**raw, "dmdoc": ours}, sort_keys=True).encode()
 
 
 def _load_public(path: Path) -> Any:

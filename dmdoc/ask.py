@@ -20,11 +20,19 @@ class Answer:
     """An answer and what it took."""
 
     text: str
-    prompt_tokens: int
-    """Tokens that the model was given: system line, question and chat layout."""
-    answer_tokens: int
+    prompt_ids: tuple[int, ...]
+    """What the model was given: system line, question and chat layout."""
+    answer_ids: tuple[int, ...]
     first_token_seconds: float
     seconds: float
+
+    @property
+    def prompt_tokens(self) -> int:
+        return len(self.prompt_ids)
+
+    @property
+    def answer_tokens(self) -> int:
+        return len(self.answer_ids)
 
 
 def load_state(saved: SavedDocument, reader: Reader) -> MemoryState:
@@ -70,8 +78,8 @@ def ask(
     tokens = reader.generate(prompt_ids, state, settings, stream.add)
     return Answer(
         text=stream.finish(),
-        prompt_tokens=len(prompt_ids),
-        answer_tokens=len(tokens),
+        prompt_ids=tuple(prompt_ids),
+        answer_ids=tuple(tokens),
         first_token_seconds=stream.first_token_seconds,
         seconds=time.monotonic() - started,
     )

@@ -6,12 +6,12 @@ about models, states or tokens.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dmdoc.sentences import split_sentences
 
-PASSAGE_CHARACTERS = 400
-"""The most characters of a passage where nothing else is asked for: three or four sentences."""
+PASSAGE_CHARACTERS = 300
+"""The most characters of a passage where nothing else is asked for: two or three sentences."""
 
 # The Chinese and Japanese write no blanks between words, so each of their characters counts as one.
 _WORD = r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+"
@@ -24,7 +24,7 @@ class Passage:
     page: int
     """Counted from 1."""
     text: str
-    verbatim: bool
+    verbatim: bool = False
     """It holds the answer word for word (case and punctuation aside)."""
 
 
@@ -63,10 +63,13 @@ def passages(
     ranking.index(corpus, show_progress=False)
     scores = ranking.get_scores(query).tolist()
     best = sorted(range(len(found)), key=lambda at: -scores[at])[:most]
+    return marked([Passage(*found[at]) for at in best if scores[at] > 0], answer)
+
+
+def marked(found: Sequence[Passage], answer: str) -> tuple[Passage, ...]:
+    """The same passages, marked where they hold the answer word for word."""
     sought = _words(answer)
-    return tuple(
-        Passage(*found[at], verbatim=_holds(_words(found[at][1]), sought)) for at in best if scores[at] > 0
-    )
+    return tuple(replace(passage, verbatim=_holds(_words(passage.text), sought)) for passage in found)
 
 
 def _cut(page: str, longest: int, size: Callable[[str], int]) -> Iterator[str]:

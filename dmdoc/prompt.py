@@ -11,9 +11,13 @@ import jinja2
 from jinja2 import meta, nodes
 
 from dmdoc.errors import UsageError
+from dmdoc.settings import Way
 
 SEPARATOR = "---"
 """The line between a prompt's system part and its user part."""
+
+WAY_PROMPTS: dict[Way, str] = {"state": "answer", "evidence": "evidence", "full": "full", "frozen": "answer"}
+"""The built-in prompt of each way of answering."""
 
 _ENVIRONMENT = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
 
@@ -48,6 +52,11 @@ class Prompt:
                 raise UsageError(f"prompt '{self.name}' is not a valid template: {error.message}") from error
             required |= meta.find_undeclared_variables(template) - _optional_variables(template)
         return frozenset(required)
+
+    def uses(self, variable: str) -> bool:
+        """Whether a variable stands anywhere in the prompt."""
+        parts = (_ENVIRONMENT.parse(part) for part in (self.system, self.user))
+        return any(variable in meta.find_undeclared_variables(part) for part in parts)
 
     def fill(self, **variables: str) -> list[dict[str, str]]:
         """Chat messages, `{"role": ..., "content": ...}`: the system one, if there is one, and the user one.

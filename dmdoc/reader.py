@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dmdoc import models
 from dmdoc.adapter import DeltaMemAdapter
-from dmdoc.adapter_file import load_adapter
+from dmdoc.adapter_file import load_adapter, read_support_threshold
 from dmdoc.attach import AllLayersWritten, MemoryPass, attention_sizes
 from dmdoc.backbone import Backbone, load_backbone
 from dmdoc.chunking import Chunk, Layout, chunk_document
@@ -33,6 +33,8 @@ class Reader:
     backbone: Backbone
     adapter: DeltaMemAdapter
     adapter_identity: Identity
+    support_threshold: float | None = None
+    """The lift (support.py) from which on an answer counts as supported; None: not calibrated for this adapter."""
 
     def zero_state(self, batch: int = 1) -> MemoryState:
         """The state that has read nothing."""
@@ -205,7 +207,8 @@ def load_reader(backbone: Backbone, adapter_folder: Path, *, adapter_name: str) 
     adapter, identity = load_adapter(
         adapter_folder, name=adapter_name, sizes=attention_sizes(backbone.model), device=backbone.device
     )
-    return Reader(backbone, adapter.to(dtype=backbone.dtype), identity)
+    threshold = read_support_threshold(adapter_folder)
+    return Reader(backbone, adapter.to(dtype=backbone.dtype), identity, threshold)
 
 
 class _TokenStream:

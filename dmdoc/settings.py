@@ -1,8 +1,15 @@
 """Settings of one run, as frozen dataclasses. Knows nothing about where the values come from."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from dmdoc.errors import UsageError
+
+Way = Literal["state", "evidence", "full", "frozen"]
+"""How a question is answered: what the model has of the document (recall.py)."""
+
+EVIDENCE_PASSAGES = 3
+"""Passages in the prompt of `evidence` where nothing else is asked for."""
 
 
 @dataclass(frozen=True)

@@ -40,4 +40,4 @@ class CannedReader(Reader):
 
 def canned_reader(answers: Mapping[str, str]) -> CannedReader:
     tiny = tiny_reader()
-    return CannedReader(tiny.backbone, tiny.adapter, tiny.adapter_identity, answers)
+    return CannedReader(tiny.backbone, tiny.adapter, tiny.adapter_identity, answers=answers)

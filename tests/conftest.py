@@ -8,7 +8,8 @@ import pytest
 from command_line import CONFIG, TEXT, Invoke, Run
 from tiny import tiny_reader
 
-from dmdoc import cli, reader
+from dmdoc import cli
+from dmdoc import reader as reader_module
 from dmdoc.reader import Reader
 
 
@@ -30,10 +31,16 @@ def lots(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def invoke(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
+def reader() -> Reader:
+    return tiny_reader(CONFIG)
+
+
+@pytest.fixture
+def invoke(
+    home: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Invoke:
     """Run a command in this process with a tiny reader in place of a real one."""
-    opened: Reader = tiny_reader(CONFIG)
-    monkeypatch.setattr(reader, "open_reader", lambda *_args, **_options: opened)
+    monkeypatch.setattr(reader_module, "open_reader", lambda *_args, **_options: reader)
 
     def run(*arguments: str) -> Run:
         monkeypatch.setattr(sys, "argv", ["dmdoc", *arguments])

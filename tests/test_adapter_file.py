@@ -23,7 +23,9 @@ from dmdoc.adapter_file import (
     load_adapter,
     parse_config,
     read_config,
+    read_support_threshold,
     save_adapter,
+    write_support_threshold,
 )
 from dmdoc.attach import attention_sizes
 from dmdoc.errors import AdapterError
@@ -383,3 +385,25 @@ def test_nothing_in_dmdoc_can_merge_an_adapter_into_a_model() -> None:
     ]
     assert len(names) > 100
     assert [name for name in names if "merge" in name.lower()] == []
+
+
+# ── the support threshold ──
+
+
+def test_a_support_threshold_is_kept_and_changes_nothing_else(folder: Path) -> None:
+    before, identity = read_config(folder), load_adapter(folder, name="one", sizes=SIZES)[1]
+    assert read_support_threshold(folder) is None
+    write_support_threshold(folder, 0.75)
+    assert read_support_threshold(folder) == 0.75
+    assert read_config(folder) == before
+    # Saved states name the adapter that wrote them by its hash; calibrating it must not orphan them.
+    assert load_adapter(folder, name="one", sizes=SIZES)[1] == identity
+
+
+@pytest.mark.parametrize("threshold", ['"high"', "true", "NaN"])
+def test_a_support_threshold_that_is_no_number_is_refused(folder: Path, threshold: str) -> None:
+    write_support_threshold(folder, 0.75)
+    path = folder / CONFIG_FILE
+    path.write_text(path.read_text().replace("0.75", threshold))
+    with pytest.raises(AdapterError, match="support_threshold must be a number"):
+        read_support_threshold(folder)

@@ -11,7 +11,7 @@ ORDER = (
     "cli console repl",
     "commands line_editor",
     "chat compare verify",
-    "training",
+    "training recall",
     "ask ingest bundle",
     "refine",
     "reads support",

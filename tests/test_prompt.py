@@ -31,7 +31,7 @@ def test_a_turn_is_one_message() -> None:
 
 
 def test_every_built_in_prompt_loads() -> None:
-    assert list_prompts() == ("answer", "continue", "full", "list", "recite", "summarise", "turn")
+    assert list_prompts() == ("answer", "continue", "evidence", "full", "list", "recite", "summarise", "turn")
     for name in list_prompts():
         assert load_prompt(name).name == name
 
@@ -72,7 +72,9 @@ def test_a_file_does_not_hide_a_built_in_prompt(tmp_path: Path, monkeypatch: pyt
 
 def test_a_missing_prompt_names_the_built_in_ones(tmp_path: Path) -> None:
     for missing in ("anwser", str(tmp_path / "none.md"), str(tmp_path)):
-        with pytest.raises(UsageError, match="answer, continue, full, list, recite, summarise, turn"):
+        with pytest.raises(
+            UsageError, match="answer, continue, evidence, full, list, recite, summarise, turn"
+        ):
             load_prompt(missing)
 
 

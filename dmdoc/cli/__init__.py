@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from dmdoc import __version__, console
-from dmdoc.cli import ask, compare, config, handing_over, ingest, library, models, train
+from dmdoc.cli import ask, chat, compare, config, handing_over, ingest, library, models, train
 from dmdoc.cli.options import settings_from_files
 from dmdoc.errors import EXIT_INTERRUPTED, DmdocError
 
@@ -25,8 +25,8 @@ app = typer.Typer(
 )
 app.command()(ingest.ingest)
 app.command()(ingest.extract)
-app.command()(ask.ask)
-app.command()(ask.chat)
+app.command(cls=ask.AskCommand)(ask.ask)
+app.command()(chat.chat)
 app.command("ls")(library.list_documents)
 app.command()(library.show)
 app.command()(library.rename)

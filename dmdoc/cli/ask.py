@@ -1,23 +1,47 @@
-"""`ask` and `chat`: answers from a saved state."""
+"""`ask`: one answer about a saved document."""
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from dmdoc import console
 from dmdoc.cli.options import (
     JSON_SCHEMA,
+    CitationsOption,
     DocumentOption,
     Drawing,
     JsonOption,
     Machine,
-    NameOrCurrentArgument,
     PromptOption,
     named_or_current,
     open_library,
     spread,
 )
+from dmdoc.console import answers
+from dmdoc.errors import UsageError
+from dmdoc.settings import EVIDENCE_PASSAGES, Way
+
+if TYPE_CHECKING:
+    from dmdoc.evidence import Passage
+    from dmdoc.reader import Reader
+    from dmdoc.recall import Recalled
+    from dmdoc.saved_document import SavedDocument
+
+MOST_PASSAGES = 12
+"""`--evidence` has room for 600 tokens; passages of fewer than 50 say little."""
+
+
+class AskCommand(TyperCommand):
+    """`--evidence` takes its number after "=" alone: a word that follows it is the question."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        given = ["--evidence=" + str(EVIDENCE_PASSAGES) if arg == "--evidence" else arg for arg in args[:end]]
+        return super().parse_args(ctx, given + args[end:])
 
 
 @spread
@@ -26,81 +50,114 @@ def ask(
         str | None, typer.Argument(help="The question; - reads it from standard input.")
     ] = None,
     document: DocumentOption = None,
-    prompt: PromptOption = "answer",
+    recall: Annotated[
+        Way | None,
+        typer.Option("--recall", help="What to answer from: the state, unless told."),
+    ] = None,
+    evidence: Annotated[
+        int | None,
+        typer.Option(
+            "--evidence",
+            metavar="[=N]",
+            min=1,
+            max=MOST_PASSAGES,
+            help=f"Put the N best passages of the text into the prompt; {EVIDENCE_PASSAGES} without N.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Give no answer (exit code 4) that the state does not support.")
+    ] = False,
+    citations: CitationsOption = True,
+    prompt: PromptOption = None,
     as_json: JsonOption = False,
     *,
     drawing: Drawing,
     machine: Machine,
 ) -> None:
     """Answer a question from the saved state of a document."""
-    from dmdoc.prompt import load_prompt
+    from dmdoc.prompt import WAY_PROMPTS, load_prompt
 
     settings = drawing.settings()
+    way = _way(recall, evidence)
     asked = sys.stdin.read().strip() if question == "-" else question
-    template = load_prompt(prompt)
+    template = load_prompt(prompt or WAY_PROMPTS[way])
     if asked is None or not asked.strip():
-        template.fill()  # names what is missing, before a model is loaded
+        template.fill(document="")  # names what is missing, before a model is loaded
         asked = None
     saved = named_or_current(open_library(), document)
 
-    from dmdoc.ask import ask as answer_question
     from dmdoc.ask import load_state
+    from dmdoc.evidence import passages
+    from dmdoc.recall import check_support, check_that_support_is_known
+    from dmdoc.recall import recall as answer_question
 
     reader = machine.open_reader(saved)
-    answer = answer_question(
+    if strict:
+        check_that_support_is_known(way, reader)
+    streams = not as_json and not strict
+    recalled = answer_question(
         asked,
         reader,
         load_state(saved, reader),
+        saved.pages,
+        settings=settings,
+        way=way,
         prompt=template,
-        settings=settings,
-        on_text=None if as_json else console.write_answer,
+        most=evidence or EVIDENCE_PASSAGES,
+        on_text=console.write_answer if streams else None,
     )
+    if strict:
+        check_support(recalled, reader)
+    found = recalled.evidence
+    if citations and way != "evidence":
+        found = passages(saved.pages(), asked or "", recalled.answer.text)
     if as_json:
-        console.write_json(
-            {
-                "schema": JSON_SCHEMA,
-                "answer": answer.text,
-                "document": saved.name,
-                "model": reader.backbone.name,
-                "adapter": reader.adapter_identity.name,
-                "prompt_tokens": answer.prompt_tokens,
-                "document_tokens_in_prompt": 0,
-                "answer_tokens": answer.answer_tokens,
-                "seconds": round(answer.seconds, 3),
-            }
-        )
+        console.write_json(_record(recalled, found, saved, reader))
         return
-    console.write_answer("\n")
+    console.write_answer("\n" if streams else f"{recalled.answer.text}\n")
+    # What the model was shown of the text is never kept quiet.
+    if not machine.quiet or recalled.document_tokens:
+        console.note(answers.origin(recalled))
+    if not machine.quiet and citations:
+        for line in answers.citations(found):
+            console.note(line)
     if machine.verbose:
+        answer = recalled.answer
         console.note(
-            f"{saved.name}: {answer.prompt_tokens} prompt tokens, none of them the document's; first token after "
-            f"{answer.first_token_seconds:.2f} s, {answer.answer_tokens} tokens in {answer.seconds:.2f} s"
+            f"{saved.name}: {answer.prompt_tokens} prompt tokens, {recalled.document_tokens or 'none'} of them the "
+            f"document's; first token after {answer.first_token_seconds:.2f} s, "
+            f"{answer.answer_tokens} tokens in {answer.seconds:.2f} s"
         )
 
 
-@spread
-def chat(
-    name: NameOrCurrentArgument = None,
-    remember: Annotated[
-        bool,
-        typer.Option("--remember/--no-remember", help="Write finished turns into the session's own state."),
-    ] = True,
-    *,
-    drawing: Drawing,
-    machine: Machine,
-) -> None:
-    """Talk with a document. It remembers the conversation in a state of its own."""
-    from dmdoc import repl
+def _way(recall: Way | None, evidence: int | None) -> Way:
+    """
+    Raises:
+        UsageError: the options name two ways.
+    """
+    if evidence is None:
+        return recall or "state"
+    if recall not in (None, "evidence"):
+        raise UsageError(f"--evidence is --recall evidence, got --recall {recall} too; leave one of them out")
+    return "evidence"
 
-    settings = drawing.settings()
-    library = open_library()
-    saved = named_or_current(library, name) if name is not None or library.names() else None
-    reader = machine.open_reader(saved)
-    repl.chat(
-        reader,
-        library,
-        saved.name if saved else None,
-        remember=remember,
-        settings=settings,
-        history=library.root / "history",
-    )
+
+def _record(
+    recalled: "Recalled", found: "Sequence[Passage]", saved: "SavedDocument", reader: "Reader"
+) -> dict[str, Any]:
+    answer = recalled.answer
+    return {
+        "schema": JSON_SCHEMA,
+        "answer": answer.text,
+        "document": saved.name,
+        "model": reader.backbone.name,
+        "adapter": reader.adapter_identity.name,
+        "recall": recalled.way,
+        "lift": None if recalled.lift is None else round(recalled.lift, 4),
+        "supported": recalled.supported,
+        "citations": [asdict(passage) for passage in found],
+        "prompt_tokens": answer.prompt_tokens,
+        "document_tokens_in_prompt": recalled.document_tokens,
+        "answer_tokens": answer.answer_tokens,
+        "seconds": round(answer.seconds, 3),
+    }

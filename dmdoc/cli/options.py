@@ -72,13 +72,16 @@ SeedOption = Annotated[
     int, typer.Option("--seed", envvar="DMDOC_SEED", help="Of the draw, above temperature 0.")
 ]
 PromptOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--prompt",
         "-p",
         envvar="DMDOC_PROMPT",
         help="A built-in prompt (answer, summarise, list) or a prompt file.",
     ),
+]
+CitationsOption = Annotated[
+    bool, typer.Option("--citations/--no-citations", help="Show where the text speaks of the answer.")
 ]
 FileArgument = Annotated[
     str,

@@ -1,0 +1,42 @@
+"""`chat`: an interactive session over a saved document."""
+
+from typing import Annotated
+
+import typer
+
+from dmdoc.cli.options import (
+    Drawing,
+    Machine,
+    NameOrCurrentArgument,
+    named_or_current,
+    open_library,
+    spread,
+)
+
+
+@spread
+def chat(
+    name: NameOrCurrentArgument = None,
+    remember: Annotated[
+        bool,
+        typer.Option("--remember/--no-remember", help="Write finished turns into the session's own state."),
+    ] = True,
+    *,
+    drawing: Drawing,
+    machine: Machine,
+) -> None:
+    """Talk with a document. It remembers the conversation in a state of its own."""
+    from dmdoc import repl
+
+    settings = drawing.settings()
+    library = open_library()
+    saved = named_or_current(library, name) if name is not None or library.names() else None
+    reader = machine.open_reader(saved)
+    repl.chat(
+        reader,
+        library,
+        saved.name if saved else None,
+        remember=remember,
+        settings=settings,
+        history=library.root / "history",
+    )

@@ -1,0 +1,35 @@
+"""What is said about an answer beside it: what it was made from, how far to trust it, where the text speaks of it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dmdoc.evidence import Passage
+    from dmdoc.recall import Recalled
+
+
+def origin(recalled: "Recalled") -> str:
+    """What an answer was made from, in one line, and how much the state had to do with it."""
+    if recalled.way == "frozen":
+        return "answered without the document"
+    if recalled.way == "full":
+        return (
+            f"answered from the whole text: {recalled.document_tokens:,} tokens of it in the prompt, no state"
+        )
+    lift = f"lift {recalled.lift:+.2f} nats a token"
+    if recalled.way == "state":
+        verdicts = {True: ": supported by the state", False: ": not supported by the state", None: ""}
+        return lift + verdicts[recalled.supported]
+    if not recalled.evidence:
+        return f"answered from the state alone: no passage shares a word with the question; {lift}"
+    pages = ", ".join(str(page) for page in sorted({passage.page for passage in recalled.evidence}))
+    return (
+        f"answered from the state and passages of page{'s' if ',' in pages else ''} {pages}: "
+        f"{recalled.document_tokens:,} tokens of the document in the prompt; {lift}"
+    )
+
+
+def citations(found: Sequence["Passage"]) -> list[str]:
+    """A line for each passage: its page, whether the answer stands in it, its text."""
+    marks = {True: " (word for word)", False: ""}
+    return [f"page {each.page}{marks[each.verbatim]}: {' '.join(each.text.split())}" for each in found]

@@ -1,0 +1,147 @@
+"""The four ways of answering a question about a document, and what there is to say about each answer.
+
+    state      from the document's state alone       full     by the frozen backbone with the whole text before it
+    evidence   from the state and a few passages     frozen   by the frozen backbone, which has not read it
+
+Knows nothing about terminals, options or where documents are kept.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dmdoc.ask import Answer, ask
+from dmdoc.errors import UnsupportedError, UsageError
+from dmdoc.evidence import Passage, marked, passages
+from dmdoc.memory_state import MemoryState
+from dmdoc.prompt import WAY_PROMPTS, Prompt, load_prompt
+from dmdoc.reader import Reader
+from dmdoc.settings import EVIDENCE_PASSAGES, GenerationSettings, Way
+from dmdoc.support import lift
+
+EVIDENCE_TOKENS = 600
+"""The most tokens of all passages together."""
+
+_BETWEEN = "\n\n"
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """An answer, the way it came about, and how far to trust it."""
+
+    answer: Answer
+    way: Way
+    lift: float | None
+    """How much likelier the state made the answer, in nats a token (support.py); None without a state."""
+    supported: bool | None
+    """Whether the state decided the answer; None unless it was to, and the adapter has a calibrated threshold."""
+    evidence: tuple[Passage, ...]
+    """What the model was shown of the text, in passages."""
+    document_tokens: int
+    """Tokens of the document in the prompt."""
+
+
+def recall(
+    question: str | None,
+    reader: Reader,
+    state: MemoryState,
+    pages: Callable[[], Sequence[str]],
+    *,
+    settings: GenerationSettings,
+    way: Way = "state",
+    prompt: Prompt | None = None,
+    most: int = EVIDENCE_PASSAGES,
+    on_text: Callable[[str], None] | None = None,
+) -> Recalled:
+    """Answer a question in one way; `on_text` hears the answer as it grows.
+
+    Args:
+        pages: the document's text; called only where the model is to be shown some of it.
+        prompt: the built-in one of the way if None.
+        most: passages in the prompt of `evidence`; together they hold at most EVIDENCE_TOKENS.
+
+    Raises:
+        UsageError: the prompt needs a question and there is none, has no place for the text that is to be in it, or
+            does not fit the backbone's context.
+    """
+    prompt = prompt or load_prompt(WAY_PROMPTS[way])
+    evidence, text = _shown(question or "", reader, pages, way, most)
+    shows_text = way in ("evidence", "full")
+    if shows_text and not prompt.uses("document"):
+        raise UsageError(
+            f"prompt '{prompt.name}' has no place for {{{{ document }}}}; use another one with {way}"
+        )
+    answer = ask(
+        question,
+        reader,
+        None if way in ("full", "frozen") else state,
+        prompt=prompt,
+        settings=settings,
+        variables={"document": text} if shows_text else None,
+        on_text=on_text,
+    )
+    lifted = None
+    if way in ("state", "evidence"):
+        lifted = float(lift(answer.prompt_ids, answer.answer_ids, state, reader))
+    threshold = reader.support_threshold if way == "state" else None
+    return Recalled(
+        answer=answer,
+        way=way,
+        lift=lifted,
+        supported=None if lifted is None or threshold is None else lifted >= threshold,
+        evidence=marked(evidence, answer.text),
+        document_tokens=len(reader.encode(text)),
+    )
+
+
+def check_that_support_is_known(way: Way, reader: Reader) -> None:
+    """
+    Raises:
+        UsageError: answers of this way, or of this adapter, have no verdict.
+    """
+    if way != "state":
+        raise UsageError(
+            f"--strict judges answers from the state alone, not from {way}; leave one of them out"
+        )
+    if reader.support_threshold is None:
+        raise UsageError(
+            f"--strict needs the lift from which on answers of {reader.adapter_identity.name} are supported, which "
+            "nobody has measured; ask without it, or run `dmdoc calibrate` on the adapter's folder"
+        )
+
+
+def check_support(recalled: Recalled, reader: Reader) -> None:
+    """
+    Raises:
+        UnsupportedError: the state does not support the answer.
+    """
+    if not recalled.supported:
+        raise UnsupportedError(
+            f"not supported by the saved state: lift {recalled.lift:+.2f} nats a token, "
+            f"{reader.support_threshold:+.2f} is needed"
+        )
+
+
+def _shown(
+    question: str, reader: Reader, pages: Callable[[], Sequence[str]], way: Way, most: int
+) -> tuple[tuple[Passage, ...], str]:
+    """What the model is shown of the document: the passages, if it is passages, and the text."""
+    if way == "evidence":
+        longest = EVIDENCE_TOKENS // most
+        found = passages(
+            pages(),
+            question,
+            most=most,
+            longest=longest,
+            size=lambda text: len(reader.encode(text + _BETWEEN)),
+        )
+        return found, _BETWEEN.join(passage.text for passage in found)
+    if way == "full":
+        text = _BETWEEN.join(pages())
+        tokens, limit = len(reader.encode(text)), reader.backbone.context_length
+        if tokens > limit:
+            raise UsageError(
+                f"the document has {tokens:,} tokens and {reader.backbone.name} takes at most {limit:,}; "
+                "let it answer from the state or from evidence"
+            )
+        return (), text
+    return (), ""
