@@ -1,0 +1,81 @@
+"""A document in sections, with questions about it, and where in it each answer stands."""
+
+from dataclasses import dataclass
+
+from dmdoc.errors import UsageError
+
+GAP = "\n\n"
+"""Between two sections of the whole text, as between two pages of a saved document."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its right answers.
+
+    Raises:
+        UsageError: the question is blank, or there is no right answer.
+    """
+
+    question: str
+    answers: tuple[str, ...]
+    """Any of them is right; the first one is the one whose likelihood is measured."""
+    section: int | None = None
+    """The index of the section that holds the answer; None where that is not known."""
+    offset: int | None = None
+    """Characters of that section (without one: of the whole text) before the answer, where that is known."""
+
+    def __post_init__(self) -> None:
+        if not self.question.strip():
+            raise UsageError("a question is blank")
+        if not self.answers or not all(answer.strip() for answer in self.answers):
+            raise UsageError(f"the question {self.question!r} has no answer, or a blank one")
+
+
+@dataclass(frozen=True)
+class QuestionedDocument:
+    """A document and what is asked of it.
+
+    Raises:
+        UsageError: a question names a section that there is not.
+    """
+
+    name: str
+    sections: tuple[str, ...]
+    questions: tuple[Question, ...]
+
+    def __post_init__(self) -> None:
+        for question in self.questions:
+            if question.section is not None and not 0 <= question.section < len(self.sections):
+                raise UsageError(
+                    f"{self.name!r} has {len(self.sections)} sections, and the question {question.question!r} "
+                    f"names section {question.section}, counted from 0"
+                )
+
+    @property
+    def text(self) -> str:
+        return GAP.join(self.sections)
+
+    def position(self, question: Question) -> float | None:
+        """Where in the text the answer stands: its characters before the answer, as a share, from 0 to 1.
+
+        Given by the dataset, else where an answer occurs exactly once, else the middle of its section; None
+        when there is no telling.
+        """
+        start, place = 0, self.text
+        if question.section is not None:
+            start = sum(len(section) + len(GAP) for section in self.sections[: question.section])
+            place = self.sections[question.section]
+        offset = question.offset
+        if offset is None:
+            offset = _only_place(place, question.answers)
+        if offset is None and question.section is not None and len(self.sections) > 1:
+            offset = len(place) // 2
+        return None if offset is None else (start + offset) / max(1, len(self.text))
+
+
+def _only_place(text: str, answers: tuple[str, ...]) -> int | None:
+    """Where the first answer that occurs exactly once begins; None if there is none such."""
+    lower = text.lower()
+    once = (answer.lower() for answer in answers if lower.count(answer.lower()) == 1)
+    found = next(once, None)
+    return None if found is None else lower.index(found)
