@@ -61,6 +61,14 @@ class Backbone:
     def layer_count(self) -> int:
         return int(self._text_config.num_hidden_layers)
 
+    def cache_bytes(self, tokens: int) -> int:
+        """Bytes of the key-value cache of so many tokens, all of which every layer keeps."""
+        config = self._text_config
+        heads = int(config.num_attention_heads)
+        head_size = int(getattr(config, "head_dim", None) or self.hidden_size // heads)
+        pairs = int(getattr(config, "num_key_value_heads", None) or heads)
+        return 2 * self.layer_count * pairs * head_size * self.dtype.itemsize * tokens
+
     @property
     def _text_config(self) -> Any:
         return self.model.config.get_text_config()

@@ -211,22 +211,6 @@ def test_documents_are_listed_and_removed(invoke: Invoke, lots: Path) -> None:
     assert invoke("rm", "lots").code == 3
 
 
-def test_compare_prints_every_mode(invoke: Invoke, lots: Path, tmp_path: Path) -> None:
-    questions = tmp_path / "questions.jsonl"
-    questions.write_text('{"question": "What is in lot seven?", "answer": "salt"}\n', encoding="utf-8")
-    invoke("ingest", str(lots), "--quiet")
-    run = invoke("compare", "--questions", str(questions), "--max-tokens", "4", "--verbose")
-    assert run.code == 0
-    for mode in ("state", "zero", "donor", "frozen", "full"):
-        assert f"\n{mode} " in run.out
-    generated = invoke(
-        "compare", "--documents", "2", "--facts", "2", "--max-tokens", "2", "--json", "--quiet"
-    )
-    record = json.loads(generated.out)
-    assert record["modes"]["state"]["questions"] == 4
-    assert len(record["answers"]) == 20
-
-
 def test_models_lists_what_is_known(invoke: Invoke) -> None:
     run = invoke("models")
     assert run.code == 0

@@ -1,81 +1,175 @@
 """`compare`: how much of a document its state recalls."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from dmdoc import console
 from dmdoc.cli.options import (
     JSON_SCHEMA,
-    DocumentOption,
     JsonOption,
     Machine,
     MaxTokensOption,
-    RefineOption,
     SeedOption,
     named_or_current,
     open_library,
     spread,
 )
+from dmdoc.console.comparison import answers_table, comparison_tables, skipped_notes
 from dmdoc.console.progress import comparison_progress
-from dmdoc.console.tables import answers_table, comparison_table
+from dmdoc.errors import UsageError
+
+if TYPE_CHECKING:
+    from dmdoc.compare import Cases, Summary
+    from dmdoc.reader import Reader
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options that say which documents are asked what."""
+
+    questions: Annotated[
+        Path | None,
+        typer.Option("--questions", help="JSON lines of question and answer, about a saved document."),
+    ] = None
+    dataset: Annotated[
+        Path | None,
+        typer.Option(
+            "--dataset",
+            help="Documents with questions: a file or folder of JSON lines, SQuAD, LoCoMo, QASPER.",
+        ),
+    ] = None
+    unit: Annotated[
+        Literal["document", "section"],
+        typer.Option("--unit", help="What is read at once of a dataset: its documents, or each section."),
+    ] = "document"
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Questions of a dataset, drawn by the seed.")
+    ] = None
+    documents: Annotated[
+        int, typer.Option("--documents", min=1, help="Generated documents, where nothing else is given.")
+    ] = 10
+    facts: Annotated[int, typer.Option("--facts", min=1, max=60, help="Facts of a generated document.")] = 4
+    refine_steps: Annotated[
+        int | None,
+        typer.Option(
+            "--refine",
+            metavar="STEPS",
+            min=0,
+            help="Refine states as `ingest` does. A saved one is as it is.",
+        ),
+    ] = None
+    seed: SeedOption = 0
+
+    def open(self, name: str | None, machine: Machine) -> "tuple[Cases, Reader, int]":
+        """The documents, the reader for them, and the steps by which their states are refined.
+
+        Raises:
+            UsageError: options that exclude each other, or a dataset or questions that cannot be used.
+        """
+        from dmdoc.compare import dataset_cases, generated_documents, saved_case
+        from dmdoc.datasets import read_dataset, read_questions, select
+
+        if self.questions is not None:
+            if self.dataset is not None:
+                raise UsageError(
+                    "--questions is about one saved document and --dataset brings its own; give one"
+                )
+            saved = named_or_current(open_library(), name)
+            steps = saved.header().refine_steps
+            if self.refine_steps not in (None, steps):
+                raise UsageError(
+                    f"the state of {saved.name!r} was refined in {steps} steps a chunk; for another number "
+                    f"ingest the document again with --refine {self.refine_steps}"
+                )
+            asked = read_questions(self.questions)
+            reader = machine.open_reader(saved)
+            return saved_case(saved, asked, reader), reader, steps
+        if name is not None:
+            raise UsageError(f"what is {name!r} to be asked? give --questions FILE")
+        if self.dataset is not None:
+            chosen = select(read_dataset(self.dataset), unit=self.unit, limit=self.limit, seed=self.seed)
+            if chosen.unplaced and not machine.quiet:
+                console.note(f"{chosen.unplaced:,} questions left out: not said which section answers them")
+            documents = list(chosen.documents)
+        else:
+            documents = generated_documents(self.documents, self.facts, seed=self.seed)
+        reader = machine.open_reader()
+        return (
+            dataset_cases(documents, reader, refine_steps=self.refine_steps or 0),
+            reader,
+            self.refine_steps or 0,
+        )
 
 
 @spread
 def compare(
-    questions: Annotated[
-        Path | None,
-        typer.Option("--questions", help="JSON lines of question and answer, about a saved document."),
+    document: Annotated[
+        str | None, typer.Argument(help="The saved document of --questions; the last ingested if not given.")
     ] = None,
-    document: DocumentOption = None,
-    documents: Annotated[
-        int, typer.Option("--documents", min=2, help="Generated documents, without questions.")
-    ] = 10,
-    facts: Annotated[int, typer.Option("--facts", min=1, max=60, help="Facts of a generated document.")] = 4,
-    refine: RefineOption = 0,
+    modes: Annotated[
+        list[str] | None,
+        typer.Option("--mode", help="Only this way of answering; may be given several times."),
+    ] = None,
     max_tokens: MaxTokensOption = 32,
-    seed: SeedOption = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Keep every result in this file; a killed run goes on from it."),
+    ] = None,
     as_json: JsonOption = False,
     *,
+    asked: Asked,
     machine: Machine,
 ) -> None:
     """Measure recall: the same questions from the state, from other states, and with the whole text."""
     from dmdoc import compare as comparison
-    from dmdoc.ask import load_state
     from dmdoc.settings import GenerationSettings
 
-    if questions is None:
-        reader = machine.open_reader()
-        cases = comparison.generated_cases(
-            reader, documents=documents, facts=facts, seed=seed, refine_steps=refine
-        )
-    else:
-        asked = comparison.read_questions(questions)
-        saved = named_or_current(open_library(), document)
-        reader = machine.open_reader(saved)
-        # Any other text will do: what its state gets right was not recalled from this document.
-        steps = saved.header().refine_steps
-        (other,) = comparison.generated_cases(reader, documents=1, facts=facts, seed=seed, refine_steps=steps)
-        donor = other.state
-        text = "\n\n".join(saved.pages())
-        cases = [comparison.Case(text, load_state(saved, reader), donor, asked)]
+    chosen = comparison.check_modes(modes) if modes else comparison.MODES
+    cases, reader, steps = asked.open(document, machine)
+    run = {
+        "model": reader.backbone.identity.sha256,
+        "adapter": reader.adapter_identity.sha256,
+        "questions": cases.sha256,
+        "refine_steps": steps,
+        "max_tokens": max_tokens,
+    }
     with comparison_progress(quiet=machine.quiet) as progress:
-        settings = GenerationSettings(max_tokens=max_tokens, seed=seed)
-        results = comparison.compare(cases, reader, settings=settings, progress=progress)
-    summaries = comparison.summarise(results, seed=seed)
-    if as_json:
-        console.write_json(
-            {
-                "schema": JSON_SCHEMA,
-                "model": reader.backbone.name,
-                "adapter": reader.adapter_identity.name,
-                "modes": {summary.mode: asdict(summary) for summary in summaries},
-                "answers": [asdict(result) for result in results],
-            }
+        results, skipped = comparison.compare(
+            cases,
+            reader,
+            settings=GenerationSettings(max_tokens=max_tokens),
+            modes=chosen,
+            file=comparison.ResultsFile(output, run) if output is not None else None,
+            progress=progress,
         )
+    if not machine.quiet:
+        skipped_notes(skipped)
+    summaries = comparison.summarise(results, seed=asked.seed)
+    if as_json:
+        record: dict[str, Any] = {
+            "schema": JSON_SCHEMA,
+            "model": reader.backbone.name,
+            "adapter": reader.adapter_identity.name,
+            "refine_steps": steps,
+            "modes": {summary.mode: _as_json(summary) for summary in summaries},
+            "positions": [
+                {"begin": part.begin, "end": part.end, "modes": {s.mode: _as_json(s) for s in part.summaries}}
+                for part in comparison.by_position(results, seed=asked.seed)
+            ],
+            "skipped": [asdict(item) for item in skipped],
+            "answers": [asdict(result) for result in results],
+        }
+        console.write_json(record)
         return
     if machine.verbose:
         answers_table([result for result in results if result.mode == "state"])
-    comparison_table(summaries)
+    comparison_tables(summaries)
+
+
+def _as_json(summary: "Summary") -> dict[str, Any]:
+    """How many questions, then every measure with its interval."""
+    measures = {name: asdict(estimate) for name, estimate in summary.measures.items()}
+    return {"questions": summary.questions, **measures}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dmdoc.ingest import Progress
 
 PLAIN_STEPS = 10
-"""Without a terminal, an ingest reports this often."""
+"""Without a terminal, long work reports this often."""
 
 
 @contextmanager
@@ -98,13 +98,25 @@ def training_progress() -> Iterator[Callable[[int, int, dict[str, Any]], None]]:
 
 @contextmanager
 def comparison_progress(*, quiet: bool = False) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar over the questions, on a terminal only."""
+    """A bar over the answers on a terminal; a plain line now and then elsewhere."""
     console = stderr()
-    if quiet or not console.is_terminal:
+    if quiet:
         yield None
+        return
+    if not console.is_terminal:
+        shown = 0
+
+        def line(done: int, total: int) -> None:
+            nonlocal shown
+            step = done * PLAIN_STEPS // total
+            if step > shown:
+                shown = step
+                note(f"{done:,} of {total:,} answers")
+
+        yield line
         return
     from rich import progress as bars
 
     with bars.Progress(*bars.Progress.get_default_columns(), console=console, transient=True) as bar:
-        task = bar.add_task("questions", total=None)
+        task = bar.add_task("answers", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

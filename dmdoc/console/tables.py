@@ -8,47 +8,11 @@ from dmdoc.console import note
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dmdoc.compare import Result, Summary
     from dmdoc.models import ModelStatus
     from dmdoc.saved_document import SavedDocument
 
 UNFOLDED = 100_000
 """Columns of a table that no terminal shows."""
-
-
-def comparison_table(summaries: "list[Summary]") -> None:
-    """Recall by mode, on stdout."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("mode", "questions", "exact", "95 %", "contains", "F1", "prompt tokens", "seconds"):
-        table.add_column(heading, justify="left" if heading == "mode" else "right")
-    for row in summaries:
-        low, high = row.exact_interval
-        table.add_row(
-            row.mode,
-            str(row.questions),
-            f"{row.exact:.0%}",
-            f"{low:.0%} to {high:.0%}",
-            f"{row.contains:.0%}",
-            f"{row.f1:.2f}",
-            f"{row.prompt_tokens:,.0f}",
-            f"{row.seconds:.2f}",
-        )
-    _print(table)
-
-
-def answers_table(results: "list[Result]") -> None:
-    """Every question with the right and the given answer, on stdout."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "question", "right", "given"):
-        table.add_column(heading, overflow="fold")
-    for result in results:
-        mark = "✓" if result.exact else "~" if result.contains else "✗"
-        table.add_row(mark, result.question, " / ".join(result.answers), result.given)
-    _print(table)
 
 
 def documents_table(documents: "Sequence[SavedDocument]") -> None:
@@ -75,7 +39,7 @@ def documents_table(documents: "Sequence[SavedDocument]") -> None:
             saved.created,
             saved.source,
         )
-    _print(table)
+    print_table(table)
 
 
 def models_table(statuses: "list[ModelStatus]") -> None:
@@ -89,7 +53,7 @@ def models_table(statuses: "list[ModelStatus]") -> None:
         known = status.model
         size = "no" if status.on_disk is None else f"{status.on_disk / 1e6:,.0f} MB"
         table.add_row(known.name, known.kind, known.source, known.licence, size)
-    _print(table)
+    print_table(table)
 
 
 def settings_table(rows: Sequence[tuple[str, object, str]]) -> None:
@@ -101,7 +65,7 @@ def settings_table(rows: Sequence[tuple[str, object, str]]) -> None:
         table.add_column(heading, overflow="fold")
     for name, value, source in rows:
         table.add_row(name, "" if value is None else str(value), source)
-    _print(table)
+    print_table(table)
 
 
 def values_table(values: dict[str, Any]) -> None:
@@ -114,10 +78,11 @@ def values_table(values: dict[str, Any]) -> None:
             " ".join(value) if isinstance(value, list) else f"{value:,}" if type(value) is int else str(value)
         )
         table.add_row(name.replace("_", " "), shown)
-    _print(table)
+    print_table(table)
 
 
-def _print(table: "Table") -> None:
+def print_table(table: "Table") -> None:
+    """A row is a line unless a terminal is too narrow for it."""
     from rich.console import Console
 
     console = Console()

@@ -49,7 +49,8 @@ def _answer(answer: Mapping[str, Any]) -> str:
         return ", ".join(answer["extractive_spans"])
     if answer.get("free_form_answer"):
         return str(answer["free_form_answer"])
-    return {True: "Yes", False: "No"}.get(answer.get("yes_no"), "")
+    yes = answer.get("yes_no")
+    return "" if yes is None else "Yes" if yes else "No"
 
 
 def _place(evidence: Sequence[str], sections: Sequence[str]) -> tuple[int | None, int | None]:

@@ -23,9 +23,7 @@ class Selection:
     """Questions left out because the dataset does not say which section answers them."""
 
 
-def select(
-    documents: Sequence[QuestionedDocument], *, unit: Unit, limit: int | None, seed: int
-) -> Selection:
+def select(documents: Sequence[QuestionedDocument], *, unit: Unit, limit: int | None, seed: int) -> Selection:
     """Documents, or their sections as documents of their own, in an order drawn by the seed.
 
     With a limit, questions are dealt to it in rounds of `AT_ONCE` a document, so that few questions still are
@@ -38,7 +36,9 @@ def select(
     if unit == "section":
         documents = [section for document in documents for section in _sections(document)]
         if not documents:
-            raise UsageError("no question says which section answers it; ask about whole documents (--unit document)")
+            raise UsageError(
+                "no question says which section answers it; ask about whole documents (--unit document)"
+            )
     placed = sum(len(document.questions) for document in documents)
     draw = random.Random(seed)
     shuffled = [

@@ -1,0 +1,31 @@
+"""The same questions with and without the memory: what the state adds, held against honest controls.
+
+cases → run → scoring → results_file → summary, positions → report. Where documents and questions come from is
+datasets' business, how figures look on a terminal console's.
+"""
+
+from dmdoc.compare.cases import Cases, dataset_cases, generated_documents, saved_case, write_state
+from dmdoc.compare.results import MODES, Mode, Result, Skipped, check_modes
+from dmdoc.compare.results_file import ResultsFile
+from dmdoc.compare.run import compare
+from dmdoc.compare.summary import Estimate, Part, Summary, by_position, summarise
+
+__all__ = [
+    "MODES",
+    "Cases",
+    "Estimate",
+    "Mode",
+    "Part",
+    "Result",
+    "ResultsFile",
+    "Skipped",
+    "Summary",
+    "by_position",
+    "check_modes",
+    "compare",
+    "dataset_cases",
+    "generated_documents",
+    "saved_case",
+    "summarise",
+    "write_state",
+]

@@ -1,0 +1,108 @@
+"""What is compared: documents with questions, and for each its own state and that of another document."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+
+import torch
+
+from dmdoc import fictional
+from dmdoc.ask import load_state
+from dmdoc.datasets import Question, QuestionedDocument
+from dmdoc.errors import UsageError
+from dmdoc.memory_state import MemoryState
+from dmdoc.reader import Reader
+from dmdoc.refine import document_windows, refine
+from dmdoc.saved_document import SavedDocument
+
+DONOR_FACTS = 4
+"""Facts of the generated document whose state is lent where there is no other document."""
+
+_KEPT_STATES = 3
+"""A document's, the one before it, whose state it borrows, and one to spare."""
+
+
+class Cases:
+    """Documents in a fixed order. States are made when they are first needed, and soon forgotten.
+
+    The donor of a document is the one before it (of the first: the second). A lone document's is generated: what
+    its state gets right was not recalled from the document.
+
+    Raises:
+        UsageError: there is no question.
+    """
+
+    def __init__(
+        self, documents: Sequence[QuestionedDocument], make_state: Callable[[QuestionedDocument], MemoryState]
+    ) -> None:
+        if not any(document.questions for document in documents):
+            raise UsageError("there are no questions to compare with")
+        self.documents = tuple(documents)
+        row = (
+            self.documents
+            if len(documents) > 1
+            else (*documents, *generated_documents(1, DONOR_FACTS, seed=0))
+        )
+        self.state = lru_cache(maxsize=_KEPT_STATES)(lambda number: make_state(row[number]))
+
+    def donor(self, number: int) -> MemoryState:
+        return self.state(number - 1 if number else 1)
+
+    @property
+    def sha256(self) -> str:
+        """Of all texts, questions and answers, in their order."""
+        everything = json.dumps([asdict(document) for document in self.documents], ensure_ascii=False)
+        return hashlib.sha256(everything.encode()).hexdigest()
+
+
+def saved_case(saved: SavedDocument, questions: Sequence[Question], reader: Reader) -> Cases:
+    """A saved document, with the state that `ask` reads; its sections are its pages.
+
+    Raises:
+        UsageError: there are no questions, or one names a page that there is not.
+        IdentityError, StateFileError: as `load_state`.
+    """
+    steps = saved.header().refine_steps
+    own = QuestionedDocument(saved.name, saved.pages(), tuple(questions))
+
+    def make_state(document: QuestionedDocument) -> MemoryState:
+        return load_state(saved, reader) if document is own else write_state(document.text, reader, steps)
+
+    return Cases([own], make_state)
+
+
+def dataset_cases(documents: Sequence[QuestionedDocument], reader: Reader, *, refine_steps: int = 0) -> Cases:
+    """Documents that are written, and refined, as `ingest` would."""
+    return Cases(documents, lambda document: write_state(document.text, reader, refine_steps))
+
+
+def generated_documents(documents: int, facts: int, *, seed: int) -> list[QuestionedDocument]:
+    """Fictional documents whose names and phrasings training never saw."""
+    made = (
+        fictional.generate(seed * 10_000 + number, facts=facts, split="eval") for number in range(documents)
+    )
+    return [
+        QuestionedDocument(
+            name=f"generated {number}: {document.title}",
+            sections=(document.text,),
+            questions=tuple(
+                Question(item.question, (item.answer,), 0, int(item.position * len(document.text)))
+                for item in document.questions
+            ),
+        )
+        for number, document in enumerate(made, start=1)
+    ]
+
+
+def write_state(text: str, reader: Reader, refine_steps: int = 0) -> MemoryState:
+    """The state of a text, as `ingest` would write and refine it."""
+    chunks = reader.chunks(text)
+    windows = document_windows(chunks, reader) if refine_steps else ()
+    state = reader.zero_state()
+    for number, chunk in enumerate(chunks, start=1):
+        with torch.no_grad():
+            state = reader.write([chunk], state)
+        state = refine(state, windows[:number], reader, refine_steps)
+    return state

@@ -1,0 +1,67 @@
+"""What one question answered in one mode gave.
+
+    state    the document's own state            donor    another document's state
+    zero     the adapter with an empty state     frozen   the backbone without the adapter
+    full     the backbone with the whole document in its prompt
+
+What `donor` gets right was not recalled from the document, and `full` is what the backbone could do with the text
+before its eyes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dmdoc.errors import UsageError
+
+Mode = Literal["state", "zero", "donor", "frozen", "full"]
+MODES: tuple[Mode, ...] = ("state", "zero", "donor", "frozen", "full")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One question answered in one mode."""
+
+    document: str
+    mode: Mode
+    question: str
+    answers: tuple[str, ...]
+    """The right ones."""
+    given: str
+    position: float | None
+    """Where in the document the answer stands, from 0 to 1; None where that is not known."""
+    exact: bool
+    """Equal to a right answer but for case, articles and punctuation."""
+    contains: bool
+    """Contains a right answer, likewise."""
+    f1: float
+    """Word overlap with the best right answer, 0 to 1 (SQuAD's measure)."""
+    prompt_tokens: int
+    document_tokens: int
+    """Of the whole document, wherever they are."""
+    first_token_seconds: float
+    seconds: float
+    """Of the whole answer."""
+    kept_bytes: int
+    """What is kept of the document between two questions: its state, or the key-value cache of its text."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A document that could not be asked in one mode."""
+
+    document: str
+    mode: Mode
+    reason: str
+
+
+def check_modes(names: Sequence[str]) -> tuple[Mode, ...]:
+    """The modes of these names, in the order of MODES.
+
+    Raises:
+        UsageError: there is no such mode.
+    """
+    for name in names:
+        if name not in MODES:
+            raise UsageError(f"there is no mode {name!r}; the modes are {', '.join(MODES)}")
+    return tuple(mode for mode in MODES if mode in names)

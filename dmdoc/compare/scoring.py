@@ -1,0 +1,28 @@
+"""How right an answer is: exact match, containment and word overlap, after SQuAD's rules (arXiv 1606.05250)."""
+
+import re
+import string
+from collections import Counter
+
+
+def normalise_answer(text: str) -> str:
+    """Lower case without punctuation, articles and surplus blanks."""
+    kept = "".join(" " if character in string.punctuation else character for character in text.lower())
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
+
+
+def exact_match(given: str, right: str) -> bool:
+    """Equality after `normalise_answer`."""
+    return normalise_answer(given) == normalise_answer(right)
+
+
+def contains(given: str, right: str) -> bool:
+    """Whether the right answer stands in the given one, in whole words, after `normalise_answer`."""
+    return f" {normalise_answer(right)} " in f" {normalise_answer(given)} "
+
+
+def word_f1(given: str, right: str) -> float:
+    """Harmonic mean of word precision and recall, 0 to 1, after `normalise_answer`."""
+    mine, theirs = normalise_answer(given).split(), normalise_answer(right).split()
+    shared = sum((Counter(mine) & Counter(theirs)).values())
+    return 2 * shared / (len(mine) + len(theirs)) if shared else 0.0

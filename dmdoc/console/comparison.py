@@ -1,0 +1,73 @@
+"""What `compare` found, as tables on stdout."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from dmdoc.console import note
+from dmdoc.console.tables import print_table
+
+if TYPE_CHECKING:
+    from dmdoc.compare import Estimate, Result, Skipped, Summary
+
+
+def comparison_tables(summaries: "Sequence[Summary]") -> None:
+    """How right the answers are, and what they cost, by mode; in brackets 95 % intervals."""
+    _table(
+        summaries,
+        {
+            "asked": lambda row: f"{row.questions:,}",
+            "exact": lambda row: _share(row.measures["exact"]),
+            "contains": lambda row: _share(row.measures["contains"]),
+            "F1": lambda row: _share(row.measures["f1"]),
+        },
+    )
+    _table(
+        summaries,
+        {
+            "prompt tokens": lambda row: f"{row.measures['prompt_tokens'].mean:,.0f}",
+            "first token": lambda row: f"{row.measures['first_token_seconds'].mean:.2f} s",
+            "answer": lambda row: f"{row.measures['seconds'].mean:.2f} s",
+            "kept of the document": lambda row: _size(row.measures["kept_bytes"].mean),
+        },
+    )
+
+
+def _table(summaries: "Sequence[Summary]", columns: "dict[str, Callable[[Summary], str]]") -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("mode")
+    for heading in columns:
+        table.add_column(heading, justify="right")
+    for row in summaries:
+        table.add_row(row.mode, *(show(row) for show in columns.values()))
+    print_table(table)
+
+
+def answers_table(results: "Sequence[Result]") -> None:
+    """Every question with the right and the given answer."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "question", "right", "given"):
+        table.add_column(heading, overflow="fold")
+    for result in results:
+        mark = "✓" if result.exact else "~" if result.contains else "✗"
+        table.add_row(mark, result.question, " / ".join(result.answers), result.given)
+    print_table(table)
+
+
+def skipped_notes(skipped: "Sequence[Skipped]") -> None:
+    """How many documents could not be asked, by mode, and why the first could not."""
+    for mode, count in Counter(item.mode for item in skipped).items():
+        first = next(item for item in skipped if item.mode == mode)
+        note(f"{mode}: {count} document{'s' if count != 1 else ''} skipped; {first.document}: {first.reason}")
+
+
+def _share(estimate: "Estimate") -> str:
+    return f"{estimate.mean:.0%} ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})"
+
+
+def _size(size: float) -> str:
+    return "0" if not size else f"{size / 1024:,.0f} KB" if size < 1024**2 else f"{size / 1024**2:,.1f} MB"

@@ -1,0 +1,72 @@
+"""`dmdoc compare`, with a tiny reader."""
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import Invoke, Run
+
+
+def test_compare_prints_every_mode(invoke: Invoke, lots: Path, tmp_path: Path) -> None:
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text('{"question": "What is in lot seven?", "answer": "salt"}\n', encoding="utf-8")
+    invoke("ingest", str(lots), "--quiet")
+    run = invoke("compare", "lots", "--questions", str(questions), "--max-tokens", "4", "--verbose")
+    assert run.code == 0
+    for mode in ("state", "zero", "donor", "frozen", "full"):
+        assert f"\n{mode} " in run.out
+    generated = invoke(
+        "compare", "--documents", "2", "--facts", "2", "--max-tokens", "2", "--json", "--quiet"
+    )
+    record = json.loads(generated.out)
+    assert record["modes"]["state"]["questions"] == 4
+    assert set(record["modes"]["state"]["exact"]) == {"mean", "low", "high"}
+    assert len(record["positions"]) == 10
+    assert len(record["answers"]) == 20
+
+
+def test_compare_of_a_dataset_goes_on_where_it_was(invoke: Invoke, tmp_path: Path) -> None:
+    dataset, results = tmp_path / "data.jsonl", tmp_path / "results.jsonl"
+    asked = [
+        {"question": "What is in it?", "answers": ["salt"], "section": section} for section in (0, 1, None)
+    ]
+    dataset.write_text(json.dumps({"title": "Lots", "sections": ["Salt.", "Brine."], "qas": asked}))
+    command = (
+        "compare",
+        "--dataset",
+        str(dataset),
+        "--unit",
+        "section",
+        "--max-tokens",
+        "2",
+        "--mode",
+        "state",
+    )
+    first = invoke(*command, "--output", str(results), "--json")
+    assert first.code == 0
+    assert "1 questions left out" in first.err
+    assert [answer["document"] for answer in json.loads(first.out)["answers"]] == ["Lots § 2", "Lots § 1"]
+    again = invoke(*command, "--output", str(results), "--json", "--quiet")
+    assert again == Run(0, first.out, "")
+    other = invoke(*command, "--output", str(results), "--refine", "1", "--quiet")
+    assert other.code == 2
+    assert "another run (refine_steps differ)" in other.err
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--questions", "q.jsonl", "--dataset", "d.jsonl"), "give one"),
+        (("--questions", "q.jsonl", "--refine", "3"), "refined in 0 steps a chunk"),
+        (("--mode", "donkey"), "no mode 'donkey'"),
+        (("lots",), "give --questions FILE"),
+        (("--dataset", "none.jsonl"), "cannot read the dataset"),
+    ],
+)
+def test_compare_refuses_what_does_not_go_together(
+    invoke: Invoke, lots: Path, options: tuple[str, ...], complaint: str
+) -> None:
+    invoke("ingest", str(lots), "--quiet")
+    run = invoke("compare", *options)
+    assert (run.code, run.out) == (2, "")
+    assert complaint in run.err

@@ -1,0 +1,225 @@
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import tiny_reader
+
+from dmdoc.adapter import DeltaMemConfig
+from dmdoc.compare import (
+    MODES,
+    Cases,
+    Result,
+    ResultsFile,
+    Skipped,
+    check_modes,
+    compare,
+    dataset_cases,
+    generated_documents,
+    write_state,
+)
+from dmdoc.datasets import Question, QuestionedDocument
+from dmdoc.errors import UsageError
+from dmdoc.memory_state import MemoryState
+from dmdoc.reader import Reader
+from dmdoc.settings import GenerationSettings
+
+CONFIG = DeltaMemConfig(write_layout="plain", write_budget=128)
+SETTINGS = GenerationSettings(max_tokens=8)
+TEXT = "Lot seven holds salt. Lot eight holds brine."
+LOTS = QuestionedDocument(
+    "lots",
+    (TEXT,),
+    (Question("What is in lot seven?", ("salt", "some salt")), Question("What is in lot eight?", ("brine",))),
+)
+PONDS = QuestionedDocument(
+    "ponds", ("Grete is the largest pond.",), (Question("Which is largest?", ("Grete",)),)
+)
+
+
+@pytest.fixture
+def reader() -> Reader:
+    return tiny_reader(CONFIG)
+
+
+def by_mode(results: Sequence[Result], question: str) -> dict[str, Result]:
+    return {result.mode: result for result in results if result.question == question}
+
+
+def test_every_question_is_answered_in_every_mode(reader: Reader) -> None:
+    seen: list[tuple[int, int]] = []
+    results, skipped = compare(
+        dataset_cases([LOTS, PONDS], reader), reader, settings=SETTINGS, progress=lambda *at: seen.append(at)
+    )
+    assert not skipped
+    assert len(results) == 3 * len(MODES)
+    assert seen[-1] == (3 * len(MODES), 3 * len(MODES))
+    found = by_mode(results, "What is in lot seven?")
+    assert tuple(found) == MODES
+    assert found["zero"].given == found["frozen"].given
+    assert found["state"].given != found["zero"].given
+    assert found["donor"].given != found["state"].given
+    assert len({found[mode].prompt_tokens for mode in MODES if mode != "full"}) == 1
+    # One character is one token here: the text is in the prompt of `full`, and only there.
+    assert found["full"].prompt_tokens > found["state"].prompt_tokens + len(TEXT) - 30
+    assert {result.document_tokens for result in found.values()} == {len(TEXT)}
+    assert found["state"].position == TEXT.index("salt") / len(TEXT)
+
+
+def test_what_is_kept_between_questions(reader: Reader) -> None:
+    results, _ = compare(dataset_cases([LOTS, PONDS], reader), reader, settings=SETTINGS)
+    kept = {mode: result.kept_bytes for mode, result in by_mode(results, "What is in lot seven?").items()}
+    state = 4 * reader.zero_state().numbers
+    # Keys and values, of 2 heads of 8 float32 numbers, in 2 layers, for every token.
+    cache = 2 * 2 * 8 * 4 * 2 * len(TEXT)
+    assert kept == {"state": state, "zero": 0, "donor": state, "frozen": 0, "full": cache}
+
+
+def test_the_frozen_modes_run_without_a_hook(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[MemoryState | None] = []
+    reading = Reader.reading
+
+    def spy(self: Reader, state: MemoryState | None) -> AbstractContextManager[Any]:
+        seen.append(state)
+        return reading(self, state)
+
+    monkeypatch.setattr(Reader, "reading", spy)
+    compare(dataset_cases([LOTS, PONDS], reader), reader, settings=SETTINGS, modes=("frozen", "full"))
+    assert seen and all(state is None for state in seen)
+
+
+def test_a_text_beyond_the_context_is_skipped_there_and_said() -> None:
+    reader = tiny_reader(CONFIG, context=200)
+    long = QuestionedDocument("long", (TEXT * 4,), LOTS.questions)
+    results, (skip,) = compare(dataset_cases([long, PONDS], reader), reader, settings=SETTINGS)
+    assert (skip.document, skip.mode) == ("long", "full")
+    assert "200 tokens" in skip.reason
+    assert sum(result.mode == "full" for result in results) == len(PONDS.questions)
+    assert sum(result.mode == "state" for result in results) == 3
+    with pytest.raises(UsageError, match="200 tokens"):
+        compare(dataset_cases([long], reader), reader, settings=SETTINGS, modes=("full",))
+
+
+def test_without_questions_there_is_nothing_to_compare(reader: Reader) -> None:
+    with pytest.raises(UsageError, match="no questions"):
+        dataset_cases([QuestionedDocument("mute", (TEXT,), ())], reader)
+
+
+def test_modes_are_named() -> None:
+    assert check_modes(["full", "state", "full"]) == ("state", "full")
+    with pytest.raises(UsageError, match="no mode 'donkey'; the modes are state, zero"):
+        check_modes(["donkey"])
+
+
+class TestCases:
+    def test_the_donor_is_the_document_before(self, reader: Reader) -> None:
+        cases = dataset_cases([LOTS, PONDS, LOTS], reader)
+        ponds = write_state(PONDS.text, reader)
+        assert cases.donor(0).equals(ponds)
+        assert cases.donor(2).equals(ponds)
+        assert cases.donor(1).equals(write_state(TEXT, reader))
+
+    def test_a_lone_document_borrows_from_a_generated_one(self, reader: Reader) -> None:
+        cases = dataset_cases([LOTS], reader)
+        assert [document.name for document in cases.documents] == ["lots"]
+        assert not cases.donor(0).equals(cases.state(0))
+        assert not cases.donor(0).equals(reader.zero_state())
+
+    def test_states_are_made_when_needed(self) -> None:
+        made: list[str] = []
+        reader = tiny_reader(CONFIG)
+
+        def make(document: QuestionedDocument) -> MemoryState:
+            made.append(document.name)
+            return reader.zero_state()
+
+        cases = Cases([LOTS, PONDS, LOTS, PONDS], make)
+        assert made == []
+        for number in range(4):
+            cases.state(number), cases.donor(number)
+        assert made == ["lots", "ponds", "lots", "ponds"]
+
+    def test_the_hash_is_of_texts_and_questions(self, reader: Reader) -> None:
+        first, again, other = (
+            dataset_cases(documents, reader).sha256
+            for documents in ([LOTS, PONDS], [LOTS, PONDS], [PONDS, LOTS])
+        )
+        assert first == again != other
+
+    def test_generated_documents_come_from_the_seed(self) -> None:
+        made, again, other = (generated_documents(3, 4, seed=seed) for seed in (1, 1, 2))
+        assert made == again != other
+        assert all(len(document.questions) == 4 for document in made)
+        for document in made:
+            for question in document.questions:
+                assert 0 <= (document.position(question) or 0) < 1
+
+    def test_a_long_text_is_written_in_chunks(self, reader: Reader) -> None:
+        long = write_state(TEXT * 6, reader)
+        assert not any(layer.requires_grad for layer in long.layers)
+        assert not long.equals(write_state(TEXT, reader))
+        assert all(torch.isfinite(layer).all() for layer in long.layers)
+
+
+RUN: dict[str, object] = {"model": "m", "max_tokens": 8}
+
+
+class TestResuming:
+    def run(
+        self, path: Path, reader: Reader, *, run: dict[str, object] | None = None
+    ) -> tuple[tuple[list[Result], list[Skipped]], list[str]]:
+        """What a run gives, and which documents it had to write."""
+        made: list[str] = []
+
+        def make(document: QuestionedDocument) -> MemoryState:
+            made.append(document.name)
+            return write_state(document.text, reader)
+
+        cases = Cases([LOTS, PONDS], make)
+        file = ResultsFile(path, run or RUN)
+        return compare(cases, reader, settings=SETTINGS, file=file), made
+
+    def test_what_is_done_is_not_done_again(self, reader: Reader, tmp_path: Path) -> None:
+        path = tmp_path / "results.jsonl"
+        first, made = self.run(path, reader)
+        content = path.read_bytes()
+        assert made == ["lots", "ponds"]
+        assert self.run(path, reader) == (first, [])
+        assert path.read_bytes() == content
+
+    def test_a_killed_run_goes_on(self, reader: Reader, tmp_path: Path) -> None:
+        path = tmp_path / "results.jsonl"
+        first, _ = self.run(path, reader)
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        assert len(lines) == 1 + 2 * len(MODES)
+        # Killed while the last line was written: it is the frozen backbone's turn again, which needs no state.
+        path.write_text("".join(lines[:9]) + lines[9][:40], encoding="utf-8")
+        (results, _), made = self.run(path, reader)
+        assert made == []
+        times = {"seconds": 0.0, "first_token_seconds": 0.0}
+        assert [vars(result) | times for result in results] == [vars(result) | times for result in first[0]]
+        assert len(path.read_text(encoding="utf-8").splitlines()) == 1 + 2 * len(MODES)
+
+    def test_skipped_documents_are_kept_too(self, tmp_path: Path) -> None:
+        reader = tiny_reader(CONFIG, context=110)
+        first, _ = self.run(tmp_path / "results.jsonl", reader)
+        assert self.run(tmp_path / "results.jsonl", reader)[0] == first
+        assert isinstance(first[1][0], Skipped)
+
+    def test_another_run_is_refused(self, reader: Reader, tmp_path: Path) -> None:
+        path = tmp_path / "results.jsonl"
+        self.run(path, reader)
+        with pytest.raises(UsageError, match=r"another run \(max_tokens differ\)"):
+            self.run(path, reader, run={**RUN, "max_tokens": 9})
+
+    @pytest.mark.parametrize("content", ["nonsense\n", "[]\n"])
+    def test_another_file_is_refused_and_left_alone(
+        self, reader: Reader, tmp_path: Path, content: str
+    ) -> None:
+        path = tmp_path / "notes.txt"
+        path.write_text(content)
+        with pytest.raises(UsageError, match="give another --output"):
+            self.run(path, reader)
+        assert path.read_text() == content
