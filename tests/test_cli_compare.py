@@ -13,7 +13,7 @@ def test_compare_prints_every_mode(invoke: Invoke, lots: Path, tmp_path: Path) -
     invoke("ingest", str(lots), "--quiet")
     run = invoke("compare", "lots", "--questions", str(questions), "--max-tokens", "4", "--verbose")
     assert run.code == 0
-    for mode in ("state", "zero", "donor", "frozen", "full"):
+    for mode in ("state", "zero", "donor", "frozen", "full", "evidence"):
         assert f"\n{mode} " in run.out
     generated = invoke(
         "compare", "--documents", "2", "--facts", "2", "--max-tokens", "2", "--json", "--quiet"
@@ -22,7 +22,7 @@ def test_compare_prints_every_mode(invoke: Invoke, lots: Path, tmp_path: Path) -
     assert record["modes"]["state"]["questions"] == 4
     assert set(record["modes"]["state"]["exact"]) == {"mean", "low", "high"}
     assert len(record["positions"]) == 10
-    assert len(record["answers"]) == 20
+    assert len(record["answers"]) == 24
 
 
 def test_compare_of_a_dataset_goes_on_where_it_was(invoke: Invoke, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dmdoc.adapter import DeltaMemConfig
 from dmdoc.compare import (
     MODES,
     Cases,
+    Mode,
     Result,
     ResultsFile,
     Skipped,
@@ -23,8 +24,11 @@ from dmdoc.compare import (
 from dmdoc.datasets import Question, QuestionedDocument
 from dmdoc.errors import UsageError
 from dmdoc.memory_state import MemoryState
+from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader
+from dmdoc.recall import recall
 from dmdoc.settings import GenerationSettings
+from dmdoc.support import log_likelihood
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=128)
 SETTINGS = GenerationSettings(max_tokens=8)
@@ -61,11 +65,29 @@ def test_every_question_is_answered_in_every_mode(reader: Reader) -> None:
     assert found["zero"].given == found["frozen"].given
     assert found["state"].given != found["zero"].given
     assert found["donor"].given != found["state"].given
-    assert len({found[mode].prompt_tokens for mode in MODES if mode != "full"}) == 1
+    assert len({found[mode].prompt_tokens for mode in MODES if mode not in ("full", "evidence")}) == 1
     # One character is one token here: the text is in the prompt of `full`, and only there.
     assert found["full"].prompt_tokens > found["state"].prompt_tokens + len(TEXT) - 30
     assert {result.document_tokens for result in found.values()} == {len(TEXT)}
+    shown = {mode: found[mode].prompt_document_tokens for mode in MODES}
+    assert shown == {"state": 0, "zero": 0, "donor": 0, "frozen": 0, "full": len(TEXT), "evidence": len(TEXT)}
     assert found["state"].position == TEXT.index("salt") / len(TEXT)
+
+
+def test_likelihoods_are_of_the_right_answer_and_lifts_of_the_given_one(reader: Reader) -> None:
+    results, _ = compare(dataset_cases([LOTS, PONDS], reader), reader, settings=SETTINGS)
+    found = by_mode(results, "What is in lot seven?")
+    prompt = reader.prompt_ids(load_prompt("answer").fill(question="What is in lot seven?"))
+    gold = reader.encode("salt")
+    state = write_state(TEXT, reader)
+    assert found["state"].log_likelihood == pytest.approx(float(log_likelihood(prompt, gold, state, reader)))
+    assert found["zero"].log_likelihood == pytest.approx(found["frozen"].log_likelihood)
+    assert found["full"].log_likelihood != pytest.approx(found["frozen"].log_likelihood)
+    assert found["zero"].lift == pytest.approx(0, abs=1e-6)
+    asked = recall("What is in lot seven?", reader, state, lambda: (TEXT,), settings=SETTINGS)
+    assert found["state"].lift == pytest.approx(asked.lift)
+    assert found["state"].lift != pytest.approx(found["donor"].lift)
+    assert found["frozen"].lift is found["full"].lift is None
 
 
 def test_what_is_kept_between_questions(reader: Reader) -> None:
@@ -74,7 +96,14 @@ def test_what_is_kept_between_questions(reader: Reader) -> None:
     state = 4 * reader.zero_state().numbers
     # Keys and values, of 2 heads of 8 float32 numbers, in 2 layers, for every token.
     cache = 2 * 2 * 8 * 4 * 2 * len(TEXT)
-    assert kept == {"state": state, "zero": 0, "donor": state, "frozen": 0, "full": cache}
+    assert kept == {
+        "state": state,
+        "zero": 0,
+        "donor": state,
+        "frozen": 0,
+        "full": cache,
+        "evidence": state + len(TEXT),
+    }
 
 
 def test_the_frozen_modes_run_without_a_hook(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +122,8 @@ def test_the_frozen_modes_run_without_a_hook(reader: Reader, monkeypatch: pytest
 def test_a_text_beyond_the_context_is_skipped_there_and_said() -> None:
     reader = tiny_reader(CONFIG, context=200)
     long = QuestionedDocument("long", (TEXT * 4,), LOTS.questions)
-    results, (skip,) = compare(dataset_cases([long, PONDS], reader), reader, settings=SETTINGS)
+    modes: tuple[Mode, ...] = ("state", "full")
+    results, (skip,) = compare(dataset_cases([long, PONDS], reader), reader, settings=SETTINGS, modes=modes)
     assert (skip.document, skip.mode) == ("long", "full")
     assert "200 tokens" in skip.reason
     assert sum(result.mode == "full" for result in results) == len(PONDS.questions)
@@ -167,6 +197,8 @@ RUN: dict[str, object] = {"model": "m", "max_tokens": 8}
 
 
 class TestResuming:
+    MODES: tuple[Mode, ...] = ("state", "donor", "frozen", "full")
+
     def run(
         self, path: Path, reader: Reader, *, run: dict[str, object] | None = None
     ) -> tuple[tuple[list[Result], list[Skipped]], list[str]]:
@@ -179,7 +211,7 @@ class TestResuming:
 
         cases = Cases([LOTS, PONDS], make)
         file = ResultsFile(path, run or RUN)
-        return compare(cases, reader, settings=SETTINGS, file=file), made
+        return compare(cases, reader, settings=SETTINGS, modes=self.MODES, file=file), made
 
     def test_what_is_done_is_not_done_again(self, reader: Reader, tmp_path: Path) -> None:
         path = tmp_path / "results.jsonl"
@@ -193,14 +225,14 @@ class TestResuming:
         path = tmp_path / "results.jsonl"
         first, _ = self.run(path, reader)
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        assert len(lines) == 1 + 2 * len(MODES)
+        assert len(lines) == 1 + 2 * len(self.MODES)
         # Killed while the last line was written: it is the frozen backbone's turn again, which needs no state.
-        path.write_text("".join(lines[:9]) + lines[9][:40], encoding="utf-8")
+        path.write_text("".join(lines[:7]) + lines[7][:40], encoding="utf-8")
         (results, _), made = self.run(path, reader)
         assert made == []
         times = {"seconds": 0.0, "first_token_seconds": 0.0}
         assert [vars(result) | times for result in results] == [vars(result) | times for result in first[0]]
-        assert len(path.read_text(encoding="utf-8").splitlines()) == 1 + 2 * len(MODES)
+        assert len(path.read_text(encoding="utf-8").splitlines()) == 1 + 2 * len(self.MODES)
 
     def test_skipped_documents_are_kept_too(self, tmp_path: Path) -> None:
         reader = tiny_reader(CONFIG, context=110)

@@ -14,7 +14,10 @@ RIGHT = Result(
     exact=True,
     contains=True,
     f1=1.0,
+    log_likelihood=-0.5,
+    lift=1.5,
     prompt_tokens=10,
+    prompt_document_tokens=0,
     document_tokens=100,
     first_token_seconds=0.1,
     seconds=1.0,
@@ -31,6 +34,8 @@ def test_a_summary_has_means_and_intervals_that_hold_them() -> None:
             "exact": 0.3,
             "contains": 0.3,
             "f1": 0.3,
+            "log_likelihood": -0.5,
+            "lift": 1.5,
             "prompt_tokens": 17,
             "first_token_seconds": 0.1,
             "seconds": 1.0,
@@ -50,7 +55,8 @@ def test_more_questions_make_narrower_intervals_and_a_seed_the_same_ones() -> No
 
 
 def test_modes_are_summed_up_apart_and_in_their_order() -> None:
-    full = [replace(RIGHT, mode="full")] * 2
+    full = [replace(RIGHT, mode="full", lift=None)] * 2
+    assert "lift" not in summarise(full)[0].measures
     assert [(s.mode, s.questions, s.measures["exact"].mean) for s in summarise([*full, WRONG])] == [
         ("state", 1, 0.0),
         ("full", 2, 1.0),

@@ -3,6 +3,7 @@
     state    the document's own state            donor    another document's state
     zero     the adapter with an empty state     frozen   the backbone without the adapter
     full     the backbone with the whole document in its prompt
+    evidence the document's own state, and a few passages of its text in the prompt
 
 What `donor` gets right was not recalled from the document, and `full` is what the backbone could do with the text
 before its eyes.
@@ -10,12 +11,12 @@ before its eyes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from dmdoc.errors import UsageError
 
-Mode = Literal["state", "zero", "donor", "frozen", "full"]
-MODES: tuple[Mode, ...] = ("state", "zero", "donor", "frozen", "full")
+Mode = Literal["state", "zero", "donor", "frozen", "full", "evidence"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,21 @@ class Result:
     """Contains a right answer, likewise."""
     f1: float
     """Word overlap with the best right answer, 0 to 1 (SQuAD's measure)."""
+    log_likelihood: float
+    """Of the first right answer after the prompt: its mean log-probability, in nats a token; 0 is certain."""
+    lift: float | None
+    """How much likelier the state made the given answer than an empty one (support.py); None without a state."""
     prompt_tokens: int
+    prompt_document_tokens: int
+    """Of those, tokens of the document."""
     document_tokens: int
-    """Of the whole document, wherever they are."""
+    """Of the whole document."""
     first_token_seconds: float
     seconds: float
     """Of the whole answer."""
     kept_bytes: int
-    """What is kept of the document between two questions: its state, or the key-value cache of its text."""
+    """What is kept of the document between two questions: its state, the key-value cache of its text, or for
+    evidence its state and its text."""
 
 
 @dataclass(frozen=True)

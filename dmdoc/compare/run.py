@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from dmdoc.ask import Answer, ask
 from dmdoc.chunking import tokenise
 from dmdoc.compare.cases import Cases
 from dmdoc.compare.results import MODES, Mode, Result, Skipped
@@ -11,9 +10,20 @@ from dmdoc.compare.scoring import contains, exact_match, word_f1
 from dmdoc.datasets import Question, QuestionedDocument
 from dmdoc.errors import UsageError
 from dmdoc.memory_state import MemoryState
-from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader
-from dmdoc.settings import GenerationSettings
+from dmdoc.recall import Recalled, recall
+from dmdoc.settings import GenerationSettings, Way
+from dmdoc.support import log_likelihood
+
+WAYS: dict[Mode, Way] = {
+    "state": "state",
+    "zero": "state",
+    "donor": "state",
+    "frozen": "frozen",
+    "full": "full",
+    "evidence": "evidence",
+}
+"""How `ask` answers in each mode; they differ in the state as well."""
 
 
 def compare(
@@ -63,37 +73,47 @@ def _ask_all(
     """All questions of document `number` in one mode."""
     document = cases.documents[number]
     state = _state(number, mode, cases, reader)
-    ids, _ = tokenise(reader.backbone.tokenizer, document.text)
-    kept = reader.backbone.cache_bytes(len(ids)) if mode == "full" else _state_bytes(mode, state)
-    prompt = load_prompt("full" if mode == "full" else "answer")
-    variables = {"document": document.text} if mode == "full" else {}
+    tokens = len(tokenise(reader.backbone.tokenizer, document.text)[0])
     results = []
     for asked in document.questions:
         try:
-            answer = ask(asked.question, reader, state, prompt=prompt, settings=settings, variables=variables)
+            recalled = recall(
+                asked.question, reader, state, lambda: document.sections, settings=settings, way=WAYS[mode]
+            )
         except UsageError as error:
             return Skipped(document.name, mode, str(error))
-        results.append(_result(document, mode, asked, answer, len(ids), kept))
+        results.append(_result(document, tokens, mode, asked, state, recalled, reader))
     return results
 
 
-def _state(number: int, mode: Mode, cases: Cases, reader: Reader) -> MemoryState | None:
-    """What the mode reads; None is the backbone without the adapter."""
-    if mode == "state":
+def _state(number: int, mode: Mode, cases: Cases, reader: Reader) -> MemoryState:
+    """What the mode reads; frozen and full read no state."""
+    if mode in ("state", "evidence"):
         return cases.state(number)
-    if mode == "donor":
-        return cases.donor(number)
-    return reader.zero_state() if mode == "zero" else None
+    return cases.donor(number) if mode == "donor" else reader.zero_state()
 
 
-def _state_bytes(mode: Mode, state: MemoryState | None) -> int:
-    """An empty state need not be kept."""
-    return 0 if state is None or mode == "zero" else state.numbers * state.layers[0].itemsize
+def _kept(mode: Mode, state: MemoryState, text: str, tokens: int, reader: Reader) -> int:
+    """Bytes of what is kept of a document between two questions. An empty state need not be."""
+    if mode == "full":
+        return reader.backbone.cache_bytes(tokens)
+    if mode in ("zero", "frozen"):
+        return 0
+    return state.numbers * state.layers[0].itemsize + (len(text.encode()) if mode == "evidence" else 0)
 
 
 def _result(
-    document: QuestionedDocument, mode: Mode, asked: Question, answer: Answer, tokens: int, kept: int
+    document: QuestionedDocument,
+    tokens: int,
+    mode: Mode,
+    asked: Question,
+    state: MemoryState,
+    recalled: Recalled,
+    reader: Reader,
 ) -> Result:
+    answer = recalled.answer
+    read = state if WAYS[mode] in ("state", "evidence") else None
+    gold = reader.encode(asked.answers[0])
     return Result(
         document=document.name,
         mode=mode,
@@ -104,9 +124,12 @@ def _result(
         exact=any(exact_match(answer.text, right) for right in asked.answers),
         contains=any(contains(answer.text, right) for right in asked.answers),
         f1=max(word_f1(answer.text, right) for right in asked.answers),
+        log_likelihood=float(log_likelihood(answer.prompt_ids, gold, read, reader)),
+        lift=recalled.lift,
         prompt_tokens=answer.prompt_tokens,
+        prompt_document_tokens=recalled.document_tokens,
         document_tokens=tokens,
         first_token_seconds=answer.first_token_seconds,
         seconds=answer.seconds,
-        kept_bytes=kept,
+        kept_bytes=_kept(mode, state, document.text, tokens, reader),
     )

@@ -19,6 +19,8 @@ MEASURES: dict[str, Callable[[Result], float | None]] = {
     "exact": lambda result: result.exact,
     "contains": lambda result: result.contains,
     "f1": lambda result: result.f1,
+    "log_likelihood": lambda result: result.log_likelihood,
+    "lift": lambda result: result.lift,
     "prompt_tokens": lambda result: result.prompt_tokens,
     "first_token_seconds": lambda result: result.first_token_seconds,
     "seconds": lambda result: result.seconds,

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def comparison_tables(summaries: "Sequence[Summary]") -> None:
-    """How right the answers are, and what they cost, by mode; in brackets 95 % intervals."""
+    """How right the answers are, and what they cost, by mode; in brackets 95 % intervals.
+
+    Log-likelihood, of a right answer, and lift, of the given one, are in nats a token.
+    """
     _table(
         summaries,
         {
@@ -20,6 +23,8 @@ def comparison_tables(summaries: "Sequence[Summary]") -> None:
             "exact": lambda row: _share(row.measures["exact"]),
             "contains": lambda row: _share(row.measures["contains"]),
             "F1": lambda row: _share(row.measures["f1"]),
+            "log-likelihood": lambda row: f"{row.measures['log_likelihood'].mean:.2f}",
+            "lift": lambda row: f"{row.measures['lift'].mean:+.2f}" if "lift" in row.measures else "",
         },
     )
     _table(
