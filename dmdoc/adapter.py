@@ -184,25 +184,28 @@ class DeltaMemLayer(nn.Module):
         erase = lam * write if self.config.state_update_mode == "lambda_outside" else write
         return WriteInputs(self._normalised(keys), self._split_heads(values), keep, erase, write)
 
-    def corrections(self, reads: Tensor) -> dict[Head, Tensor]:
-        """What is added to each corrected projection: reads `[batch, heads, time, rank]` → `[batch, time, out]`."""
-        flat = reads.transpose(1, 2).flatten(2).to(self.memory_q_proj.dtype)  # [batch, time, read_size]
+    def corrections(self, reads: Tensor, dtype: torch.dtype) -> dict[Head, Tensor]:
+        """What is added to each corrected projection: reads `[batch, heads, time, rank]` → `[batch, time, out]`.
+
+        Computed in `dtype`, that of the backbone.
+        """
+        flat = reads.transpose(1, 2).flatten(2).to(dtype)  # [batch, time, read_size]
         return {head: self._correction(head, flat) for head in self.config.delta_heads}
 
     def _correction(self, head: Head, reads: Tensor) -> Tensor:
-        delta = functional.linear(reads, self.get_parameter(f"delta_{head}_proj"))
+        delta = functional.linear(reads, self.get_parameter(f"delta_{head}_proj").to(reads.dtype))
         delta = delta * (self.config.alpha / self.config.rank)
         if self.config.trainable_delta_scale:
             index = HEADS.index(head) if self.config.delta_scale_granularity == "head" else 0
             delta = delta * torch.sigmoid(self.delta_scale_raw[index]) * self.config.delta_scale_max
         if head == "o" and self.config.delta_o_rmsnorm:
-            weight = self.delta_o_rmsnorm_weight
+            weight = self.delta_o_rmsnorm_weight.to(delta.dtype)
             delta = functional.rms_norm(delta, weight.shape, weight, self.config.delta_o_rmsnorm_eps)
         return delta
 
     def _project(self, hidden: Tensor, weight: Tensor) -> Tensor:
-        # The scan works in float32 whatever the weights are in.
-        return functional.linear(hidden.to(weight.dtype), weight).float()
+        # In the backbone's dtype, which is the faster one where it runs; the scan works in float32 whatever that is.
+        return functional.linear(hidden, weight.to(hidden.dtype)).float()
 
     def _split_heads(self, projected: Tensor) -> Tensor:  # [batch, time, heads·d] → [batch, heads, time, d]
         return torch.stack(projected.chunk(self.config.num_state_heads, dim=-1), dim=1)

@@ -191,7 +191,7 @@ class MemoryPass:
                 queries, *layer.write_inputs(hidden), state, self._write_mask
             )
         if reads is not None:
-            self._corrections[position] = layer.corrections(reads)
+            self._corrections[position] = layer.corrections(reads, hidden.dtype)
 
     def _on_projection(
         self, position: int, head: Head, module: nn.Module, args: Sequence[Any], output: Tensor

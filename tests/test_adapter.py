@@ -82,7 +82,7 @@ def test_the_scan_is_fed_in_float32_whatever_the_weights_are_in(hidden: torch.Te
 
     assert {part.dtype for part in made.write_inputs(hidden.bfloat16())} == {torch.float32}
     assert made.queries(hidden.bfloat16()).dtype == torch.float32
-    assert made.corrections(torch.randn(2, 1, 4, RANK))["o"].dtype == torch.bfloat16
+    assert made.corrections(torch.randn(2, 1, 4, RANK), torch.bfloat16)["o"].dtype == torch.bfloat16
 
 
 def test_corrections_are_scaled_by_alpha_over_rank() -> None:
@@ -90,7 +90,7 @@ def test_corrections_are_scaled_by_alpha_over_rank() -> None:
     reads = torch.randn(2, 2, 4, RANK)  # [batch, heads, time, rank]
     flat = torch.cat((reads[:, 0], reads[:, 1]), dim=-1)
 
-    corrections = made.corrections(reads)
+    corrections = made.corrections(reads, torch.float32)
     assert list(corrections) == ["q", "k", "v", "o"]
     for head, correction in corrections.items():
         torch.testing.assert_close(correction, 4.0 * flat @ made.get_parameter(f"delta_{head}_proj").T)
@@ -98,15 +98,15 @@ def test_corrections_are_scaled_by_alpha_over_rank() -> None:
 
 def test_only_the_configured_projections_are_corrected() -> None:
     made = layer(delta_heads=("k",))
-    assert list(made.corrections(torch.randn(1, 1, 1, RANK))) == ["k"]
+    assert list(made.corrections(torch.randn(1, 1, 1, RANK), torch.float32)) == ["k"]
     assert {name for name, _ in made.named_parameters() if name.startswith("delta")} == {"delta_k_proj"}
 
 
 def test_the_output_correction_can_be_rms_normalised() -> None:
     made = layer(delta_o_rmsnorm=True)
-    corrections = made.corrections(torch.randn(2, 1, 4, RANK))
+    corrections = made.corrections(torch.randn(2, 1, 4, RANK), torch.float32)
     made.delta_o_rmsnorm_weight.fill_(1.0)
-    normalised = made.corrections(torch.randn(2, 1, 4, RANK))["o"]
+    normalised = made.corrections(torch.randn(2, 1, 4, RANK), torch.float32)["o"]
 
     assert corrections["o"].shape == (2, 4, SIZES.o)
     torch.testing.assert_close(normalised.square().mean(-1), torch.ones(2, 4), atol=1e-3, rtol=0)
@@ -123,8 +123,8 @@ def test_the_scale_can_be_trained_per_layer_or_per_projection(
 
     for head, index in zip("qo", indices, strict=True):
         scale = 3.0 * torch.sigmoid(made.delta_scale_raw[index])
-        expected = scale * plain.corrections(reads)[head]  # type: ignore[index]
-        torch.testing.assert_close(made.corrections(reads)[head], expected)  # type: ignore[index]
+        expected = scale * plain.corrections(reads, torch.float32)[head]  # type: ignore[index]
+        torch.testing.assert_close(made.corrections(reads, torch.float32)[head], expected)  # type: ignore[index]
 
 
 def test_an_untrained_adapter_corrects_nothing_and_starts_at_its_configured_gates(
@@ -134,7 +134,9 @@ def test_an_untrained_adapter_corrects_nothing_and_starts_at_its_configured_gate
     made = DeltaMemAdapter(config, [SIZES]).layer(0).requires_grad_(False)
     inputs = made.write_inputs(hidden)
 
-    assert not any(correction.any() for correction in made.corrections(torch.randn(2, 1, 4, 8)).values())
+    assert not any(
+        correction.any() for correction in made.corrections(torch.randn(2, 1, 4, 8), torch.float32).values()
+    )
     torch.testing.assert_close(inputs.write, torch.full((2, 1, 4, 8), 0.1824255))  # sigmoid(−1.5)
     torch.testing.assert_close(inputs.keep, torch.full((2, 1, 4, 8), 0.8175745))
     torch.testing.assert_close(2.0 * torch.sigmoid(made.delta_scale_raw), torch.tensor([0.5]))

@@ -7,6 +7,7 @@ import dmdoc.training
 from dmdoc.adapter import DeltaMemConfig
 from dmdoc.errors import TrainingError
 from dmdoc.training.config import (
+    Dataset,
     Optimiser,
     Stage,
     TrainingConfig,
@@ -16,6 +17,7 @@ from dmdoc.training.config import (
 
 SHIPPED = Path(dmdoc.training.__file__).with_name("smollm2-135m.toml")
 
+SQUAD = Dataset(name="squad", path="squad.jsonl", licence="CC-BY-SA-4.0", source="somebody")
 MINIMAL = '[run]\nbackbone = "b"\n[[stage]]\nsteps = 3\n'
 
 
@@ -48,10 +50,18 @@ def test_every_section_is_read(tmp_path: Path) -> None:
         [[stage]]
         steps = 2
         facts = [1, 3]
+        [[dataset]]
+        name = "squad"
+        path = "squad.jsonl"
+        licence = "CC-BY-SA-4.0"
+        source = "somebody"
         [[stage]]
         steps = 5
-        data = "squad.jsonl"
-        licence = "CC-BY-SA-4.0"
+        batches = 2
+        data = ["fictional", "squad"]
+        [[stage]]
+        steps = 1
+        data = "squad"
         """,
     )
     assert config.seed == 4
@@ -61,8 +71,10 @@ def test_every_section_is_read(tmp_path: Path) -> None:
         "plain",
     )
     assert config.optimiser.learning_rate == 1.0
-    assert [stage.facts for stage in config.stages] == [(1, 3), (4, 4)]
-    assert config.steps == 7
+    assert [stage.facts for stage in config.stages] == [(1, 3), (4, 4), (4, 4)]
+    assert [stage.data for stage in config.stages] == [("fictional",), ("fictional", "squad"), ("squad",)]
+    assert config.datasets == (SQUAD,)
+    assert config.steps == 8
 
 
 def test_stages_follow_one_another() -> None:
@@ -76,7 +88,8 @@ def test_a_configuration_survives_its_own_toml(tmp_path: Path) -> None:
     config = TrainingConfig(
         backbone='a "quoted" \\ näme',
         adapter=DeltaMemConfig(rank=3, target_layers=(0, 2), write_layout="plain", couple_lambda=False),
-        stages=(Stage(steps=1, facts=(2, 5)), Stage(steps=2, data="x.jsonl", licence="MIT", updates=0.25)),
+        stages=(Stage(steps=1, facts=(2, 5)), Stage(steps=2, data=("squad",), updates=0.25)),
+        datasets=(SQUAD,),
         optimiser=Optimiser(learning_rate=1e-5),
     )
     assert read(tmp_path, config_as_toml(config)) == config
@@ -93,9 +106,17 @@ def test_the_shipped_configuration_can_be_read() -> None:
     ("text", "message"),
     [
         ("[run", "is not valid TOML: "),
-        (MINIMAL + "[model]\n", ": unknown section model; known are run, adapter, optimiser, stage"),
-        ('[run]\nbackbone = "b"\n', ": needs at least one [[stage]]"),
-        ('stage = 3\n[run]\nbackbone = "b"\n', ": needs at least one [[stage]]"),
+        (MINIMAL + "[model]\n", ": unknown section model; known are adapter, dataset, optimiser, run, stage"),
+        ('[run]\nbackbone = "b"\n', "there is no stage, so there is nothing to train on"),
+        ('stage = 3\n[run]\nbackbone = "b"\n', " [[stage]] must be an array of tables, got 3"),
+        (MINIMAL + "data = 7\n", ": data must be a name or a list of names, got 7"),
+        (MINIMAL + 'data = "squad"\n', ": no dataset is named squad; known are fictional"),
+        (MINIMAL + 'data = ["fictional", "fictional"]\n', ": batches must be a multiple of the 2 data"),
+        (MINIMAL + '[[dataset]]\nname = "x"\n', " [[dataset]] 1: the field path is missing"),
+        (
+            MINIMAL + '[[dataset]]\nname = "fictional"\npath = ""\nlicence = ""\nsource = ""\n',
+            "fictional names the generated documents; call the dataset otherwise",
+        ),
         ("stage = [3]\n", " [[stage]] 1 must be a table of fields, got 3"),
         ("run = 3\n[[stage]]\nsteps = 1", " [run] must be a table of fields, got 3"),
         ("[[stage]]\nsteps = 1\n", " [run]: the field backbone is missing"),

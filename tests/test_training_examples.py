@@ -89,11 +89,11 @@ def lengths_1_to_100(folder: Path, **stage: Any) -> FileSource:
     lines = (record("x" * length, ("q?", "a"), ("r?", "b")) for length in range(100, 0, -1))
     values: dict[str, Any] = {
         "steps": 1,
-        "data": str(write_lines(folder / "d.jsonl", *lines)),
         "documents": 3,
         "questions": 1,
     }
-    return FileSource.load(Stage(**(values | stage)), len)
+    path = write_lines(folder / "d.jsonl", *lines)
+    return FileSource.load(path, Stage(**(values | stage)), len)
 
 
 def test_texts_that_are_too_long_are_passed_over(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_generated_documents_follow_the_stage() -> None:
 
 
 def test_batches_depend_on_seed_step_and_number_alone(tmp_path: Path) -> None:
-    config = tiny_config(tmp_path, data="fictional", steps=4, batches=2, max_tokens=512)
+    config = tiny_config(tmp_path, data=("fictional",), steps=4, batches=2, max_tokens=512)
     reader = tiny_reader(ADAPTER)
     late, early = Curriculum(config, reader), Curriculum(config, reader)
     places = [(step, number) for step in range(4) for number in range(2)]
@@ -154,7 +154,7 @@ def test_a_limit_that_leaves_no_room_for_the_layout_is_refused_at_once(tmp_path:
 
 def test_a_generated_document_beyond_the_budget_stops_the_run(tmp_path: Path) -> None:
     short = DeltaMemConfig(rank=4, write_layout="plain", write_budget=64)
-    curriculum = _with_layout(tiny_config(tmp_path, short, data="fictional", facts=(6, 6)))
+    curriculum = _with_layout(tiny_config(tmp_path, short, data=("fictional",), facts=(6, 6)))
     with pytest.raises(
         TrainingError, match="is not one write of at most 64; raise write_budget, or lower facts"
     ):

@@ -295,7 +295,7 @@ def test_the_learning_rate_rises_then_falls_along_half_a_cosine() -> None:
 def test_a_measurement_never_takes_a_document_for_its_own_donor(tmp_path: Path, backbone: Backbone) -> None:
     config = tiny_config(tmp_path, steps=20)
     reader = load_reader(backbone, train(config, backbone, tmp_path / "out"), adapter_name="trained")
-    shape = Stage(steps=1, data="squad.jsonl", documents=1, facts=(1, 1), questions=0, recitations=1)
+    shape = Stage(steps=1, data=("codes",), documents=1, facts=(1, 1), questions=0, recitations=1)
     scores = measure(shape, reader, seed=0)
 
     assert scores["own"] != scores["donor"]

@@ -10,7 +10,7 @@ from tiny import tiny_reader
 
 from dmdoc.adapter import DeltaMemConfig
 from dmdoc.backbone import Backbone
-from dmdoc.training.config import Optimiser, Stage, TrainingConfig
+from dmdoc.training.config import Dataset, Optimiser, Stage, TrainingConfig
 
 ADAPTER = DeltaMemConfig(
     rank=4,
@@ -55,7 +55,8 @@ def tiny_config(folder: Path, adapter: DeltaMemConfig = ADAPTER, **stage: Any) -
     return TrainingConfig(
         backbone="tiny",
         adapter=adapter,
-        stages=(Stage(**({"data": str(two_codes(folder))} | values | stage)),),
+        stages=(Stage(**({"data": ("codes",)} | values | stage)),),
+        datasets=(Dataset(name="codes", path=str(two_codes(folder)), licence="none", source="made up"),),
         optimiser=Optimiser(learning_rate=1e-2, warmup=2),
         checkpoint_every=3,
         measure_every=1000,

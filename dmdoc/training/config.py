@@ -20,17 +20,17 @@ FICTIONAL = "fictional"
 _FEEDING = ("corrects_while_writing", "write_layout", "write_budget", "evidenced_tokens")
 """The fields of an adapter's configuration that files keep under its key `dmdoc`."""
 
+_SECTIONS = {"run", "adapter", "optimiser", "dataset", "stage"}
+
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of training on one kind of document. Stages follow one another: a curriculum."""
+    """A stretch of training on one mixture of documents. Stages follow one another: a curriculum."""
 
     steps: int
     """Optimiser steps."""
-    data: str = FICTIONAL
-    """"fictional" (generated), or the path of a JSON-lines file (.jsonl or .jsonl.gz)."""
-    licence: str = ""
-    """What a file may be used under, for the model card. Generated documents are Apache-2.0."""
+    data: tuple[str, ...] = (FICTIONAL,)
+    """"fictional" (generated), or names of datasets; the batches of a step take them in turn."""
     documents: int = 8
     """Documents a batch."""
     batches: int = 1
@@ -53,6 +53,11 @@ class Stage:
             _at_least(name, getattr(self, name), 1)
         for name in ("updates", "distractors", "questions", "recitations"):
             _at_least(name, getattr(self, name), 0)
+        if not self.data or self.batches % len(self.data):
+            raise TrainingError(
+                f"batches must be a multiple of the {len(self.data)} data of the stage, so that each step "
+                f"has its share of them, got {self.batches}"
+            )
         if self.updates > 1:
             raise TrainingError(f"updates must be at most 1, got {self.updates}")
         low, high = self.facts
@@ -60,6 +65,24 @@ class Stage:
             raise TrainingError(f"facts must be [fewest, most] with fewest from 1, got {list(self.facts)}")
         if self.questions + self.recitations < 1:
             raise TrainingError("questions and recitations are both 0, so there is nothing to learn from")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A JSON-lines file of documents with questions (examples.py) and what its makers ask for."""
+
+    name: str
+    """What stages call it."""
+    path: str
+    """A .jsonl or .jsonl.gz file, from the working folder."""
+    licence: str
+    """What it may be used under, for the model card."""
+    source: str
+    """Who made it and where it is to be had, for the model card."""
+
+    def __post_init__(self) -> None:
+        if self.name == FICTIONAL:
+            raise TrainingError(f"{FICTIONAL} names the generated documents; call the dataset otherwise")
 
 
 @dataclass(frozen=True)
@@ -93,6 +116,7 @@ class TrainingConfig:
     """A known name, a folder, or ORG/NAME of the Hub."""
     adapter: DeltaMemConfig
     stages: tuple[Stage, ...]
+    datasets: tuple[Dataset, ...] = ()
     optimiser: Optimiser = field(default_factory=Optimiser)
     seed: int = 0
     checkpoint_every: int = 25
@@ -105,6 +129,10 @@ class TrainingConfig:
         _at_least("measure_every", self.measure_every, 1)
         if not self.stages:
             raise TrainingError("there is no stage, so there is nothing to train on")
+        known = {FICTIONAL, *(dataset.name for dataset in self.datasets)}
+        for name in (name for stage in self.stages for name in stage.data):
+            if name not in known:
+                raise TrainingError(f"no dataset is named {name}; known are {', '.join(sorted(known))}")
         longest = max(stage.max_tokens for stage in self.stages)
         if longest > self.adapter.write_budget:
             raise TrainingError(f"max_tokens {longest} exceeds the write_budget {self.adapter.write_budget}")
@@ -124,7 +152,7 @@ class TrainingConfig:
 
 
 def read_training_config(path: Path) -> TrainingConfig:
-    """Read a TOML file with [run], [adapter], [optimiser] and one [[stage]] or more.
+    """Read a TOML file with [run], [adapter], [optimiser], any [[dataset]] and one [[stage]] or more.
 
     Raises:
         TrainingError: the file is missing, is not TOML, or a field is unknown, missing or wrong.
@@ -137,20 +165,16 @@ def read_training_config(path: Path) -> TrainingConfig:
         raise TrainingError(f"cannot read the training configuration {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TrainingError(f"{path} is not valid TOML: {error}") from error
-    unknown = sorted(set(raw) - {"run", "adapter", "optimiser", "stage"})
+    unknown = sorted(set(raw) - _SECTIONS)
     if unknown:
         raise TrainingError(
-            f"{path}: unknown section {', '.join(unknown)}; known are run, adapter, optimiser, stage"
+            f"{path}: unknown section {', '.join(unknown)}; known are {', '.join(sorted(_SECTIONS))}"
         )
-    stages = raw.get("stage", [])
-    if not isinstance(stages, list) or not stages:
-        raise TrainingError(f"{path}: needs at least one [[stage]]")
     sections = {
         "adapter": _adapter(raw.get("adapter", {}), f"{path} [adapter]"),
         "optimiser": _build(Optimiser, raw.get("optimiser", {}), f"{path} [optimiser]"),
-        "stages": tuple(
-            _build(Stage, stage, f"{path} [[stage]] {number}") for number, stage in enumerate(stages, start=1)
-        ),
+        "datasets": _build_all(Dataset, raw.get("dataset", []), f"{path} [[dataset]]"),
+        "stages": _build_all(Stage, raw.get("stage", []), f"{path} [[stage]]"),
     }
     return _build(TrainingConfig, raw.get("run", {}), f"{path} [run]", sections)
 
@@ -163,10 +187,12 @@ def config_as_dict(config: TrainingConfig) -> dict[str, Any]:
 def config_as_toml(config: TrainingConfig) -> str:
     """The file that `read_training_config` turns into `config`, every field written out."""
     run = asdict(config)
-    adapter, optimiser, stages = run.pop("adapter"), run.pop("optimiser"), run.pop("stages")
+    adapter, optimiser = run.pop("adapter"), run.pop("optimiser")
+    datasets, stages = run.pop("datasets"), run.pop("stages")
     feeding = {name: adapter.pop(name) for name in _FEEDING}
     blocks = [_block("[run]", run), _block("[adapter]", adapter), _block("[adapter.dmdoc]", feeding)]
-    blocks += [_block("[optimiser]", optimiser), *(_block("[[stage]]", stage) for stage in stages)]
+    blocks += [_block("[optimiser]", optimiser), *(_block("[[dataset]]", dataset) for dataset in datasets)]
+    blocks += [_block("[[stage]]", stage) for stage in stages]
     return "\n".join(blocks)
 
 
@@ -181,7 +207,13 @@ def _at_least(name: str, value: float, least: float) -> None:
         raise TrainingError(f"{name} must be at least {least}, got {value}")
 
 
-_T = TypeVar("_T", Stage, Optimiser, TrainingConfig)
+_T = TypeVar("_T", Stage, Dataset, Optimiser, TrainingConfig)
+
+
+def _build_all(kind: type[_T], tables: object, where: str) -> tuple[_T, ...]:
+    if not isinstance(tables, list):
+        raise TrainingError(f"{where} must be an array of tables, got {tables!r}")
+    return tuple(_build(kind, table, f"{where} {number}") for number, table in enumerate(tables, start=1))
 
 
 def _build(kind: type[_T], values: object, where: str, sections: Mapping[str, Any] | None = None) -> _T:
@@ -218,13 +250,18 @@ def _table(values: object, where: str) -> dict[str, Any]:
 
 
 def _convert(value: Any, kind: Any, where: str) -> Any:
-    """`value` if it is of the type of its field; integers pass as floats, lists of two integers as pairs."""
+    """`value` if it is of the type of its field; integers pass as floats, lists as tuples, one name as a list."""
     if kind in (int, float, str):
         if kind is float and type(value) is int:
             return float(value)
         if type(value) is not kind:
             raise TrainingError(f"{where} must be {kind.__name__}, got {value!r}")
         return value
+    if kind == tuple[str, ...]:
+        names = [value] if isinstance(value, str) else value
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TrainingError(f"{where} must be a name or a list of names, got {value!r}")
+        return tuple(names)
     if not isinstance(value, list) or [type(item) for item in value] != [int, int]:
         raise TrainingError(f"{where} must be two integers, got {value!r}")
     return tuple(value)

@@ -5,6 +5,7 @@ continues as if it had not been.
 """
 
 import random
+from pathlib import Path
 
 from dmdoc.chunking import Chunk, Layout
 from dmdoc.errors import TrainingError
@@ -25,36 +26,43 @@ class Curriculum:
         """
         self._config = config
         self._reader = reader
-        self._sources = {stage: open_source(stage, reader) for stage in config.stages}
+        paths = {dataset.name: Path(dataset.path) for dataset in config.datasets}
+        self._sources: dict[tuple[Stage, str], Source] = {
+            (stage, name): FictionalSource(stage, "train")
+            if name == FICTIONAL
+            else open_file(paths[name], stage, reader)
+            for stage in config.stages
+            for name in stage.data
+        }
 
     def batch(self, step: int, number: int) -> Batch:
-        """Batch `number` (from 0) of step `step` (from 0).
+        """Batch `number` (from 0) of step `step` (from 0); the data of the stage take turns.
 
         Raises:
             TrainingError: a generated document exceeds the write budget.
         """
         stage = self._config.stage_at(step)
         generator = random.Random(f"{self._config.seed}/train/{step}/{number}")
-        return build_batch(self._sources[stage].draw(generator), stage, self._reader, generator)
+        source = self._sources[stage, stage.data[number % len(stage.data)]]
+        return build_batch(source.draw(generator), stage, self._reader, generator)
 
     def sample(self, documents: int) -> list[Chunk]:
         """At least so many documents of the first stage, to fit the start of the weights to."""
         generator = random.Random(f"{self._config.seed}/sample")
-        source = self._sources[self._config.stages[0]]
+        first = self._config.stages[0]
+        source = self._sources[first, first.data[0]]
         chunks: list[Chunk] = []
         while len(chunks) < documents:
             chunks += [write_chunk(example.text, self._reader) for example in source.draw(generator)]
         return chunks
 
 
-def open_source(stage: Stage, reader: Reader) -> Source:
-    """Where the documents of `stage` come from.
+def open_file(path: Path, stage: Stage, reader: Reader) -> FileSource:
+    """The documents of a file that `stage` can train on.
 
     Raises:
         TrainingError: as `FileSource.load`, or max_tokens with the write layout exceeds the write budget.
     """
-    if stage.data == FICTIONAL:
-        return FictionalSource(stage, "train")
     config = reader.adapter.config
     layout = sum(len(part) for part in Layout(config.write_layout).frame(reader.backbone.tokenizer))
     if stage.max_tokens + layout > config.write_budget:
@@ -62,4 +70,4 @@ def open_source(stage: Stage, reader: Reader) -> Source:
             f"max_tokens {stage.max_tokens} and the {layout} tokens of the write layout exceed "
             f"the write_budget {config.write_budget}; lower max_tokens"
         )
-    return FileSource.load(stage, lambda text: len(reader.encode(text)))
+    return FileSource.load(path, stage, lambda text: len(reader.encode(text)))

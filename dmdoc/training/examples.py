@@ -76,17 +76,17 @@ class FileSource:
     examples: Sequence[Example]
 
     @classmethod
-    def load(cls, stage: Stage, count_tokens: Callable[[str], int]) -> "FileSource":
-        """Read the stage's file once, as a whole.
+    def load(cls, path: Path, stage: Stage, count_tokens: Callable[[str], int]) -> "FileSource":
+        """Read a file once, as a whole.
 
         Raises:
             TrainingError: the file is missing or malformed, or has too few documents that fit.
         """
-        measured = [(count_tokens(example.text), example) for example in read_examples(Path(stage.data))]
+        measured = [(count_tokens(example.text), example) for example in read_examples(path)]
         fitting = sorted((pair for pair in measured if pair[0] <= stage.max_tokens), key=lambda pair: pair[0])
         if len(fitting) < stage.documents:
             raise TrainingError(
-                f"{stage.data} has {len(fitting)} texts of at most {stage.max_tokens} tokens, a batch needs "
+                f"{path} has {len(fitting)} texts of at most {stage.max_tokens} tokens, a batch needs "
                 f"{stage.documents}; raise max_tokens or lower documents"
             )
         return cls(stage, [example for _, example in fitting])
