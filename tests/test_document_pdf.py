@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from io import BytesIO
@@ -13,6 +14,8 @@ import pytest
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import getSampleStyleSheet
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Table
 from sample_pdf import SAMPLES, write_pdf
@@ -94,13 +97,14 @@ def two_columns(path: Path) -> None:
 
 
 def ligatures_and_hyphens(path: Path) -> None:
+    pdfmetrics.registerFont(TTFont("Vera", "Vera.ttf"))
     canvas = Canvas(str(path), pagesize=A4)
-    canvas.setFont("Helvetica", 11)
+    canvas.setFont("Vera", 11)
     lines = [
-        "The office of the chief financial officer filed a different con-",
-        "clusion: the flow of brine was suffi-",
-        "cient, and the fifth shift affirmed it after-",
-        "wards. The floor was flooded; efforts to offset it failed.",
+        "The of\ufb01ce of the chief \ufb01nancial of\ufb01cer \ufb01led a different con-",
+        "clusion: the \ufb02ow of brine was suf\ufb01-",
+        "cient, and the \ufb01fth shift af\ufb01rmed it after-",
+        "wards. The \ufb02oor was \ufb02ooded; efforts to offset it failed.",
     ]
     for index, line in enumerate(lines * 10):
         canvas.drawString(72, 780 - 16 * index, line)
@@ -123,7 +127,8 @@ def test_every_word_that_pdftotext_finds_is_found(tmp_path: Path, write: Callabl
     path = tmp_path / "page.pdf"
     write(path)
     run = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, check=True)
-    expected = Counter(run.stdout.decode().split())
+    # pdftotext leaves the ligatures that the font has as they are.
+    expected = Counter(unicodedata.normalize("NFKC", run.stdout.decode()).split())
     found = Counter(read_document(str(path)).text.split())
     recall = (expected & found).total() / expected.total()
     assert expected.total() > 70
