@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -111,14 +112,36 @@ class Reader:
         Raises:
             UsageError: the prompt and the answer do not fit the backbone's context.
         """
-        limit = self.backbone.context_length
-        if len(prompt_ids) + settings.max_tokens > limit:
+        streamer = _TokenStream(self.end_ids, on_token) if on_token is not None else None
+        (answer,) = self._generate([prompt_ids], state, settings, streamer)
+        return answer
+
+    def generate_batch(
+        self, prompts: Sequence[Sequence[int]], state: MemoryState | None, settings: GenerationSettings
+    ) -> list[list[int]]:
+        """Answer several prompts at once, each from its own row of the state (without the adapter if it is None).
+
+        Greedy answers are those of `generate`, but for rounding. Draws are seeded too, but those of a prompt depend
+        on what stands beside it.
+
+        Returns, raises:
+            As `generate`, for every prompt.
+        """
+        return self._generate(prompts, state, settings, None)
+
+    def _generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        state: MemoryState | None,
+        settings: GenerationSettings,
+        streamer: "_TokenStream | None",
+    ) -> list[list[int]]:
+        longest, limit = max(map(len, prompts)), self.backbone.context_length
+        if longest + settings.max_tokens > limit:
             raise UsageError(
-                f"a prompt of {len(prompt_ids)} tokens and an answer of {settings.max_tokens} exceed the "
+                f"a prompt of {longest} tokens and an answer of {settings.max_tokens} exceed the "
                 f"{limit} tokens of {self.backbone.name}; shorten the question or lower --max-tokens"
             )
-        ends = self.end_ids
-        streamer = _TokenStream(ends, on_token) if on_token is not None else None
         sampling: dict[str, Any] = {"do_sample": False}
         if settings.temperature > 0:
             sampling = {
@@ -127,19 +150,26 @@ class Reader:
                 "top_p": settings.top_p,
                 "top_k": 0,
             }
-        ids = torch.tensor([list(prompt_ids)], device=self.backbone.device)
+        # Padding stands on the left, so that every answer begins where its prompt ends.
+        padding = [longest - len(prompt) for prompt in prompts]
+        ids = [[0] * pad + list(prompt) for pad, prompt in zip(padding, prompts, strict=True)]
+        mask = [[0] * pad + [1] * (longest - pad) for pad in padding]
+        device = self.backbone.device
         with torch.no_grad(), torch.random.fork_rng(), self.reading(state) as model:
             torch.manual_seed(settings.seed)
             output = model.generate(
-                input_ids=ids,
-                attention_mask=torch.ones_like(ids),
+                input_ids=torch.tensor(ids, device=device),
+                attention_mask=torch.tensor(mask, device=device),
                 max_new_tokens=settings.max_tokens,
-                pad_token_id=0,  # one row, so nothing is padded; without it transformers gives advice
+                pad_token_id=0,  # after the end of an answer; without it transformers gives advice
                 streamer=streamer,
                 **sampling,
             )
-        new: list[int] = output[0, len(prompt_ids) :].tolist()
-        return new[:-1] if new and new[-1] in ends else new
+        return [self._until_end(row) for row in output[:, longest:].tolist()]
+
+    def _until_end(self, ids: list[int]) -> list[int]:
+        ends = self.end_ids
+        return list(takewhile(lambda token: token not in ends, ids))
 
     @property
     def end_ids(self) -> tuple[int, ...]:

@@ -192,6 +192,22 @@ def test_reading_leaves_every_byte_of_the_state(settings: GenerationSettings, re
     assert [layer.numpy().tobytes() for layer in state.layers] == before
 
 
+def test_prompts_of_unequal_length_are_answered_together_as_alone(reader: Reader) -> None:
+    settings = GenerationSettings(max_tokens=12)
+    states = [write_all(reader, chunks_of(reader, text)) for text in (TEXT, "Seven geese. " * 12, "No.")]
+    questions = ("When?", "When did the ferry leave?", "How many crates of salt did the ferry carry?")
+    prompts = [reader.prompt_ids([{"role": "user", "content": question}]) for question in questions]
+    first = reader.generate(prompts[0], states[0], settings)
+    # One of the answers ends before the others do.
+    reader.backbone.model.generation_config.eos_token_id = [first[4], 258]
+    alone = [reader.generate(prompt, state, settings) for prompt, state in zip(prompts, states, strict=True)]
+
+    assert len({len(answer) for answer in alone}) > 1
+    assert reader.generate_batch(prompts, MemoryState.cat(states), settings) == alone
+    frozen = [reader.generate(prompt, None, settings) for prompt in prompts]
+    assert reader.generate_batch(prompts, None, settings) == frozen
+
+
 def test_prompt_and_answer_must_fit_the_context() -> None:
     reader = tiny_reader(context=64)
     state = reader.zero_state()
