@@ -11,16 +11,17 @@ from datetime import UTC, datetime
 import torch
 
 import dmdoc
-from dmdoc.ask import Answer, ask, load_state
+from dmdoc.ask import Answer, load_state
 from dmdoc.document import Document
 from dmdoc.errors import UsageError
 from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
 from dmdoc.normalise import normalise_text
-from dmdoc.prompt import Prompt, load_prompt
+from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader
+from dmdoc.recall import Recalled, recall
 from dmdoc.saved_document import SavedDocument
-from dmdoc.settings import GenerationSettings
+from dmdoc.settings import GenerationSettings, Way
 from dmdoc.state_file import StateHeader
 
 TURN_PROMPT = "turn"
@@ -60,7 +61,6 @@ class ChatSession:
     Args:
         document: what to talk with; None begins from the state that has read nothing.
         remember: write finished turns into the session's state.
-        prompt: what a question is put into; the built-in "answer" if None.
 
     Raises:
         IdentityError, StateFileError: as `load_state` of the document.
@@ -73,12 +73,12 @@ class ChatSession:
         *,
         remember: bool,
         settings: GenerationSettings,
-        prompt: Prompt | None = None,
     ) -> None:
         self.reader = reader
         self.remember = remember
         self.settings = settings
-        self.prompt = prompt or load_prompt("answer")
+        self.way: Way = "state"
+        """How `ask` answers."""
         self.last_answer: Answer | None = None
         self._turn_prompt = load_prompt(TURN_PROMPT)
         self.use(document)
@@ -102,22 +102,42 @@ class ChatSession:
         self.state = self._document_state
         self.turns: tuple[Turn, ...] = ()
 
-    def ask(self, question: str, on_text: Callable[[str], None] | None = None) -> Answer:
-        """Answer from the session's state; then, if it remembers, write the turn into that state.
+    def ask(self, question: str, on_text: Callable[[str], None] | None = None) -> Recalled:
+        """Answer, by default from the session's state; then, if it remembers, write the turn into that state.
 
         An exception on the way, KeyboardInterrupt among them, leaves the state as it was before the question.
 
         Raises:
-            UsageError: as `dmdoc.ask.ask`.
+            UsageError: as `answer`.
         """
-        answer = ask(
-            question, self.reader, self.state, prompt=self.prompt, settings=self.settings, on_text=on_text
+        recalled = self.answer(question, self.way, on_text)
+        self.end_turn(question, recalled.answer)
+        return recalled
+
+    def answer(self, question: str, way: Way, on_text: Callable[[str], None] | None = None) -> Recalled:
+        """Answer in one way, and remember nothing.
+
+        Raises:
+            UsageError: as `recall`, or the way needs a text and nothing has been read.
+        """
+        if self.document is None and way in ("evidence", "full"):
+            raise UsageError(
+                f"nothing has been read yet, so there is no text for {way}; read a document first"
+            )
+        return recall(
+            question, self.reader, self.state, self.pages, settings=self.settings, way=way, on_text=on_text
         )
+
+    def end_turn(self, question: str, answer: Answer) -> None:
+        """Take the answer for the turn's; if the session remembers, write the turn into its state."""
         self.last_answer = answer
         if self.remember:
             filled = self._turn_prompt.fill(question=question, answer=answer.text)
             self._write(normalise_text(filled[-1]["content"]))
-        return answer
+
+    def pages(self) -> tuple[str, ...]:
+        """The text of the document, page by page; none where nothing has been read."""
+        return () if self.document is None else self.document.pages()
 
     def save(self, library: Library, name: str) -> SavedDocument:
         """Keep the session as a new document, and make that the library's current one. The session goes on.

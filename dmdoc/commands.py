@@ -6,17 +6,23 @@ Knows nothing about terminals or how a Reply is shown.
 import difflib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from dmdoc.chat import ChatSession
 from dmdoc.document import read_document
 from dmdoc.errors import UsageError
 from dmdoc.ingest import Progress, ingest
 from dmdoc.library import Library
+from dmdoc.preferences import Preferences
+from dmdoc.settings import Way
 
 IngestProgress = Callable[[str], AbstractContextManager[Callable[[Progress], None] | None]]
 """A document's name → a context in which the progress of its ingest is shown."""
+
+
+WAYS: tuple[Way, ...] = get_args(Way)
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Reply:
     """The user stopped what the line asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Context:
     """What the commands work on."""
 
@@ -39,6 +45,9 @@ class Context:
     library: Library
     progress: IngestProgress
     """Shows the progress of `/ingest`."""
+    preferences: Preferences = field(default_factory=Preferences)
+    answers_twice: bool = False
+    """Every question is answered from the state and by the frozen backbone."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +81,11 @@ def run_command(line: str, context: Context) -> Reply:
 
 
 def completions(text: str, library: Library) -> tuple[str, ...]:
-    """The lines that `text` could become: commands, and `/use` with a saved document."""
+    """The lines that `text` could become: commands, and arguments of those that take one of a few."""
     if text.startswith("/use "):
         lines = [f"/use {name}" for name in library.names()]
+    elif text.startswith("/recall "):
+        lines = [f"/recall {way}" for way in WAYS]
     elif text.startswith("/"):
         lines = [command.name for command in COMMANDS]
     else:
@@ -140,6 +151,35 @@ def _forget(context: Context, _: str) -> Reply:
     return Reply(_switched(context.session, context.session.forget))
 
 
+def _recall(context: Context, name: str) -> Reply:
+    way = next((way for way in WAYS if way == name), None)
+    if way is None:
+        raise UsageError(f"/recall takes one of {', '.join(WAYS)}, got {name!r}")
+    if context.answers_twice:
+        raise UsageError(
+            "every question is answered from the state and by the frozen model; first say /ab off"
+        )
+    context.session.way = way
+    return Reply(f"answers come from: {way}")
+
+
+def _ab(context: Context, switch: str) -> Reply:
+    if switch not in ("on", "off", "report"):
+        raise UsageError(f"/ab takes on, off or report, got {switch!r}")
+    if switch == "report":
+        return Reply(context.preferences.report() or "no question has been answered twice; /ab on begins")
+    context.answers_twice = switch == "on"
+    if context.answers_twice:
+        return Reply(
+            "every question gets two answers, a and b: from the state and by the frozen model, in any order"
+        )
+    return Reply(f"answers come from: {context.session.way}")
+
+
+def _prefer(context: Context, label: str) -> Reply:
+    return Reply(f"preferred: {label}, which is from: {context.preferences.prefer(label)}")
+
+
 def _quit(context: Context, _: str) -> Reply:
     return Reply(leave=True)
 
@@ -167,6 +207,9 @@ COMMANDS = (
     Command("/stats", "", "what the session has read, and what the last answer took", _stats),
     Command("/save", "NAME", "keep the document and what was said as a document of its own", _save),
     Command("/forget", "", "forget what was said; the document stays", _forget),
+    Command("/recall", "WAY", f"what to answer from: {', '.join(WAYS[:-1])} or {WAYS[-1]}", _recall),
+    Command("/ab", "on|off|report", "two answers to every question, from the state and without it", _ab),
+    Command("/prefer", "a|b", "which of the last two answers is the better one", _prefer),
     Command("/quit", "", "leave", _quit),
 )
 

@@ -93,6 +93,11 @@ def recall(
     )
 
 
+def cite(question: str | None, recalled: Recalled, pages: Callable[[], Sequence[str]]) -> tuple[Passage, ...]:
+    """Where the text speaks of the question and its answer: the evidence, if the model was shown any."""
+    return recalled.evidence or passages(pages(), question or "", recalled.answer.text)
+
+
 def check_that_support_is_known(way: Way, reader: Reader) -> None:
     """
     Raises:

@@ -7,15 +7,19 @@ else to stderr. Knows nothing about how an answer is made, how a turn is remembe
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dmdoc import console
 from dmdoc.chat import ChatSession
 from dmdoc.commands import Context, IngestProgress, Reply, completions, run_command
+from dmdoc.console import answers
 from dmdoc.console.progress import ingest_progress
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.library import Library
+from dmdoc.preferences import LABELS
 from dmdoc.reader import Reader
+from dmdoc.recall import cite
 from dmdoc.settings import GenerationSettings
 
 CONTINUED = "\\"
@@ -28,6 +32,7 @@ class Repl:
     Args:
         on_text: hears each answer as it grows, and a line end after it.
         progress: shows the progress of `/ingest`.
+        citations: say where the text speaks of an answer.
     """
 
     def __init__(
@@ -37,10 +42,12 @@ class Repl:
         *,
         on_text: Callable[[str], None],
         progress: IngestProgress,
+        citations: bool = True,
     ) -> None:
         self.session = session
         self._context = Context(session, library, progress)
         self._on_text = on_text
+        self._citations = citations
 
     @property
     def prompt(self) -> str:
@@ -72,14 +79,42 @@ class Repl:
         """The lines that `text` could become."""
         return completions(text, self._context.library)
 
+    @property
+    def report(self) -> str:
+        """What was preferred of the answers that were given in pairs; "" where none were."""
+        return self._context.preferences.report()
+
     def _answer(self, question: str) -> Reply:
+        if self._context.answers_twice:
+            return self._answer_twice(question)
+        with self._line_end():
+            recalled = self.session.ask(question, self._on_text)
+        if not recalled.answer.text:
+            return Reply("the answer is empty")
+        found = cite(question, recalled, self.session.pages) if self._citations else ()
+        return Reply("\n".join([answers.origin(recalled), *answers.citations(found)]))
+
+    def _answer_twice(self, question: str) -> Reply:
+        """Nothing is said about the two answers, so that they are judged as they are."""
+        order = self._context.preferences.draw_order()
+        given = {}
+        for label, way in zip(LABELS, order, strict=True):
+            self._on_text(f"{label}: ")
+            with self._line_end():
+                given[way] = self.session.answer(question, way, self._on_text).answer
+        self.session.end_turn(question, given["state"])
+        self._context.preferences.add(question, order)
+        return Reply("/prefer a or /prefer b says which is better")
+
+    @contextmanager
+    def _line_end(self) -> Iterator[None]:
+        """An answer's last line ends, whether the answer does or is interrupted."""
         try:
-            answer = self.session.ask(question, self._on_text)
+            yield
         except KeyboardInterrupt:
             self._on_text("\n")
             raise
         self._on_text("\n")
-        return Reply() if answer.text else Reply("the answer is empty")
 
 
 def chat(
@@ -88,12 +123,14 @@ def chat(
     name: str | None,
     *,
     remember: bool,
+    citations: bool,
     settings: GenerationSettings,
     history: Path,
 ) -> None:
     """Talk with the saved document `name`, or with none, until the user leaves or the piped lines end.
 
     Args:
+        citations: say where the text speaks of an answer.
         history: the file that keeps what was typed on a terminal; its folder is created.
 
     Raises:
@@ -102,13 +139,15 @@ def chat(
     """
     document = None if name is None else library.get(name)
     session = ChatSession(reader, document, remember=remember, settings=settings)
-    repl = Repl(session, library, on_text=console.write_answer, progress=ingest_progress)
+    repl = Repl(session, library, on_text=console.write_answer, progress=ingest_progress, citations=citations)
     if sys.stdin.isatty():
         from dmdoc.line_editor import LineEditor
 
         run_terminal(repl, LineEditor(history, repl.completions).read)
     else:
         run_lines(repl, (line.decode() for line in sys.stdin.buffer))
+    if repl.report:
+        console.note(repl.report)
 
 
 def run_terminal(repl: Repl, read: Callable[[str], str]) -> None:

@@ -18,6 +18,8 @@ class CannedReader(Reader):
     """Answers a prompt with the answer of the question that stands in it."""
 
     answers: Mapping[str, str] = field(default_factory=dict)
+    frozen: str | None = None
+    """The one answer without a state, if it is another."""
 
     def generate(
         self,
@@ -28,6 +30,8 @@ class CannedReader(Reader):
     ) -> list[int]:
         prompt = self.decode(prompt_ids)
         answer = next(answer for question, answer in self.answers.items() if question in prompt)
+        if state is None and self.frozen is not None:
+            answer = self.frozen
         said, interrupted, _ = answer.partition(INTERRUPT)
         ids = self.encode(said)
         for token in ids:
@@ -38,6 +42,6 @@ class CannedReader(Reader):
         return ids
 
 
-def canned_reader(answers: Mapping[str, str]) -> CannedReader:
+def canned_reader(answers: Mapping[str, str], *, frozen: str | None = None) -> CannedReader:
     tiny = tiny_reader()
-    return CannedReader(tiny.backbone, tiny.adapter, tiny.adapter_identity, answers=answers)
+    return CannedReader(tiny.backbone, tiny.adapter, tiny.adapter_identity, answers=answers, frozen=frozen)

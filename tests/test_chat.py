@@ -14,9 +14,10 @@ from dmdoc.document import Document
 from dmdoc.errors import DmdocError, IdentityError, UsageError
 from dmdoc.ingest import ingest
 from dmdoc.library import Library
+from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader
 from dmdoc.saved_document import SavedDocument
-from dmdoc.settings import GenerationSettings
+from dmdoc.settings import GenerationSettings, Way
 
 REPORT = "The ferry Halvorsen left at noon.\n\nIts cargo was eleven tons of salt."
 SHORT = GenerationSettings(max_tokens=6)
@@ -52,8 +53,9 @@ def prompts_seen(reader: Reader) -> Iterator[list[list[int]]]:
     prompts: list[list[int]] = []
 
     def record(module: Any, arguments: Any, options: dict[str, Any]) -> None:
-        if options["input_ids"].shape[1] > 1:  # later calls hold one new token each
-            prompts.append(options["input_ids"][0].tolist())
+        ids = options["input_ids"]
+        if ids.shape[1] > 1 and len(ids) == 1:  # later calls hold one new token each; two rows measure a lift
+            prompts.append(ids[0].tolist())
 
     hook = reader.backbone.model.register_forward_pre_hook(record, with_kwargs=True)
     try:
@@ -80,7 +82,7 @@ def test_turn_ten_has_the_prompt_of_turn_two(reader: Reader, report: SavedDocume
     asked = "What did I say about the dog?"
     questions = ["My dog is called Rex.", asked, *(f"Filler number {n}." for n in range(7)), asked]
     with prompts_seen(reader) as prompts:
-        answers = [session.ask(question) for question in questions]
+        answers = [session.ask(question).answer for question in questions]
     assert len(prompts) == 10
     assert prompts[9] == prompts[1]
     assert answers[9].prompt_tokens == len(prompts[9])
@@ -91,7 +93,7 @@ def test_turn_ten_has_the_prompt_of_turn_two(reader: Reader, report: SavedDocume
 
 def test_a_written_turn_changes_how_likely_answers_are(reader: Reader, report: SavedDocument) -> None:
     session = session_of(reader, report)
-    prompt_ids = reader.prompt_ids(session.prompt.fill(question="What is my dog called?"))
+    prompt_ids = reader.prompt_ids(load_prompt("answer").fill(question="What is my dog called?"))
 
     def logits() -> Any:
         with reader.reading(session.state) as model:
@@ -125,7 +127,7 @@ def test_forget_goes_back_to_the_document_bit_for_bit(reader: Reader, report: Sa
 
 def test_without_remembering_nothing_is_written(reader: Reader, report: SavedDocument) -> None:
     session = session_of(reader, report, remember=False)
-    first, second = session.ask("Same?"), session.ask("Same?")
+    first, second = session.ask("Same?").answer, session.ask("Same?").answer
     assert session.state.equals(report.state()[0])
     assert session.turns == ()
     assert first.text == second.text
@@ -215,20 +217,20 @@ def test_an_interrupted_answer_is_not_remembered(library: Library) -> None:
     assert "".join(heard) == "The ferry"
     assert session.state is before
     assert session.turns == ()
-    assert session.ask("Short?").text == "Yes."
+    assert session.ask("Short?").answer.text == "Yes."
     assert len(session.turns) == 1
 
 
 def test_an_interrupt_inside_the_model_leaves_no_hook_behind(reader: Reader, report: SavedDocument) -> None:
     session = session_of(reader, report)
-    expected = session_of(reader, report).ask("Again?").text
+    expected = session_of(reader, report).ask("Again?").answer.text
 
     def interrupt(_: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         session.ask("Again?", interrupt)
-    assert session.ask("Again?").text == expected
+    assert session.ask("Again?").answer.text == expected
 
 
 def test_a_turn_that_is_interrupted_while_it_is_written_leaves_no_trace(
@@ -299,7 +301,7 @@ def test_saving_refuses_when_the_document_was_replaced_meanwhile(
 def test_the_statistics_count_what_was_read_said_and_written(reader: Reader, report: SavedDocument) -> None:
     session = session_of(reader, report)
     assert session.stats().last_answer is None
-    answers = [session.ask("One?"), session.ask("Two?")]
+    answers = [session.ask("One?").answer, session.ask("Two?").answer]
     stats = session.stats()
     assert (stats.document, stats.document_tokens) == ("report", report.header().tokens_written)
     assert (stats.turns, stats.turn_tokens) == (2, sum(turn.tokens for turn in session.turns))
@@ -316,3 +318,25 @@ def test_a_session_keeps_the_state_it_began_with(
     session.ask("One?")
     session.forget()
     assert session.state.equals(began)
+
+
+@pytest.mark.parametrize("way", ["evidence", "full"])
+def test_a_session_answers_in_the_way_it_is_told_and_remembers_all_the_same(
+    way: Way, reader: Reader, report: SavedDocument
+) -> None:
+    session = session_of(reader, report)
+    session.way = way
+    with prompts_seen(reader) as prompts:
+        recalled = session.ask("What was the cargo?")
+    assert "eleven tons" in reader.decode(prompts[0])
+    assert recalled.way == way
+    assert session.stats().turns == 1
+
+
+@pytest.mark.parametrize("way", ["evidence", "full"])
+def test_without_a_document_there_is_no_text_to_show(way: Way, reader: Reader) -> None:
+    session = session_of(reader, None)
+    session.way = way
+    with pytest.raises(UsageError, match=f"there is no text for {way}"):
+        session.ask("What was the cargo?")
+    assert session.stats().turns == 0

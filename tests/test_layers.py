@@ -21,7 +21,8 @@ ORDER = (
     "backbone attach adapter_file library",
     "hardware adapter saved_document document_folders",
     "state_file",
-    "delta_rule memory_state document chunking packing prompt fictional datasets settings settings_files evidence",
+    "delta_rule memory_state document chunking packing prompt fictional datasets evidence preferences",
+    "settings settings_files",
     "normalise sentences folders atomic_file errors",
 )
 """Every module imports from its own line or from a lower one, never from a higher one."""

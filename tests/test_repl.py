@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from canned import INTERRUPT, canned_reader
 from tiny import tiny_reader
 
@@ -23,6 +24,7 @@ from dmdoc.settings import GenerationSettings
 
 ANSWERS = {
     "Who wrote it?": "Ada Lovelace.",
+    "When left the ferry?": "At noon.",
     "When?": "At noon,\nin May.",
     "Nothing?": "",
     "Long?": f"The ferry {INTERRUPT}left.",
@@ -31,23 +33,31 @@ REPORT = "The ferry Halvorsen left at noon."
 NOTES = "Eleven tons of salt."
 
 HELP = """\
-/help         list the commands
-/docs         list the saved documents; * is the one in use
-/use NAME     talk with another saved document
-/ingest FILE  read a document and talk with it
-/stats        what the session has read, and what the last answer took
-/save NAME    keep the document and what was said as a document of its own
-/forget       forget what was said; the document stays
-/quit         leave
+/help              list the commands
+/docs              list the saved documents; * is the one in use
+/use NAME          talk with another saved document
+/ingest FILE       read a document and talk with it
+/stats             what the session has read, and what the last answer took
+/save NAME         keep the document and what was said as a document of its own
+/forget            forget what was said; the document stays
+/recall WAY        what to answer from: state, evidence, full or frozen
+/ab on|off|report  two answers to every question, from the state and without it
+/prefer a|b        which of the last two answers is the better one
+/quit              leave
 Anything else is a question. Alt-Enter, or a backslash at the end of a line, begins another line.
 Tab completes; Ctrl-C stops an answer or drops the line; Ctrl-D leaves.
 """
 
+LIFT = "lift +1.00 nats a token\n"
+CITED = f"{LIFT}page 1: The ferry Halvorsen left at noon.\n"
+"""What is said of "When?", whose answer shares a word with the report."""
+
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
-    """Two saved documents, of 33 and 20 tokens and the 8 of the layout; the clock stands still."""
+    """Two saved documents, of 33 and 20 tokens and the 8 of the layout; the clock stands still, lifts are 1."""
     monkeypatch.setattr("dmdoc.ask.time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr("dmdoc.recall.lift", lambda *_: torch.ones(1))
     library = Library(tmp_path / "library")
     for name, text in (("notes", NOTES), ("report", REPORT)):
         ingest(Document(name=name, source=f"/papers/{name}.txt", pages=(text,)), canned_reader({}), library)
@@ -57,18 +67,21 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
 def repl_of(library: Library, name: str | None = "report", *, remember: bool = True) -> Repl:
     document = None if name is None else library.get(name)
     session = ChatSession(
-        canned_reader(ANSWERS), document, remember=remember, settings=GenerationSettings(max_tokens=32)
+        canned_reader(ANSWERS, frozen="I cannot say."),
+        document,
+        remember=remember,
+        settings=GenerationSettings(max_tokens=32),
     )
     return Repl(session, library, on_text=console.write_answer, progress=lambda name: nullcontext())
 
 
 SCRIPTS: dict[str, tuple[str, str, str]] = {
-    "a question": ("Who wrote it?\n", "Ada Lovelace.\n", ""),
-    "no line end at the end": ("Who wrote it?", "Ada Lovelace.\n", ""),
-    "blank lines": ("\n  \nWho wrote it?\n\n", "Ada Lovelace.\n", ""),
-    "two questions": ("Who wrote it?\nWhen?\n", "Ada Lovelace.\nAt noon,\nin May.\n", ""),
-    "several lines": ("Please, say:\\\nWho wrote it?\n", "Ada Lovelace.\n", ""),
-    "a backslash at the very end": ("Who wrote it?\\", "Ada Lovelace.\n", ""),
+    "a question": ("Who wrote it?\n", "Ada Lovelace.\n", LIFT),
+    "no line end at the end": ("Who wrote it?", "Ada Lovelace.\n", LIFT),
+    "blank lines": ("\n  \nWho wrote it?\n\n", "Ada Lovelace.\n", LIFT),
+    "two questions": ("Who wrote it?\nWhen?\n", "Ada Lovelace.\nAt noon,\nin May.\n", LIFT + CITED),
+    "several lines": ("Please, say:\\\nWho wrote it?\n", "Ada Lovelace.\n", LIFT),
+    "a backslash at the very end": ("Who wrote it?\\", "Ada Lovelace.\n", LIFT),
     "an empty answer": ("Nothing?\n", "\n", "the answer is empty\n"),
     "help": ("/help\n", "", HELP),
     "documents": ("/docs\n", "", "  notes   1 page\n* report  1 page\n"),
@@ -80,19 +93,19 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
     "another document after a turn": (
         "When?\n/use notes\n",
         "At noon,\nin May.\n",
-        "notes, 28 tokens read; 1 turn forgotten\n",
+        f"{CITED}notes, 28 tokens read; 1 turn forgotten\n",
     ),
     "no such document": (
         "/use notez\nWho wrote it?\n",
         "Ada Lovelace.\n",
-        "error: there is no saved document 'notez'; did you mean 'notes'? saved: notes, report\n",
+        "error: there is no saved document 'notez'; did you mean 'notes'? saved: notes, report\n" + LIFT,
     ),
     "statistics": (
         "/stats\nWho wrote it?\n/stats\n",
         "Ada Lovelace.\n",
         "document  report, 41 tokens\n"
         "turns     0 remembered, 0 tokens\n"
-        "state     128 numbers, 512 bytes\n"
+        f"state     128 numbers, 512 bytes\n{LIFT}"
         "document  report, 41 tokens\n"
         "turns     1 remembered, 52 tokens\n"
         "state     128 numbers, 512 bytes\n"
@@ -101,31 +114,85 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
     "forget": (
         "/forget\nWhen?\nWhen?\n/forget\n",
         "At noon,\nin May.\nAt noon,\nin May.\n",
-        "report, 41 tokens read\nreport, 41 tokens read; 2 turns forgotten\n",
+        f"report, 41 tokens read\n{CITED}{CITED}report, 41 tokens read; 2 turns forgotten\n",
     ),
     "save": (
         "Who wrote it?\n/save talk\n/docs\n/use talk\n",
         "Ada Lovelace.\n",
-        "saved as talk; the session goes on with report\n"
+        f"{LIFT}saved as talk; the session goes on with report\n"
         "  notes   1 page\n* report  1 page\n  talk    2 pages\n"
         "talk, 93 tokens read; 1 turn forgotten\n",
     ),
     "save over a document": (
         "Who wrote it?\n/save notes\n",
         "Ada Lovelace.\n",
-        "error: the name 'notes' is taken; choose another, or `dmdoc rm notes` first\n",
+        f"{LIFT}error: the name 'notes' is taken; choose another, or `dmdoc rm notes` first\n",
     ),
     "nothing to save": (
         "/save talk\n",
         "",
         "error: no turn is remembered, so the session is still 'report'; ask something first\n",
     ),
+    "recall": (
+        "/recall evidence\nWhen?\nWho wrote it?\n/recall full\nWho wrote it?\n/recall frozen\nWho wrote it?\n",
+        "At noon,\nin May.\nAda Lovelace.\nI cannot say.\nI cannot say.\n",
+        "answers come from: evidence\n"
+        "answered from the state alone: no passage shares a word with the question; lift +1.00 nats a token\n"
+        "page 1: The ferry Halvorsen left at noon.\n"
+        "answered from the state alone: no passage shares a word with the question; lift +1.00 nats a token\n"
+        "answers come from: full\n"
+        "answered from the whole text: 33 tokens of it in the prompt, no state\n"
+        "answers come from: frozen\n"
+        "answered without the document\n",
+    ),
+    "recall from a passage": (
+        "/recall evidence\nWhen left the ferry?\n",
+        "At noon.\n",
+        "answers come from: evidence\n"
+        "answered from the state and passages of page 1: 33 tokens of the document in the prompt; "
+        "lift +1.00 nats a token\n"
+        "page 1 (word for word): The ferry Halvorsen left at noon.\n",
+    ),
+    "no such way": (
+        "/recall memory\n",
+        "",
+        "error: /recall takes one of state, evidence, full, frozen, got 'memory'\n",
+    ),
+    "two answers": (
+        "/ab on\nWho wrote it?\n/prefer b\n/prefer a\nWhen?\n/prefer a\nWho wrote it?\n/recall full\n"
+        "/ab report\n/ab off\nWhen?\n",
+        "a: I cannot say.\nb: Ada Lovelace.\na: At noon,\nin May.\nb: I cannot say.\n"
+        "a: I cannot say.\nb: Ada Lovelace.\nAt noon,\nin May.\n",
+        "every question gets two answers, a and b: from the state and by the frozen model, in any order\n"
+        "/prefer a or /prefer b says which is better\n"
+        "preferred: b, which is from: state\n"
+        "preferred: a, which is from: frozen\n"
+        "/prefer a or /prefer b says which is better\n"
+        "preferred: a, which is from: state\n"
+        "/prefer a or /prefer b says which is better\n"
+        "error: every question is answered from the state and by the frozen model; first say /ab off\n"
+        "3 questions answered twice; preferred: state 1, frozen 1, not judged 1\n"
+        "  frozen      Who wrote it?\n"
+        "  state       When?\n"
+        "  not judged  Who wrote it?\n"
+        f"answers come from: state\n{CITED}",
+    ),
+    "nothing to prefer": (
+        "/prefer a\n/ab report\n/ab maybe\n/ab on\nWho wrote it?\n/prefer c\n",
+        "a: I cannot say.\nb: Ada Lovelace.\n",
+        "error: there are no two answers to choose from; /ab on gives two to every question\n"
+        "no question has been answered twice; /ab on begins\n"
+        "error: /ab takes on, off or report, got 'maybe'\n"
+        "every question gets two answers, a and b: from the state and by the frozen model, in any order\n"
+        "/prefer a or /prefer b says which is better\n"
+        "error: /prefer takes a or b, got 'c'\n",
+    ),
     "quit": ("/quit\nWho wrote it?\n", "", ""),
     "a command that there is not": (
         "/sats\n/xyzzy\nWho wrote it?\n",
         "Ada Lovelace.\n",
         "error: there is no command /sats; did you mean /stats? /help lists them\n"
-        "error: there is no command /xyzzy; /help lists them\n",
+        "error: there is no command /xyzzy; /help lists them\n" + LIFT,
     ),
     "no argument": (
         "/use\n/ingest  \n",
@@ -165,7 +232,8 @@ def test_a_file_is_read_and_talked_with(
     run_lines(session, io.StringIO(f"When?\n/ingest {file}\n/ingest {file}\nWho wrote it?\n"))
     assert capsys.readouterr() == (
         "At noon,\nin May.\nAda Lovelace.\n",
-        "added: a-new-file, 32 tokens read; 1 turn forgotten\nunchanged: a-new-file, 32 tokens read\n",
+        f"{CITED}added: a-new-file, 32 tokens read; 1 turn forgotten\n"
+        f"unchanged: a-new-file, 32 tokens read\n{LIFT}",
     )
     assert library.current().name == "a-new-file"
     assert session.prompt == "a-new-file> "
@@ -178,7 +246,7 @@ def test_a_file_that_is_not_there_leaves_the_session_as_it_was(
     run_lines(repl_of(library), io.StringIO("/ingest -\nWho wrote it?\n"))
     assert capsys.readouterr() == (
         "Ada Lovelace.\n",
-        f"error: no such file: {tmp_path}/-; give a document's path, or - for stdin\n",
+        f"error: no such file: {tmp_path}/-; give a document's path, or - for stdin\n{LIFT}",
     )
 
 
@@ -190,9 +258,10 @@ def test_an_empty_library_begins_with_nothing_read(
     run_lines(session, io.StringIO("/docs\nWho wrote it?\n/stats\n/save talk\n/forget\n"))
     stdout, stderr = capsys.readouterr()
     assert stdout == "Ada Lovelace.\n"
-    assert stderr.splitlines()[:3] == [
+    assert stderr.splitlines()[:4] == [
         "nothing is read yet: /ingest FILE reads a document, /help lists the commands",
         "the library is empty: /ingest FILE reads a document",
+        "lift +0.00 nats a token",
         "document  none",
     ]
     assert stderr.splitlines()[-2:] == [
@@ -207,7 +276,7 @@ def test_an_interrupted_answer_ends_its_line_and_the_session_goes_on(
     session = repl_of(library)
     reply = session.handle_line("Long?")
     assert reply == Reply("interrupted; this turn is not remembered", interrupted=True)
-    assert session.handle_line("Who wrote it?") == Reply()
+    assert session.handle_line("Who wrote it?") == Reply(LIFT.strip())
     assert capsys.readouterr().out == "The ferry\nAda Lovelace.\n"
     assert session.session.stats().turns == 1
 
@@ -224,6 +293,25 @@ def test_an_interrupted_ingest_goes_on_with_the_same_command(
     assert reply == Reply("interrupted; the same command goes on", interrupted=True)
     assert session.prompt == "report> "
     assert session.handle_line(f"/ingest {file}") == Reply("resumed: long, 32 tokens read")
+
+
+def test_of_two_answers_that_from_the_state_is_remembered(library: Library) -> None:
+    session = repl_of(library)
+    session.handle_line("/ab on")
+    session.handle_line("Who wrote it?")
+    assert [turn.text for turn in session.session.turns] == ["User: Who wrote it?\nAssistant: Ada Lovelace."]
+
+
+def test_two_answers_that_are_interrupted_leave_no_trace(
+    library: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = repl_of(library)
+    session.handle_line("/ab on")
+    reply = session.handle_line("Long?")
+    assert reply == Reply("interrupted; this turn is not remembered", interrupted=True)
+    assert capsys.readouterr().out == "a: I cannot say.\nb: The ferry\n"
+    assert session.session.stats().turns == 0
+    assert session.report == ""
 
 
 def test_ctrl_c_ends_a_script(library: Library, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,6 +341,7 @@ def test_answers_stream(library: Library) -> None:
         ("/use ", ("/use notes", "/use report")),
         ("/use r", ("/use report",)),
         ("/use x", ()),
+        ("/recall f", ("/recall full", "/recall frozen")),
         ("/stats ", ()),
         ("", ()),
         ("Who", ()),
@@ -285,7 +374,7 @@ def test_a_terminal_is_asked_with_the_documents_name_until_ctrl_d(
     assert prompts == ["report> "] * 4 + ["notes> "]
     assert capsys.readouterr() == (
         "Ada Lovelace.\nThe ferry\n",
-        "report, 41 tokens read; /help lists the commands\n"
+        f"report, 41 tokens read; /help lists the commands\n{LIFT}"
         "interrupted; this turn is not remembered\n"
         "notes, 28 tokens read; 1 turn forgotten\n",
     )
@@ -305,13 +394,37 @@ def test_chat_reads_piped_lines(
         library,
         "notes",
         remember=True,
+        citations=False,
         settings=GenerationSettings(max_tokens=32),
         history=tmp_path / "history",
     )
     stdout, stderr = capsys.readouterr()
     assert stdout == "Ada Lovelace.\n"
-    assert stderr.startswith("document  notes, 28 tokens\nturns     1 remembered, 52 tokens\n")
+    assert stderr.startswith(f"{LIFT}document  notes, 28 tokens\nturns     1 remembered, 52 tokens\n")
     assert not (tmp_path / "history").exists()
+
+
+def test_a_chat_without_citations_that_compared_answers_ends_with_its_report(
+    library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = b"When?\n/ab on\nWhen?\n/prefer b\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
+    repl.chat(
+        canned_reader(ANSWERS, frozen="I cannot say."),
+        library,
+        "report",
+        remember=True,
+        citations=False,
+        settings=GenerationSettings(max_tokens=32),
+        history=tmp_path / "history",
+    )
+    assert capsys.readouterr().err == (
+        f"{LIFT}every question gets two answers, a and b: from the state and by the frozen model, in any order\n"
+        "/prefer a or /prefer b says which is better\n"
+        "preferred: b, which is from: state\n"
+        "1 question answered twice; preferred: state 1, frozen 0, not judged 0\n"
+        "  state       When?\n"
+    )
 
 
 def test_chat_with_a_document_that_there_is_not(library: Library, tmp_path: Path) -> None:
@@ -321,6 +434,7 @@ def test_chat_with_a_document_that_there_is_not(library: Library, tmp_path: Path
             library,
             "nots",
             remember=True,
+            citations=True,
             settings=GenerationSettings(),
             history=tmp_path / "history",
         )

@@ -87,8 +87,7 @@ def ask(
     saved = named_or_current(open_library(), document)
 
     from dmdoc.ask import load_state
-    from dmdoc.evidence import passages
-    from dmdoc.recall import check_support, check_that_support_is_known
+    from dmdoc.recall import check_support, check_that_support_is_known, cite
     from dmdoc.recall import recall as answer_question
 
     reader = machine.open_reader(saved)
@@ -108,9 +107,7 @@ def ask(
     )
     if strict:
         check_support(recalled, reader)
-    found = recalled.evidence
-    if citations and way != "evidence":
-        found = passages(saved.pages(), asked or "", recalled.answer.text)
+    found = cite(asked, recalled, saved.pages) if citations else recalled.evidence
     if as_json:
         console.write_json(_record(recalled, found, saved, reader))
         return

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from dmdoc.cli.options import (
+    CitationsOption,
     Drawing,
     Machine,
     NameOrCurrentArgument,
@@ -21,6 +22,7 @@ def chat(
         bool,
         typer.Option("--remember/--no-remember", help="Write finished turns into the session's own state."),
     ] = True,
+    citations: CitationsOption = True,
     *,
     drawing: Drawing,
     machine: Machine,
@@ -37,6 +39,7 @@ def chat(
         library,
         saved.name if saved else None,
         remember=remember,
+        citations=citations,
         settings=settings,
         history=library.root / "history",
     )
