@@ -1,4 +1,4 @@
-"""Answer a question from a saved state. The document's text is never opened: only its state is.
+"""Answer a question from a saved document. Its text is never opened: only the states of its sections are.
 
 Read-only: what was saved is byte for byte the same afterwards. Knows nothing about terminals or options.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import Prompt
 from dmdoc.reader import Reader
+from dmdoc.routing import choose_section
 from dmdoc.saved_document import SavedDocument
 from dmdoc.settings import GenerationSettings
 from dmdoc.state_file import check_identity
@@ -23,6 +24,8 @@ class Answer:
     prompt_ids: tuple[int, ...]
     """What the model was given: system line, question and chat layout."""
     answer_ids: tuple[int, ...]
+    section: int | None
+    """The section whose state answered, counted from 0; None without a state."""
     first_token_seconds: float
     seconds: float
 
@@ -36,7 +39,7 @@ class Answer:
 
 
 def load_state(saved: SavedDocument, reader: Reader) -> MemoryState:
-    """The state of a saved document, on the reader's device.
+    """The states of a saved document, a section a row, on the reader's device.
 
     Raises:
         IdentityError: another backbone, adapter or tokenizer wrote it.
@@ -65,7 +68,8 @@ def ask(
     """Fill `prompt` with the question and answer it from `state`; `on_text` hears the answer as it grows.
 
     Args:
-        state: None leaves the adapter out: the frozen backbone answers.
+        state: a section a row; of several, one is chosen (routing.py). None leaves the adapter out: the frozen
+            backbone answers.
         variables: what else the prompt has.
 
     Raises:
@@ -74,12 +78,16 @@ def ask(
     started = time.monotonic()
     asked = {} if question is None else {"question": question}
     prompt_ids = reader.prompt_ids(prompt.fill(**asked, **(variables or {})))
+    section = None if state is None else choose_section(prompt_ids, state, reader)
+    if state is not None and section is not None:
+        state = state.rows(section, section + 1)
     stream = _TextStream(reader, on_text, started)
     tokens = reader.generate(prompt_ids, state, settings, stream.add)
     return Answer(
         text=stream.finish(),
         prompt_ids=tuple(prompt_ids),
         answer_ids=tuple(tokens),
+        section=section,
         first_token_seconds=stream.first_token_seconds,
         seconds=time.monotonic() - started,
     )

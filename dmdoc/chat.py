@@ -1,7 +1,8 @@
-"""A conversation over a document's state, which remembers by writing each turn into a state of its own.
+"""A conversation over a saved document, which remembers by writing each turn into a state of its own.
 
-Only the current question is ever in the prompt: what was said before is in the session's state, where the
-document is too, so that a prompt is as long in turn 10 as in turn 2. Knows nothing about terminals or commands.
+Only the current question is ever in the prompt: what was said before is in the conversation's state, which is asked
+beside the document's sections, so that a prompt is as long in turn 10 as in turn 2. Knows nothing about terminals
+or commands.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from dmdoc.reader import Reader
 from dmdoc.recall import Recalled, recall
 from dmdoc.saved_document import SavedDocument
 from dmdoc.settings import GenerationSettings, Way
-from dmdoc.state_file import StateHeader
+from dmdoc.state_file import Section, StateHeader
 
 TURN_PROMPT = "turn"
 """The built-in prompt whose user part is what is written of a turn."""
@@ -30,12 +31,11 @@ TURN_PROMPT = "turn"
 
 @dataclass(frozen=True)
 class Turn:
-    """A question with its answer, as the session's state has read it."""
+    """A question with its answer, as the conversation's state has read it."""
 
     text: str
     tokens: int
     """Tokens written, layout included."""
-    chunks: int
 
 
 @dataclass(frozen=True)
@@ -45,22 +45,25 @@ class SessionStats:
     document: str | None
     """None when no document has been read."""
     document_tokens: int
-    """Tokens that the document's saved state has read."""
+    """Tokens that were written of the document."""
     turns: int
     """Turns that are remembered."""
     turn_tokens: int
-    """Tokens that the session's state has read besides."""
+    """Tokens that were written of them."""
+    sections: int
+    """States that are asked: those of the document's sections, and that of the turns."""
     state_numbers: int
+    """Of all of them."""
     state_bytes: int
     last_answer: Answer | None
 
 
 class ChatSession:
-    """A saved document, or none, and the turns that were written after it. The saved state is never changed.
+    """A saved document, or none, and the turns that were said about it. The saved states are never changed.
 
     Args:
         document: what to talk with; None begins from the state that has read nothing.
-        remember: write finished turns into the session's state.
+        remember: write finished turns into the conversation's state.
 
     Raises:
         IdentityError, StateFileError: as `load_state` of the document.
@@ -84,7 +87,7 @@ class ChatSession:
         self.use(document)
 
     def use(self, document: SavedDocument | None) -> None:
-        """Talk with another document, or with a newer state of this one; the turns are forgotten.
+        """Talk with another document, or with newer states of this one; the turns are forgotten.
 
         Raises:
             IdentityError, StateFileError: as `load_state`; the session is then as it was.
@@ -98,14 +101,16 @@ class ChatSession:
         self.forget()
 
     def forget(self) -> None:
-        """Go back to the state of the document alone, as it was when the session took it up."""
+        """Go back to the document alone, as it was when the session took it up."""
         self.state = self._document_state
+        """What questions are answered from, a section a row; once a turn is remembered the last is the conversation."""
         self.turns: tuple[Turn, ...] = ()
+        self._conversation = self.reader.zero_state()
 
     def ask(self, question: str, on_text: Callable[[str], None] | None = None) -> Recalled:
-        """Answer, by default from the session's state; then, if it remembers, write the turn into that state.
+        """Answer, by default from sections and conversation; then, if it remembers, write the turn into the latter.
 
-        An exception on the way, KeyboardInterrupt among them, leaves the state as it was before the question.
+        An exception on the way, KeyboardInterrupt among them, leaves the session as it was before the question.
 
         Raises:
             UsageError: as `answer`.
@@ -142,7 +147,8 @@ class ChatSession:
     def save(self, library: Library, name: str) -> SavedDocument:
         """Keep the session as a new document, and make that the library's current one. The session goes on.
 
-        Its pages are the document's and another with the turns; its source is `chat:` and that document's name.
+        Its pages and its sections are the document's and another of the turns; its source is `chat:` and the
+        document's name.
 
         Raises:
             UsageError: the name is taken or cannot be one, or there is nothing besides the document to save.
@@ -169,30 +175,32 @@ class ChatSession:
             document_tokens=0 if self._header is None else self._header.tokens_written,
             turns=len(self.turns),
             turn_tokens=sum(turn.tokens for turn in self.turns),
-            state_numbers=self.state.numbers,
+            sections=self.state.batch,
+            state_numbers=self.state.batch * self.state.numbers,
             state_bytes=sum(layer.nbytes for layer in self.state.layers),
             last_answer=self.last_answer,
         )
 
     def _write(self, text: str) -> None:
         chunks = self.reader.chunks(text)
-        state = self.state
+        conversation = self._conversation
         with torch.no_grad():
             for chunk in chunks:
-                state = self.reader.write([chunk], state)
-        # Both only now: a turn that is interrupted while it is written leaves no trace.
-        self.state = state
-        self.turns = (*self.turns, Turn(text, sum(len(chunk.token_ids) for chunk in chunks), len(chunks)))
+                conversation = self.reader.write([chunk], conversation)
+        # All only now: a turn that is interrupted while it is written leaves no trace.
+        self._conversation = conversation
+        self.turns = (*self.turns, Turn(text, sum(len(chunk.token_ids) for chunk in chunks)))
+        self.state = (
+            conversation if self.document is None else MemoryState.cat((self._document_state, conversation))
+        )
 
     def _header_with_turns(self, header: StateHeader, document: Document) -> StateHeader:
-        chunks = sum(turn.chunks for turn in self.turns)
+        page = len(document.pages)
+        turns = Section(sum(turn.tokens for turn in self.turns), first_page=page, last_page=page)
         return replace(
             header,
-            tokens_written=header.tokens_written + sum(turn.tokens for turn in self.turns),
-            chunks_written=header.chunks_written + chunks,
-            chunks_total=header.chunks_total + chunks,
-            # The document may have been read in smaller chunks than turns are.
-            write_budget=max(header.write_budget, self.reader.write_budget),
+            sections=(*header.sections, turns),
+            sections_total=header.sections_total + 1,
             document_sha256=document.sha256,
             dmdoc_version=dmdoc.__version__,
             created=datetime.now(UTC).isoformat(timespec="seconds"),

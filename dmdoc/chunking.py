@@ -83,6 +83,8 @@ class Chunk:
     """For each token the index of its sentence in this chunk, from 0; `LAYOUT_SENTENCE` for layout."""
     text: str
     """The piece of the document, without the blank space at its ends."""
+    start: int = 0
+    """Where it begins in the document's text, in characters."""
 
 
 def chunk_document(text: str, tokenizer: Tokenizer, *, budget: int, layout: Layout) -> list[Chunk]:
@@ -117,6 +119,7 @@ def chunk_document(text: str, tokenizer: Tokenizer, *, budget: int, layout: Layo
                 token_ids=(*prefix, *piece.token_ids, *suffix),
                 sentence_ids=(*before, *piece.sentence_ids, *after),
                 text=piece.text,
+                start=start,
             )
         )
         start = _skip_blank(text, start + len(piece.text))

@@ -134,7 +134,7 @@ def _stats(context: Context, _: str) -> Reply:
     lines = [
         f"document  {document}",
         f"turns     {turns if context.session.remember else 'not remembered'}",
-        f"state     {stats.state_numbers:,} numbers, {stats.state_bytes:,} bytes",
+        f"states    {stats.sections:,}, {stats.state_numbers:,} numbers, {stats.state_bytes:,} bytes",
     ]
     if (last := stats.last_answer) is not None:
         tokens = f"{last.prompt_tokens} prompt tokens, {last.answer_tokens} answer tokens"

@@ -1,15 +1,15 @@
-"""Read a document once: text → chunks → one δ-mem state, refined if asked for, saved after every chunk.
+"""Read a document once: text → chunks → a δ-mem state for each (sections.py), saved batch by batch.
 
 Knows nothing about terminals or options; whoever calls it says where documents are kept and shows progress.
 """
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Literal
-
-import torch
 
 import dmdoc
 from dmdoc.chunking import Chunk
@@ -18,9 +18,9 @@ from dmdoc.errors import IdentityError, StateFileError, UsageError
 from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
-from dmdoc.refine import document_windows, refine
 from dmdoc.saved_document import SavedDocument
-from dmdoc.state_file import StateHeader, check_identity
+from dmdoc.sections import batches, write_sections
+from dmdoc.state_file import Section, StateHeader, check_identity
 
 Status = Literal["added", "updated", "resumed", "unchanged"]
 
@@ -29,22 +29,29 @@ Status = Literal["added", "updated", "resumed", "unchanged"]
 class Progress:
     """How far an ingest is."""
 
-    chunks_written: int
-    chunks_total: int
+    sections_written: int
+    sections_total: int
     tokens_written: int
     tokens_total: int
+    batch_tokens: int = 0
+    """Tokens of the sections that are being refined; 0 while none are."""
     refine_step: int = 0
-    """Refinement steps taken after the chunk that follows those written."""
+    """Refinement steps that these have taken."""
     refine_steps: int = 0
-    """Refinement steps after every chunk."""
+    """Refinement steps of every section."""
     nats: float | None = None
-    """Nats a token by which the state being refined recites; None while none is."""
+    """Nats a token by which these recite; None while none are refined."""
+
+    @property
+    def tokens_done(self) -> float:
+        """Tokens saved, and of those being refined the share of the steps that are taken."""
+        refined = self.refine_step / self.refine_steps if self.refine_steps else 0.0
+        return self.tokens_written + refined * self.batch_tokens
 
     @property
     def share(self) -> float:
         """How much of the work is done, from 0 to 1."""
-        chunk = self.refine_step / self.refine_steps if self.refine_steps else 0.0
-        return (self.chunks_written + chunk) / self.chunks_total if self.chunks_total else 1.0
+        return self.tokens_done / self.tokens_total if self.tokens_total else 1.0
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,8 @@ class IngestResult:
     status: Status
     """"unchanged": this text was already saved by this reader with these settings, and nothing was done."""
     tokens: int
-    """Tokens that the state has read."""
-    chunks: int
+    """Tokens that were written."""
+    sections: int
     seconds: float
     """Of writing in this run."""
     warnings: tuple[str, ...]
@@ -72,11 +79,11 @@ def ingest(
     force: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> IngestResult:
-    """Write a document into a state and save it; an interrupted ingest of the same text goes on where it was.
+    """Write a document, section by section, and save it; an interrupted ingest of the text goes on where it was.
 
     Args:
-        budget: tokens a chunk, at most; the adapter's write budget if None.
-        refine_steps: steps by which the state is refined after each chunk (refine.py).
+        budget: tokens a section, at most; the adapter's write budget if None.
+        refine_steps: steps by which each section's state is refined (refine.py).
         force: do it again although the same text is already saved.
 
     Raises:
@@ -87,9 +94,8 @@ def ingest(
     if refine_steps < 0:
         raise UsageError(f"--refine takes 0 or more steps, got {refine_steps}")
     chunks = reader.chunks(document.text, budget)
-    tokens = sum(len(chunk.token_ids) for chunk in chunks)
-    header = _fresh_header(document, reader, budget or reader.write_budget, len(chunks), refine_steps)
-    warnings = _warnings(document, reader, tokens)
+    header = _header(document, reader, chunks, budget or reader.write_budget, refine_steps)
+    tokens, warnings = header.tokens_written, _warnings(document, reader, header)
     with library.lock(document.name):
         found = library.status(document)
         if found == "unchanged" and not force and _same_writer(library.get(document.name), header):
@@ -97,67 +103,78 @@ def ingest(
             library.set_current(saved.name)
             return IngestResult(saved, "unchanged", tokens, len(chunks), 0.0, warnings)
         started = time.monotonic()
-        staged, state, header = _resume(document, reader, library, header, restart=force)
-        status: Status = "resumed" if header.chunks_written else "added" if found == "new" else "updated"
-        state, header = _write_chunks(chunks, reader, library, staged, state, header, progress)
+        staged, state = _resume(document, reader, library, header, restart=force)
+        status: Status = "resumed" if state else "added" if found == "new" else "updated"
+        state = _write(chunks, state, reader, library, staged, header, progress or _ignore)
         saved = library.finish(staged, state, header)
         return IngestResult(saved, status, tokens, len(chunks), time.monotonic() - started, warnings)
 
 
-def _write_chunks(
+def _write(
     chunks: Sequence[Chunk],
+    state: MemoryState | None,
     reader: Reader,
     library: Library,
     staged: SavedDocument,
-    state: MemoryState,
     header: StateHeader,
-    progress: Callable[[Progress], None] | None,
-) -> tuple[MemoryState, StateHeader]:
-    report = progress or _ignore
-    windows = document_windows(chunks, reader) if header.refine_steps else ()
-    reached = _progress(header, chunks)
+    report: Callable[[Progress], None],
+) -> MemoryState:
+    """The states of all sections: those of `state`, which were saved before, and the others, saved batch by batch."""
+    states, done = ([], 0) if state is None else ([state], state.batch)
+    reached = _progress(header, done)
     report(reached)
+    for batch in batches(chunks[done:]):
+        sections = header.sections[done : done + len(batch)]
+        refining = replace(reached, batch_tokens=sum(section.tokens for section in sections))
 
-    def report_step(step: int, nats: float) -> None:
-        report(replace(reached, refine_step=step, nats=nats))
+        def report_step(step: int, nats: float, refining: Progress = refining) -> None:
+            report(replace(refining, refine_step=step, nats=nats))
 
-    for number, chunk in enumerate(chunks[header.chunks_written :], start=header.chunks_written + 1):
-        with torch.no_grad():
-            state = reader.write([chunk], state)
-        state = refine(state, windows[:number], reader, header.refine_steps, on_step=report_step)
-        header = replace(
-            header,
-            chunks_written=header.chunks_written + 1,
-            tokens_written=header.tokens_written + len(chunk.token_ids),
-        )
-        library.save_partial(staged, state, header)
-        reached = _progress(header, chunks)
+        states.append(write_sections(batch, reader, header.refine_steps, on_step=report_step).to("cpu"))
+        library.save_partial(staged, done, states[-1], replace(header, sections=sections))
+        done += len(batch)
+        reached = _progress(header, done)
         report(reached)
-    return state, header
+    return MemoryState.cat(states)
 
 
-def _progress(header: StateHeader, chunks: Sequence[Chunk]) -> Progress:
-    tokens = sum(len(chunk.token_ids) for chunk in chunks)
+def _progress(header: StateHeader, done: int) -> Progress:
     return Progress(
-        header.chunks_written, len(chunks), header.tokens_written, tokens, refine_steps=header.refine_steps
+        sections_written=done,
+        sections_total=header.sections_total,
+        tokens_written=sum(section.tokens for section in header.sections[:done]),
+        tokens_total=header.tokens_written,
+        refine_steps=header.refine_steps,
+    )
+
+
+def _sections(document: Document, chunks: Sequence[Chunk]) -> tuple[Section, ...]:
+    """What the chunks of a document will be as sections."""
+    numbers = [number for number, page in enumerate(document.pages, start=1) if page]
+    # Where each of these pages begins in the text: `Document.text` puts two characters between pages.
+    starts = list(accumulate((len(document.pages[number - 1]) + 2 for number in numbers[:-1]), initial=0))
+
+    def page_at(position: int) -> int:
+        return numbers[bisect_right(starts, position) - 1]
+
+    return tuple(
+        Section(len(chunk.token_ids), page_at(chunk.start), page_at(chunk.start + len(chunk.text) - 1))
+        for chunk in chunks
     )
 
 
 def _resume(
-    document: Document, reader: Reader, library: Library, fresh: StateHeader, *, restart: bool
-) -> tuple[SavedDocument, MemoryState, StateHeader]:
-    """Stage the document; start where an interrupted ingest by this reader with these settings stopped."""
+    document: Document, reader: Reader, library: Library, header: StateHeader, *, restart: bool
+) -> tuple[SavedDocument, MemoryState | None]:
+    """Stage the document, with what an interrupted ingest by this reader with these settings wrote of it."""
     staged = library.begin(document, restart=restart)
     try:
         partial = library.load_partial(staged)
     except StateFileError:
-        partial = None  # a torn save: the chunks have to be written again
-    if partial is not None:
-        state, header = partial
-        if _fits(header, fresh):
-            return staged, state.to(reader.backbone.device), header
-    staged = library.begin(document, restart=True)
-    return staged, reader.zero_state(), fresh
+        partial = None  # a torn save: the sections have to be written again
+    if partial is not None and _fits(partial[1], header):
+        return staged, partial[0]
+    return library.begin(document, restart=True), None
 
 
 def _same_writer(saved: SavedDocument, fresh: StateHeader) -> bool:
@@ -168,33 +185,30 @@ def _same_writer(saved: SavedDocument, fresh: StateHeader) -> bool:
 
 
 def _fits(header: StateHeader, fresh: StateHeader) -> bool:
-    """Whether a state was written as this run would write it."""
+    """Whether states were written as this run would write them."""
     try:
         check_identity(header, backbone=fresh.backbone, adapter=fresh.adapter, tokenizer=fresh.tokenizer)
     except IdentityError:
         return False
-    same = (
-        "write_budget",
-        "write_layout",
-        "write_granularity",
-        "refine_steps",
-        "chunks_total",
-        "document_sha256",
+    same = ("write_budget", "write_layout", "write_granularity", "refine_steps", "document_sha256")
+    if any(getattr(header, name) != getattr(fresh, name) for name in same):
+        return False
+    return header.sections_total == fresh.sections_total and (
+        header.sections == fresh.sections[: len(header.sections)]
     )
-    return all(getattr(header, name) == getattr(fresh, name) for name in same)
 
 
-def _fresh_header(
-    document: Document, reader: Reader, budget: int, chunks: int, refine_steps: int
+def _header(
+    document: Document, reader: Reader, chunks: Sequence[Chunk], budget: int, refine_steps: int
 ) -> StateHeader:
+    """The header of the finished states."""
     config = reader.adapter.config
     return StateHeader(
         backbone=reader.backbone.identity,
         adapter=reader.adapter_identity,
         tokenizer=reader.backbone.tokenizer_identity,
-        tokens_written=0,
-        chunks_written=0,
-        chunks_total=chunks,
+        sections=_sections(document, chunks),
+        sections_total=len(chunks),
         write_budget=budget,
         write_layout=config.write_layout,
         write_granularity=config.memory_write_granularity,
@@ -205,16 +219,19 @@ def _fresh_header(
     )
 
 
-def _warnings(document: Document, reader: Reader, tokens: int) -> tuple[str, ...]:
+def _warnings(document: Document, reader: Reader, header: StateHeader) -> tuple[str, ...]:
     warnings = []
     if document.empty_pages:
         pages = ", ".join(str(number) for number in document.empty_pages)
         warnings.append(f"{document.name}: no text on page {pages}; scanned pages need OCR first")
-    evidenced = reader.adapter.config.evidenced_tokens
+    tokens, evidenced = header.tokens_written, reader.adapter.config.evidenced_tokens
     if tokens > evidenced:
+        expect = "less of it will be recalled"
+        if header.sections_total > 1:
+            expect = f"an answer comes from one of its {header.sections_total} sections, which may be the wrong one"
         warnings.append(
             f"{document.name}: {tokens:,} tokens are {tokens / evidenced:.1f} times the {evidenced:,} for which "
-            f"recall with {reader.adapter_identity.name} has been measured; expect the earlier parts to fade"
+            f"recall with {reader.adapter_identity.name} has been measured; {expect}"
         )
     return tuple(warnings)
 

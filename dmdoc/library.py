@@ -11,6 +11,7 @@ stays answerable until the new one replaces it. Knows nothing about models, toke
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,7 +27,7 @@ from dmdoc.saved_document import (
     write_saved_document,
     write_tags,
 )
-from dmdoc.state_file import StateHeader, load_state, save_state
+from dmdoc.state_file import Section, StateHeader, load_state, save_state
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -134,31 +135,42 @@ class Library:
                 write_saved_document(folders.stage(), document, created=now)
             return read_saved_document(document.name, folders.staging)
 
-    def save_partial(self, staged: SavedDocument, state: "MemoryState", header: StateHeader) -> None:
-        """Keep how far an ingest got, for `load_partial` after an interruption.
+    def save_partial(
+        self, staged: SavedDocument, before: int, state: "MemoryState", header: StateHeader
+    ) -> None:
+        """Keep a batch of sections, for `load_partial` after an interruption.
+
+        Args:
+            before: how many sections are kept already.
+            state: of the batch alone, as are the sections of `header`.
 
         Raises:
             DmdocError: another process staged the document anew, because the lock was not held.
         """
-        assert header.document_sha256 == staged.sha256, "a state of another text"
         with self._changing(staged.name):
-            if self._staged(staged.name) != staged:
-                raise DmdocError(
-                    f"another ingest of {staged.name!r} took the place of this one; run it again"
-                )
-            save_state(staged.partial_path, state, header)
+            self._check_staged(staged, header)
+            save_state(staged.partial_path(before), state, header)
 
     def load_partial(self, staged: SavedDocument) -> "tuple[MemoryState, StateHeader] | None":
-        """How far the interrupted ingest of a staged document got, or None when it wrote nothing.
+        """All sections that the interrupted ingest of a staged document wrote, or None when it wrote none.
 
         Raises:
             StateFileError, StateVersionError: as `load_state`; `begin` again with `restart`.
         """
         # An ingest that was killed inside `finish` may have nothing left to do: its state has the final name.
-        for path in (staged.partial_path, staged.state_path):
-            if path.exists():
-                return load_state(path)
-        return None
+        if staged.state_path.exists():
+            return load_state(staged.state_path)
+        from dmdoc.memory_state import MemoryState  # torch comes with it
+
+        states: list[MemoryState] = []
+        sections: tuple[Section, ...] = ()
+        while (path := staged.partial_path(len(sections))).exists():
+            state, header = load_state(path)
+            states.append(state)
+            sections += header.sections
+        if not states:
+            return None
+        return MemoryState.cat(states), replace(header, sections=sections)
 
     def finish(self, staged: SavedDocument, state: "MemoryState", header: StateHeader) -> SavedDocument:
         """Publish a staged document with its finished state, in place of the older one, and make it current.
@@ -167,8 +179,10 @@ class Library:
             DmdocError: as `save_partial`.
         """
         with self._changing(staged.name) as folders:
-            self.save_partial(staged, state, header)
-            staged.partial_path.replace(staged.state_path)
+            self._check_staged(staged, header)
+            save_state(staged.state_path, state, header)
+            for partial in staged.partial_paths():
+                partial.unlink()
             sync_folder(staged.folder)
             replaced = self._finished(staged.name)
             if replaced is not None:
@@ -223,6 +237,11 @@ class Library:
         with self._changing(name):
             saved = self.get(name)
             return write_tags(saved, (set(saved.tags) | added) - set(remove))
+
+    def _check_staged(self, staged: SavedDocument, header: StateHeader) -> None:
+        assert header.document_sha256 == staged.sha256, "a state of another text"
+        if self._staged(staged.name) != staged:
+            raise DmdocError(f"another ingest of {staged.name!r} took the place of this one; run it again")
 
     def _folders(self, name: str) -> DocumentFolders:
         check_name(name)

@@ -1,4 +1,4 @@
-"""The δ-mem state of a document: one small float32 tensor a layer. Knows nothing about models or files.
+"""The δ-mem state of a text: one small float32 tensor a layer. Knows nothing about models or files.
 
 Source: arXiv 2605.12357; a state is S in `S ← λ⊙S − β⊙(S k)kᵀ + β⊙v kᵀ` (see delta_rule.py).
 """
@@ -21,7 +21,10 @@ class MemoryState:
     """
 
     layers: tuple[Tensor, ...]
-    """One tensor a layer, `[batch, heads, rank (value rows), rank (keys)]`, float32, all on one device."""
+    """One tensor a layer, `[batch, heads, rank (value rows), rank (keys)]`, float32, all on one device.
+
+    A row of the batch is the state of one text: in training a document, in a saved document one of its sections.
+    """
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -49,7 +52,7 @@ class MemoryState:
 
     @classmethod
     def cat(cls, states: Sequence["MemoryState"]) -> "MemoryState":
-        """The documents of several states in one batch, in that order.
+        """The rows of several states in one batch, in that order.
 
         Raises:
             StateShapeError: they differ in layers, heads, rank or device.
@@ -82,7 +85,7 @@ class MemoryState:
 
     @property
     def numbers(self) -> int:
-        """How many float32 numbers one document's state holds."""
+        """How many float32 numbers one row holds."""
         return sum(layer[0].numel() for layer in self.layers)
 
     def to(self, device: torch.device | str) -> "MemoryState":
@@ -92,18 +95,22 @@ class MemoryState:
         return MemoryState(tuple(layer.detach() for layer in self.layers))
 
     def expand(self, batch: int) -> "MemoryState":
-        """One document's state for `batch` reads at once (no copy).
+        """One state for `batch` reads at once (no copy).
 
         Raises:
-            StateShapeError: this state already holds several documents.
+            StateShapeError: this state already has several rows.
         """
         if self.batch != 1:
             raise StateShapeError(f"only a state of batch 1 can be expanded, this one has batch {self.batch}")
         return MemoryState(tuple(layer.expand(batch, -1, -1, -1) for layer in self.layers))
 
     def select(self, rows: Tensor) -> "MemoryState":
-        """The states of the documents `rows` (int64 `[n]`), in that order; differentiable."""
+        """The rows `rows` (int64 `[n]`), in that order; differentiable."""
         return MemoryState(tuple(layer.index_select(0, rows) for layer in self.layers))
+
+    def rows(self, start: int, stop: int) -> "MemoryState":
+        """The rows from `start` to before `stop`, or to the last one (no copy); differentiable."""
+        return MemoryState(tuple(layer[start:stop] for layer in self.layers))
 
     def equals(self, other: "MemoryState") -> bool:
         """Bit-for-bit equality."""

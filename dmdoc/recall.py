@@ -80,8 +80,9 @@ def recall(
         on_text=on_text,
     )
     lifted = None
-    if way in ("state", "evidence"):
-        lifted = float(lift(answer.prompt_ids, answer.answer_ids, state, reader))
+    if answer.section is not None:
+        chosen = state.rows(answer.section, answer.section + 1)
+        lifted = float(lift(answer.prompt_ids, answer.answer_ids, chosen, reader))
     threshold = reader.support_threshold if way == "state" else None
     return Recalled(
         answer=answer,

@@ -1,14 +1,10 @@
-"""Refinement: after a document is written, a few optimiser steps on its state alone, so that it recites the document.
+"""Refinement: after sections are written, a few optimiser steps on their states alone, so that each recites its text.
 
-Adapter and backbone stay as they are. The reads are those that adapters are trained on (reads.py): the text is
-covered by windows, each recited or continued from the words before it. A document of several chunks is refined
-after every write; each step then also rehearses as many windows of earlier chunks as the new one has, drawn
-anew, so that a step costs a little more than twice a lone chunk's, whatever came before, and the whole is linear
-in the number of chunks. Knows nothing about files.
+Adapter and backbone stay as they are. The reads are those that adapters are trained on (reads.py): the text of a
+section is covered by windows, the first recited, each other continued from the words before it. Sections are
+independent, so a batch of them takes its steps at once, each as it would alone. Knows nothing about files.
 """
 
-import math
-import random
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +17,7 @@ from dmdoc.backbone import Backbone
 from dmdoc.chunking import Chunk, tokenise
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.memory_state import MemoryState
-from dmdoc.packing import IGNORED, Read, pack_reads
+from dmdoc.packing import EMPTY_READ, IGNORED, Read, pack_reads
 from dmdoc.reader import Reader
 from dmdoc.reads import continue_read, read_logits, recite_read
 
@@ -32,54 +28,44 @@ WINDOW_TOKENS = 48
 """The most tokens of the text that one read has to say."""
 
 PASS_WINDOWS = 16
-"""Windows packed into one forward pass; gradients of several passes add up. Bounds memory, not the result."""
+"""Windows in one forward pass; gradients of several passes add up. Bounds memory, not the result."""
 
-Windows = tuple[tuple[Read, ...], ...]
-"""The reads that cover a document, chunk by chunk."""
+Windows = tuple[Read, ...]
+"""The reads that cover the text of one section."""
 
 
-def document_windows(chunks: Sequence[Chunk], reader: Reader) -> Windows:
-    """Cover the text of every chunk with consecutive reads of at most `WINDOW_TOKENS` tokens.
+def section_windows(chunk: Chunk, reader: Reader) -> Windows:
+    """Cover the text of a section with consecutive reads of at most `WINDOW_TOKENS` tokens.
 
-    The first window of the document is recited; every other continues the text before it, also across chunks.
-    Only the last ends as an answer ends.
+    The first window is recited; every other continues the text before it. The last ends as an answer ends.
     """
-    windows, before = [], ""
-    for number, chunk in enumerate(chunks):
-        reads = []
-        for start, end in _spans(chunk.text, reader):
-            # Chunks have no blank space at their ends; a word that follows another has it in front.
-            lead = " " if before and start == 0 else ""
-            target, _ = tokenise(reader.backbone.tokenizer, lead + chunk.text[start:end])
-            if number == len(chunks) - 1 and end == len(chunk.text):
-                target = [*target, *reader.end_ids[:1]]
-            told = before + chunk.text[:start]
-            reads.append(continue_read(told, target, reader) if told else recite_read(target, reader))
-        windows.append(tuple(reads))
-        before = chunk.text
-    return tuple(windows)
+    reads = []
+    for start, end in _spans(chunk.text, reader):
+        target, _ = tokenise(reader.backbone.tokenizer, chunk.text[start:end])
+        if end == len(chunk.text):
+            target = [*target, *reader.end_ids[:1]]
+        told = chunk.text[:start]
+        reads.append(continue_read(told, target, reader) if told else recite_read(target, reader))
+    return tuple(reads)
 
 
 def refine(
     state: MemoryState,
-    windows: Windows,
+    windows: Sequence[Windows],
     reader: Reader,
     steps: int,
     *,
-    seed: int = 0,
     on_step: Callable[[int, float], None] | None = None,
 ) -> MemoryState:
-    """Take `steps` Adam steps on the state of a document, to say its windows with fewer nats.
+    """Take `steps` Adam steps on the state of each section, to say its windows with fewer nats.
 
     Args:
-        state: of batch 1, as the write of the last chunk left it; not changed.
-        windows: of all chunks written so far; those of the last are learned, those of the others rehearsed.
-        seed: of what is rehearsed; the same arguments give the same state.
-        on_step: hears (steps taken, nats a token over the last chunk and a fixed sample of the others),
-            first with 0 steps.
+        state: a section a row, as the write left it; not changed.
+        windows: of each row.
+        on_step: hears (steps taken, nats a token, the mean over sections), first with 0 steps.
 
     Returns:
-        The state with the fewest such nats, detached: `state` itself if no step made it better.
+        For each section the state with the fewest nats, detached: its row of `state` if no step made it better.
 
     Raises:
         UsageError: `steps` is negative.
@@ -89,62 +75,75 @@ def refine(
         raise UsageError(f"a state is refined in 0 or more steps, got {steps}")
     if steps == 0:
         return state
-    best, fewest = state, math.inf
+    best = [layer.detach() for layer in state.layers]
+    fewest = torch.full((state.batch,), torch.inf, device=state.device)
     with _taking_masks(reader.backbone):
-        for step, (layers, nats) in enumerate(_descend(state, windows, reader, steps, seed)):
-            if not math.isfinite(nats):
+        for step, (layers, nats) in enumerate(_descend(state, windows, reader, steps)):
+            if not nats.isfinite().all():
                 raise DmdocError(
-                    f"the loss is {nats} after {step} of {steps} refinement steps; "
+                    f"the loss is {float(nats.mean())} after {step} of {steps} refinement steps; "
                     "refine in fewer steps, or ingest without --refine"
                 )
-            if nats < fewest:
-                fewest = nats
-                best = state if step == 0 else MemoryState(tuple(layer.detach().clone() for layer in layers))
+            better = (nats < fewest)[:, None, None, None]
+            best = [
+                torch.where(better, layer.detach(), kept) for layer, kept in zip(layers, best, strict=True)
+            ]
+            fewest = torch.minimum(fewest, nats)
             if on_step is not None:
-                on_step(step, nats)
-    return best
+                on_step(step, float(nats.mean()))
+    return MemoryState(tuple(best))
 
 
 def _descend(
-    state: MemoryState, windows: Windows, reader: Reader, steps: int, seed: int
-) -> Iterator[tuple[list[Tensor], float]]:
-    """The layers, changed in place, and their nats a token: at the start and after each of the steps."""
-    learned, earlier = windows[-1], [read for reads in windows[:-1] for read in reads]
-    rehearsed = min(len(learned), len(earlier))
-    draw = random.Random(f"{seed}/{len(windows)}")
-    # What is rehearsed changes from step to step; states can only be compared by the same reads.
-    sample = draw.sample(earlier, rehearsed)
+    state: MemoryState, windows: Sequence[Windows], reader: Reader, steps: int
+) -> Iterator[tuple[list[Tensor], Tensor]]:
+    """The layers, changed in place, and each section's nats a token: at the start and after each of the steps."""
     layers = [layer.detach().clone().requires_grad_() for layer in state.layers]
+    # Adam treats every number by itself, so that sections in one batch do not disturb one another.
     optimiser = torch.optim.Adam(layers, lr=LEARNING_RATE)
     for step in range(steps + 1):
-        rehearsal = draw.sample(earlier, rehearsed)
-        learn = 1 / (_tokens(learned) + _tokens(rehearsal)) if step < steps else 0.0
-        nats = _read(learned, layers, reader, learn=learn) + _read(sample, layers, reader, learn=0.0)
-        yield layers, nats / (_tokens(learned) + _tokens(sample))
+        yield layers, _read(windows, layers, reader, learn=step < steps)
         if step < steps:
-            _read(rehearsal, layers, reader, learn=learn)
             optimiser.step()
             optimiser.zero_grad()
 
 
-def _read(reads: Sequence[Read], layers: Sequence[Tensor], reader: Reader, *, learn: float) -> float:
-    """The nats of all reads, summed; `learn` times their gradient is added to that of the layers, unless 0."""
-    total = 0.0
-    for first in range(0, len(reads), PASS_WINDOWS):
-        packed = pack_reads([reads[first : first + PASS_WINDOWS]], pad_id=0, dtype=reader.backbone.dtype)
-        with torch.set_grad_enabled(learn != 0):
-            logits = read_logits(packed, MemoryState(tuple(layers)), reader)  # [1, n, vocabulary]
+def _read(windows: Sequence[Windows], layers: Sequence[Tensor], reader: Reader, *, learn: bool) -> Tensor:
+    """Nats a token of each section, `[sections]`; with `learn` their gradients are added to those of the layers."""
+    counts = [sum(len(read.target_ids) for read in reads) for reads in windows]
+    tokens = torch.tensor(counts, device=layers[0].device)
+    nats = torch.zeros(len(windows), device=layers[0].device)
+    for rows, reads in _passes(windows):
+        packed = pack_reads(reads, pad_id=0, dtype=reader.backbone.dtype)
+        with torch.set_grad_enabled(learn):
+            logits = read_logits(packed, MemoryState(tuple(layer[rows] for layer in layers)), reader)
             targets = packed.targets.to(logits.device)
-            nats = functional.cross_entropy(logits[0], targets[0], reduction="sum", ignore_index=IGNORED)
-        if learn != 0:
+            # [rows, n, vocabulary] → [rows]
+            each = functional.cross_entropy(
+                logits.transpose(1, 2), targets, reduction="none", ignore_index=IGNORED
+            )
+            said = each.sum(1) / tokens[rows]
+        if learn:
             # Of the state alone, whatever else the caller has left to require gradients.
-            torch.autograd.backward(nats * learn, inputs=list(layers))
-        total += float(nats.detach())
-    return total
+            torch.autograd.backward(said.sum(), inputs=list(layers))
+        nats[rows] += said.detach()
+    return nats
 
 
-def _tokens(reads: Sequence[Read]) -> int:
-    return sum(len(read.target_ids) for read in reads)
+def _passes(windows: Sequence[Windows]) -> Iterator[tuple[slice, list[list[Read]]]]:
+    """Neighbouring sections and as many windows of each as fit a pass together, until each had all of its own."""
+    start = 0
+    while start < len(windows):
+        most = len(windows[start])
+        end = start + 1
+        while end < len(windows) and (end + 1 - start) * max(most, len(windows[end])) <= PASS_WINDOWS:
+            most = max(most, len(windows[end]))
+            end += 1
+        for first in range(0, most, PASS_WINDOWS):
+            part = [list(reads[first : first + PASS_WINDOWS]) for reads in windows[start:end]]
+            slots = max(map(len, part))
+            yield slice(start, end), [reads + [EMPTY_READ] * (slots - len(reads)) for reads in part]
+        start = end
 
 
 def _spans(text: str, reader: Reader) -> Iterator[tuple[int, int]]:

@@ -2,7 +2,8 @@
 
 document.json       where the text came from, its hash and its size, and its tags
 pages.json          the extracted text, page by page
-state.safetensors   the finished memory state; partial.safetensors while the ingest is under way
+state.safetensors   the states of all sections; while the ingest is under way, partial-N.safetensors hold those
+                    of each batch, N sections having been written before it
 """
 
 import json
@@ -48,9 +49,12 @@ class SavedDocument:
     def state_path(self) -> Path:
         return self.folder / "state.safetensors"
 
-    @property
-    def partial_path(self) -> Path:
-        return self.folder / "partial.safetensors"
+    def partial_path(self, sections: int) -> Path:
+        """Where the batch of sections is kept that is written after the first `sections`."""
+        return self.folder / f"partial-{sections}.safetensors"
+
+    def partial_paths(self) -> list[Path]:
+        return list(self.folder.glob("partial-*.safetensors"))
 
     def pages(self) -> tuple[str, ...]:
         """The text of pages 1..n."""
@@ -76,7 +80,7 @@ class SavedDocument:
             return header
 
     def state(self) -> "tuple[MemoryState, StateHeader]":
-        """The finished state, on the CPU, and its header.
+        """The states of all sections, a section a row, on the CPU, and their header.
 
         Raises:
             StateFileError, StateVersionError: as `load_state`.

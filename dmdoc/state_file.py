@@ -1,4 +1,4 @@
-"""A memory state as one .safetensors file whose header says what wrote it.
+"""The states of a document's sections as one .safetensors file whose header says what wrote them.
 
 Knows nothing about documents, models or where the file lies. torch is imported only to load tensors, so
 that reading a header costs nothing. The container is written by hand because the safetensors library orders
@@ -10,8 +10,9 @@ import json
 import os
 import struct
 from dataclasses import asdict, dataclass, fields
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from dmdoc.atomic_file import write_atomically
 from dmdoc.errors import IdentityError, StateFileError, StateShapeError, StateVersionError
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from dmdoc.memory_state import MemoryState
 
 FORMAT = "dmdoc-state"
-VERSION = 1
+VERSION = 2
 
-_LARGEST_PREAMBLE = 1_000_000  # bytes; ours are a few kilobytes, so a larger claim is a file of another kind
+_LARGEST_PREAMBLE = (
+    16_000_000  # bytes; a million sections take that, so a larger claim is a file of another kind
+)
 _AGAIN = "ingest the document again with --force"
 
 
@@ -37,27 +40,41 @@ class Identity:
         return f"{self.name} ({self.sha256[:8]})"
 
 
+class Section(NamedTuple):
+    """A piece of a document that was written into a state of its own."""
+
+    tokens: int
+    """Tokens written, layout included."""
+    first_page: int
+    """The pages that it begins and ends on, counted from 1."""
+    last_page: int
+
+
 @dataclass(frozen=True)
 class StateHeader:
-    """What wrote a state, from what, and how far it got."""
+    """What wrote the states of a document's sections, from what, and how far it got."""
 
     backbone: Identity
     adapter: Identity
     tokenizer: Identity
-    tokens_written: int
-    chunks_written: int
-    """Fewer than `chunks_total` while the ingest is unfinished."""
-    chunks_total: int
+    sections: tuple[Section, ...]
+    """Those whose states the file holds, in the order of the document."""
+    sections_total: int
+    """More than the file holds while the ingest is unfinished."""
     write_budget: int
-    """Most tokens one chunk may hold."""
+    """Most tokens one section may hold."""
     write_layout: str
     write_granularity: str
     refine_steps: int
-    """Steps by which the state was refined after each chunk (refine.py)."""
+    """Steps by which each section's state was refined (refine.py)."""
     document_sha256: str
     dmdoc_version: str
     created: str
     """UTC, ISO 8601."""
+
+    @property
+    def tokens_written(self) -> int:
+        return sum(section.tokens for section in self.sections)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -74,24 +91,29 @@ class StateHeader:
         for name, kind in expected.items():
             if kind is Identity:
                 values[name] = Identity(**_strings(values[name]))
+            elif name == "sections":
+                values[name] = tuple(Section(*_whole_numbers(numbers)) for numbers in values[name])
             elif type(values[name]) is not kind:
                 raise ValueError(f"{name} is not {kind}")
         return cls(**values)
 
 
 def save_state(path: Path, state: "MemoryState", header: StateHeader) -> None:
-    """Write one document's state atomically; the same state and header always give the same bytes.
+    """Write one document's states, a section a row, atomically; the same ones always give the same bytes.
 
     Two processes must not save to one path at the same time: the library's lock sees to that.
 
     Raises:
-        StateShapeError: the state holds several documents (batch > 1).
+        StateShapeError: there are more or fewer states than sections in the header.
         StateFileError: the file cannot be written.
     """
-    if state.batch != 1:
-        raise StateShapeError(f"a state file holds one document, got a state of batch {state.batch}")
-    # [1, heads, rank, rank] -> [heads, rank, rank], little-endian
-    arrays = [layer[0].detach().cpu().numpy().astype("<f4") for layer in state.layers]
+    if state.batch != len(header.sections):
+        raise StateShapeError(
+            f"a state file holds a state for each section of its header, got {state.batch} states "
+            f"for {len(header.sections)} sections"
+        )
+    # [sections, heads, rank, rank], little-endian
+    arrays = [layer.detach().cpu().numpy().astype("<f4") for layer in state.layers]
     shape, blobs = list(arrays[0].shape), [array.tobytes() for array in arrays]
     metadata = {"format": FORMAT, "version": str(VERSION), "header": header.to_json()}
     metadata["sha256"] = _digest(metadata["header"], shape, blobs)
@@ -107,11 +129,11 @@ def save_state(path: Path, state: "MemoryState", header: StateHeader) -> None:
 
 
 def load_state(path: Path) -> "tuple[MemoryState, StateHeader]":
-    """The state, on the CPU, and its header. Checks format, then version, then integrity.
+    """The states, a section a row, on the CPU, and their header. Checks format, then version, then integrity.
 
     Raises:
         StateFileError: not a dmdoc state, truncated, altered, or unreadable.
-        StateVersionError: written by a newer dmdoc.
+        StateVersionError: written by a newer dmdoc, or by one from before sections.
     """
     import numpy
     import torch
@@ -123,7 +145,7 @@ def load_state(path: Path) -> "tuple[MemoryState, StateHeader]":
     header = _parse_header(path, metadata)
     try:
         shape = [int(size) for size in preamble["layers.0"]["shape"]]
-        if preamble != _tensor_table(shape, len(preamble)):
+        if preamble != _tensor_table(shape, len(preamble)) or shape[0] != len(header.sections):
             raise _altered(path)
         size = len(data) // len(preamble)
         blobs = [data[start : start + size] for start in range(0, len(data), size)]
@@ -131,7 +153,7 @@ def load_state(path: Path) -> "tuple[MemoryState, StateHeader]":
         raise _altered(path) from error
     if metadata.get("sha256") != _digest(metadata["header"], shape, blobs):
         raise _altered(path)
-    arrays = [numpy.frombuffer(blob, "<f4").astype(numpy.float32).reshape(1, *shape) for blob in blobs]
+    arrays = [numpy.frombuffer(blob, "<f4").astype(numpy.float32).reshape(shape) for blob in blobs]
     return MemoryState(tuple(torch.from_numpy(array) for array in arrays)), header
 
 
@@ -172,8 +194,7 @@ def check_identity(
 
 def _tensor_table(shape: list[int], layers: int) -> dict[str, Any]:
     """The safetensors description of `layers` equal float32 tensors lying one after the other."""
-    heads, rows, keys = shape
-    size = 4 * heads * rows * keys
+    size = 4 * prod(shape)
     return {
         f"layers.{i}": {"dtype": "F32", "shape": shape, "data_offsets": [i * size, (i + 1) * size]}
         for i in range(layers)
@@ -219,13 +240,15 @@ def _read_open(path: Path, file: BinaryIO, *, tensors: bool) -> tuple[dict[str, 
         raise _foreign(path)
     if version > VERSION:
         raise StateVersionError(f"{path} was written by a newer dmdoc (format {version}); upgrade dmdoc")
+    if version < VERSION:
+        raise StateVersionError(f"{path} was written by an older dmdoc (format {version}); {_AGAIN}")
     try:
         end = max(int(table["data_offsets"][1]) for name, table in preamble.items() if name != "__metadata__")
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise _altered(path) from error
     if size < 8 + length + end:
         raise _truncated(path, str(8 + length + end), size)
-    if size > 8 + length + end or version < VERSION:
+    if size > 8 + length + end:
         raise _altered(path)
     return preamble, file.read() if tensors else b""
 
@@ -242,6 +265,14 @@ def _strings(values: Any) -> dict[str, str]:
         raise ValueError("not an identity")
     if not all(isinstance(value, str) for value in values.values()):
         raise ValueError("not the strings of an identity")
+    return values
+
+
+def _whole_numbers(values: Any) -> list[int]:
+    if not isinstance(values, list) or len(values) != len(Section._fields):
+        raise ValueError("not a section")
+    if not all(type(value) is int for value in values):
+        raise ValueError("not the numbers of a section")
     return values
 
 

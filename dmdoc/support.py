@@ -25,15 +25,30 @@ def log_likelihood(
         float32 `[batch]`, on the model's device.
     """
     rows = 1 if state is None else state.batch
-    if not answer_ids:
-        return torch.zeros(rows, device=reader.backbone.device)
+    return log_likelihoods(prompt_ids, [answer_ids] * rows, state, reader)
+
+
+def log_likelihoods(
+    prompt_ids: Sequence[int],
+    answers: Sequence[Sequence[int]],
+    state: MemoryState | None,
+    reader: Reader,
+) -> Tensor:
+    """As `log_likelihood`, with an answer for each row."""
+    counts = torch.tensor([len(answer) for answer in answers], device=reader.backbone.device)
+    longest = int(counts.max())
+    if longest == 0:
+        return torch.zeros(len(answers), device=reader.backbone.device)
+    # What stands behind a shorter answer is not seen by it, and is not counted.
+    targets = reader.pad(answers, 0)
+    prompts = torch.tensor([list(prompt_ids)] * len(answers), device=reader.backbone.device)
     # The last token's own logits would say what follows the answer.
-    ids = torch.tensor([[*prompt_ids, *answer_ids[:-1]]] * rows, device=reader.backbone.device)
+    ids = torch.cat((prompts, targets[:, :-1]), dim=1)
     with torch.no_grad(), reader.reading(state) as model:
-        logits = model(input_ids=ids, use_cache=False, logits_to_keep=len(answer_ids)).logits
-    targets = torch.tensor(list(answer_ids), device=logits.device).expand(rows, -1).unsqueeze(-1)
-    said: Tensor = logits.float().log_softmax(-1).gather(-1, targets)  # [batch, answer, 1]
-    return said.mean(dim=(1, 2))
+        logits = model(input_ids=ids, use_cache=False, logits_to_keep=longest).logits
+    said: Tensor = logits.float().log_softmax(-1).gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+    counted = torch.arange(longest, device=counts.device) < counts.unsqueeze(1)  # [batch, answer]
+    return (said * counted).sum(1) / counts.clamp_min(1)
 
 
 def lift(prompt_ids: Sequence[int], answer_ids: Sequence[int], state: MemoryState, reader: Reader) -> Tensor:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,27 +34,52 @@ def saved(reader: Reader, tmp_path: Path) -> SavedDocument:
     return ingest(document, reader, Library(tmp_path)).document
 
 
-def test_no_token_of_the_document_reaches_the_backbone(reader: Reader, saved: SavedDocument) -> None:
-    fed: list[int] = []
+@pytest.mark.parametrize("sections", [1, 4])
+def test_no_token_of_the_document_reaches_the_backbone(
+    sections: int, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = TEXT[: 60 * sections]
+    document = Document(name="codes", source="/files/codes.txt", pages=(text,))
+    saved = ingest(document, reader, Library(tmp_path)).document
+    state = load_state(saved, reader)
+    assert state.batch == sections
+    passes: list[torch.Tensor] = []
+    said: set[int] = set()  # what the model itself said: a candidate answer is read again to be judged
 
     def record(_module: object, args: tuple[torch.Tensor, ...]) -> None:
-        fed.extend(args[0].flatten().tolist())
+        passes.append(args[0])
 
+    def remember(*arguments: Any) -> list[list[int]]:
+        answers = generate(*arguments)
+        said.update(token for answer in answers for token in answer)
+        return answers
+
+    generate = Reader._generate
+    monkeypatch.setattr(Reader, "_generate", remember)
     handle = reader.backbone.model.get_input_embeddings().register_forward_pre_hook(record)
     before = saved.state_path.read_bytes()
     try:
-        answer = ask(
-            QUESTION, reader, load_state(saved, reader), prompt=load_prompt("answer"), settings=SHORT
-        )
+        answer = ask(QUESTION, reader, state, prompt=load_prompt("answer"), settings=SHORT)
     finally:
         handle.remove()
-    expected = reader.prompt_ids(load_prompt("answer").fill(question=QUESTION))
-    assert fed[: len(expected)] == expected
-    assert answer.prompt_tokens == len(expected)
+    prompt = reader.prompt_ids(load_prompt("answer").fill(question=QUESTION))
+    assert answer.prompt_tokens == len(prompt)
     # One token is one byte here, so what went in can be compared with the text itself.
-    assert len(fed) <= len(expected) + SHORT.max_tokens
-    assert not set(reader.encode(TEXT.replace(" ", ""))) & set(expected)
+    assert not set(reader.encode(TEXT.replace(" ", ""))) & set(prompt)
+    for ids in passes:
+        for row in ids.tolist():
+            begins = row[: len(prompt)] == prompt
+            assert begins or len(row) == 1
+            assert set(row[len(prompt) if begins else 0 :]) <= said | {0}  # 0 fills up shorter answers
+    assert {len(ids) for ids in passes} == {1, sections}
     assert saved.state_path.read_bytes() == before
+
+
+def test_an_answer_needs_no_text_at_all(reader: Reader, saved: SavedDocument) -> None:
+    expected = ask(QUESTION, reader, load_state(saved, reader), prompt=load_prompt("answer"), settings=SHORT)
+    (saved.folder / "pages.json").unlink()
+    answer = ask(QUESTION, reader, load_state(saved, reader), prompt=load_prompt("answer"), settings=SHORT)
+    assert (answer.text, answer.section) == (expected.text, expected.section)
 
 
 def test_the_state_changes_the_answer(reader: Reader, saved: SavedDocument) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from canned import INTERRUPT, canned_reader
 from tiny import tiny_reader
 
@@ -14,6 +15,7 @@ from dmdoc.document import Document
 from dmdoc.errors import DmdocError, IdentityError, UsageError
 from dmdoc.ingest import ingest
 from dmdoc.library import Library
+from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader
 from dmdoc.saved_document import SavedDocument
@@ -49,12 +51,13 @@ def session_of(reader: Reader, document: SavedDocument | None, *, remember: bool
 
 @contextmanager
 def prompts_seen(reader: Reader) -> Iterator[list[list[int]]]:
-    """The token ids of every prompt that the backbone is given to answer."""
+    """The token ids of every prompt that an answer is drawn from."""
     prompts: list[list[int]] = []
 
     def record(module: Any, arguments: Any, options: dict[str, Any]) -> None:
         ids = options["input_ids"]
-        if ids.shape[1] > 1 and len(ids) == 1:  # later calls hold one new token each; two rows measure a lift
+        # Later calls hold one new token each; several rows choose a section or measure a lift.
+        if ids.shape[1] > 1 and len(ids) == 1:
             prompts.append(ids[0].tolist())
 
     hook = reader.backbone.model.register_forward_pre_hook(record, with_kwargs=True)
@@ -94,14 +97,24 @@ def test_turn_ten_has_the_prompt_of_turn_two(reader: Reader, report: SavedDocume
 def test_a_written_turn_changes_how_likely_answers_are(reader: Reader, report: SavedDocument) -> None:
     session = session_of(reader, report)
     prompt_ids = reader.prompt_ids(load_prompt("answer").fill(question="What is my dog called?"))
-
-    def logits() -> Any:
-        with reader.reading(session.state) as model:
-            return model(input_ids=reader.pad([prompt_ids], 0)).logits[0, -1]
-
-    before = logits()
     session.ask("My dog is called Rex.")
-    assert (logits() - before).abs().max() > 1e-4
+    document, conversation = session.state.rows(0, 1), session.state.rows(1, 2)
+    assert document.equals(report.state()[0])
+    with reader.reading(MemoryState.cat((conversation, reader.zero_state()))) as model:
+        own, zero = model(input_ids=reader.pad([prompt_ids] * 2, 0)).logits[:, -1]
+    assert (own - zero).abs().max() > 1e-4
+
+
+def test_a_turn_is_written_behind_the_turns_before_it(reader: Reader, report: SavedDocument) -> None:
+    session = session_of(reader, report)
+    session.ask("My dog is called Rex.")
+    session.ask("And my cat Tom.")
+    expected = reader.zero_state()
+    with torch.no_grad():
+        for turn in session.turns:
+            expected = reader.write(reader.chunks(turn.text), expected)
+    assert session.state.batch == 2
+    assert session.state.rows(1, 2).equals(expected)
 
 
 def test_a_turn_is_written_as_the_question_and_its_answer(library: Library) -> None:
@@ -111,7 +124,7 @@ def test_a_turn_is_written_as_the_question_and_its_answer(library: Library) -> N
     (turn,) = session.turns
     assert turn.text == "User: Who wrote it?\nAssistant: Ada Lovelace."
     written = reader.encode(f"<|im_start|>user\n{turn.text}<|im_end|>\n")  # in the layout of documents
-    assert (turn.tokens, turn.chunks) == (len(written), 1)
+    assert turn.tokens == len(written)
 
 
 def test_forget_goes_back_to_the_document_bit_for_bit(reader: Reader, report: SavedDocument) -> None:
@@ -147,7 +160,9 @@ def test_a_saved_session_is_a_document_that_another_session_takes_up(
     assert talk.pages() == (*report.pages(), "\n\n".join(turn.text for turn in session.turns))
     header, before = talk.header(), report.header()
     assert header.tokens_written == before.tokens_written + sum(turn.tokens for turn in session.turns)
-    assert header.chunks_written == header.chunks_total == before.chunks_total + 2
+    assert header.sections[:-1] == before.sections
+    assert header.sections[-1][1:] == (2, 2)
+    assert len(header.sections) == header.sections_total == 2
     assert header.document_sha256 == talk.sha256 != report.sha256
     assert other.stats().document_tokens == header.tokens_written
     session.ask("Three?")  # the session goes on, and what was saved stays
@@ -193,7 +208,10 @@ def test_a_saved_session_is_not_overwritten_by_the_next_save(
     session.ask("Two?")
     with pytest.raises(UsageError, match="'talk' is taken"):
         session.save(library, "talk")
-    assert library.get("talk").header().chunks_written == report.header().chunks_written + 1
+    assert (
+        library.get("talk").header().tokens_written
+        < session.stats().document_tokens + session.stats().turn_tokens
+    )
 
 
 @pytest.mark.parametrize("remember", [True, False])
@@ -305,7 +323,7 @@ def test_the_statistics_count_what_was_read_said_and_written(reader: Reader, rep
     stats = session.stats()
     assert (stats.document, stats.document_tokens) == ("report", report.header().tokens_written)
     assert (stats.turns, stats.turn_tokens) == (2, sum(turn.tokens for turn in session.turns))
-    assert (stats.state_numbers, stats.state_bytes) == (2 * 8 * 8, 2 * 8 * 8 * 4)
+    assert (stats.sections, stats.state_numbers, stats.state_bytes) == (2, 2 * 2 * 8 * 8, 2 * 2 * 8 * 8 * 4)
     assert stats.last_answer == answers[1]
 
 

@@ -19,8 +19,8 @@ from dmdoc.library import Library
 def test_ingest_says_what_it_did_on_stderr_alone(invoke: Invoke, lots: Path) -> None:
     run = invoke("ingest", str(lots))
     assert (run.code, run.out) == (0, "")
-    assert "lots: chunk 6/6, 264/264 tokens" in run.err
-    assert "lots: added, 1 page, 264 tokens in 6 chunks" in run.err
+    assert "lots: section 6/6, 264/264 tokens" in run.err
+    assert "lots: added, 1 page, 264 tokens in 6 sections" in run.err
     assert "\x1b" not in run.err
 
 
@@ -46,7 +46,7 @@ def test_ingest_as_json(invoke: Invoke, lots: Path) -> None:
         "status": "added",
         "source": str(lots),
         "pages": 1,
-        "chunks": 6,
+        "sections": 6,
         "refine_steps": 0,
         "model": "tiny",
         "adapter": "tiny-adapter",
@@ -59,8 +59,8 @@ def test_a_refined_ingest_says_how_far_it_is(invoke: Invoke, lots: Path) -> None
     run = invoke("ingest", str(lots), "--refine", "2", "--json")
     assert (json.loads(plain.out)["status"], json.loads(run.out)["status"]) == ("added", "updated")
     assert json.loads(run.out)["refine_steps"] == 2
-    assert re.search(r"lots: chunk 0/6, 0/264 tokens, refined 2/2: \d\.\d\d nats a token", run.err)
-    assert "264 tokens in 6 chunks, refined in 2 steps a chunk, " in run.err
+    assert re.search(r"lots: section 0/6, 0/264 tokens, refined 2/2: \d\.\d\d nats a token", run.err)
+    assert "264 tokens in 6 sections, refined in 2 steps, " in run.err
 
 
 def test_only_the_answer_is_on_stdout(invoke: Invoke, lots: Path) -> None:
@@ -75,6 +75,8 @@ def test_ask_as_json(invoke: Invoke, lots: Path) -> None:
     invoke("ingest", str(lots), "--quiet")
     record = checked("ask", invoke("ask", "Salt?", "-d", "lots", "--max-tokens", "4", "--json").out)
     assert (record["schema"], record["document"], record["document_tokens_in_prompt"]) == (1, "lots", 0)
+    assert 1 <= record["section"] <= record["sections"] == 6
+    assert record["section_pages"] == [1, 1]
 
 
 def test_the_last_ingested_document_is_asked(invoke: Invoke, lots: Path, tmp_path: Path) -> None:
@@ -225,9 +227,9 @@ def test_version(invoke: Invoke) -> None:
 def test_killed_and_started_again_a_real_process_goes_on_and_another_answers(tmp_path: Path) -> None:
     models = save_tiny_reader(tiny_reader(CONFIG, layers=4), tmp_path)
     home, lots = tmp_path / "home", tmp_path / "lots.txt"
-    lots.write_text(TEXT * 60, encoding="utf-8")
+    lots.write_text(TEXT * 120, encoding="utf-8")
     process = start("ingest", str(lots), home=home, models=models)
-    partial = home / "documents" / ".staging-lots" / "partial.safetensors"
+    partial = home / "documents" / ".staging-lots" / "partial-0.safetensors"
     deadline = time.monotonic() + 120
     while not partial.exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.01)

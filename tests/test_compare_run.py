@@ -1,10 +1,10 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from tiny import tiny_reader
 
 from dmdoc.adapter import DeltaMemConfig
@@ -19,7 +19,6 @@ from dmdoc.compare import (
     compare,
     dataset_cases,
     generated_documents,
-    write_state,
 )
 from dmdoc.datasets import Question, QuestionedDocument
 from dmdoc.errors import UsageError
@@ -27,6 +26,7 @@ from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader
 from dmdoc.recall import recall
+from dmdoc.sections import write_text
 from dmdoc.settings import GenerationSettings
 from dmdoc.support import log_likelihood
 
@@ -79,7 +79,7 @@ def test_likelihoods_are_of_the_right_answer_and_lifts_of_the_given_one(reader: 
     found = by_mode(results, "What is in lot seven?")
     prompt = reader.prompt_ids(load_prompt("answer").fill(question="What is in lot seven?"))
     gold = reader.encode("salt")
-    state = write_state(TEXT, reader)
+    state = write_text(TEXT, reader)
     assert found["state"].log_likelihood == pytest.approx(float(log_likelihood(prompt, gold, state, reader)))
     assert found["zero"].log_likelihood == pytest.approx(found["frozen"].log_likelihood)
     assert found["full"].log_likelihood != pytest.approx(found["frozen"].log_likelihood)
@@ -146,10 +146,10 @@ def test_modes_are_named() -> None:
 class TestCases:
     def test_the_donor_is_the_document_before(self, reader: Reader) -> None:
         cases = dataset_cases([LOTS, PONDS, LOTS], reader)
-        ponds = write_state(PONDS.text, reader)
+        ponds = write_text(PONDS.text, reader)
         assert cases.donor(0).equals(ponds)
         assert cases.donor(2).equals(ponds)
-        assert cases.donor(1).equals(write_state(TEXT, reader))
+        assert cases.donor(1).equals(write_text(TEXT, reader))
 
     def test_a_lone_document_borrows_from_a_generated_one(self, reader: Reader) -> None:
         cases = dataset_cases([LOTS], reader)
@@ -186,11 +186,12 @@ class TestCases:
             for question in document.questions:
                 assert 0 <= (document.position(question) or 0) < 1
 
-    def test_a_long_text_is_written_in_chunks(self, reader: Reader) -> None:
-        long = write_state(TEXT * 6, reader)
-        assert not any(layer.requires_grad for layer in long.layers)
-        assert not long.equals(write_state(TEXT, reader))
-        assert all(torch.isfinite(layer).all() for layer in long.layers)
+    def test_a_long_text_is_asked_section_by_section(self, reader: Reader) -> None:
+        document = replace(LOTS, sections=(TEXT * 6,))
+        cases = dataset_cases([document], reader)
+        assert cases.state(0).batch == len(reader.chunks(TEXT * 6)) > 2
+        results, _ = compare(cases, reader, settings=SETTINGS, modes=("state",))
+        assert len(results) == 2
 
 
 RUN: dict[str, object] = {"model": "m", "max_tokens": 8}
@@ -207,7 +208,7 @@ class TestResuming:
 
         def make(document: QuestionedDocument) -> MemoryState:
             made.append(document.name)
-            return write_state(document.text, reader)
+            return write_text(document.text, reader)
 
         cases = Cases([LOTS, PONDS], make)
         file = ResultsFile(path, run or RUN)

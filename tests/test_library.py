@@ -13,7 +13,7 @@ from dmdoc.errors import DmdocError, DocumentNotFoundError, StateFileError, Usag
 from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
 from dmdoc.saved_document import SavedDocument
-from dmdoc.state_file import Identity, StateHeader, save_state
+from dmdoc.state_file import Identity, Section, StateHeader, save_state
 
 
 def document(
@@ -22,15 +22,17 @@ def document(
     return Document(name=name, source=source, pages=(text, "", "Its last page."))
 
 
-def header_of(document: Document, chunks_written: int = 3) -> StateHeader:
+SECTIONS = tuple(Section(100 + number, 1, 1) for number in range(3))
+
+
+def header_of(document: Document, sections: tuple[Section, ...] = SECTIONS) -> StateHeader:
     model = Identity("example/model", "ab" * 32)
     return StateHeader(
         backbone=model,
         adapter=model,
         tokenizer=model,
-        tokens_written=100 * chunks_written,
-        chunks_written=chunks_written,
-        chunks_total=3,
+        sections=sections,
+        sections_total=3,
         write_budget=8192,
         write_layout="plain",
         write_granularity="token",
@@ -41,20 +43,25 @@ def header_of(document: Document, chunks_written: int = 3) -> StateHeader:
     )
 
 
-def state_of(document: Document, chunks_written: int = 3) -> MemoryState:
-    """A state that tells from which text, and from how much of it, it was made."""
-    layer = torch.full((1, 1, 4, 4), float(int(document.sha256[:4], 16)))
-    return MemoryState((layer, layer + chunks_written))
+def state_of(document: Document, sections: range = range(3)) -> MemoryState:
+    """States that tell from which text, and from which of its sections, they were made."""
+    layer = torch.full((len(sections), 1, 4, 4), float(int(document.sha256[:4], 16)))
+    return MemoryState((layer, layer + torch.tensor(list(sections))[:, None, None, None]))
+
+
+def save_section(library: Library, staged: SavedDocument, document: Document, number: int) -> None:
+    """One section more, the batch of an ingest that writes one at a time."""
+    header = header_of(document, SECTIONS[number : number + 1])
+    library.save_partial(staged, number, state_of(document, range(number, number + 1)), header)
 
 
 def ingest(library: Library, document: Document) -> SavedDocument:
-    """What the ingest does with the library: three chunks, taken up where an earlier run stopped."""
+    """What the ingest does with the library: three sections, taken up where an earlier run stopped."""
     with library.lock(document.name):
         staged = library.begin(document)
         partial = library.load_partial(staged)
-        done = partial[1].chunks_written if partial else 0
-        for chunks in range(done + 1, 3):
-            library.save_partial(staged, state_of(document, chunks), header_of(document, chunks))
+        for number in range(partial[0].batch if partial else 0, 3):
+            save_section(library, staged, document, number)
         return library.finish(staged, state_of(document), header_of(document))
 
 
@@ -222,7 +229,7 @@ def test_the_old_document_answers_until_the_new_one_is_finished(library: Library
     ingest(library, document())
     new = document("The new text.")
     staged = library.begin(new)
-    library.save_partial(staged, state_of(new, 1), header_of(new, 1))
+    save_section(library, staged, new, 0)
     assert library.names() == ("report",)
     assert_complete(library.get("report"), document())
     assert_complete(library.finish(staged, state_of(new), header_of(new)), new)
@@ -233,15 +240,15 @@ def test_the_old_document_answers_until_the_new_one_is_finished(library: Library
 def test_an_interrupted_ingest_goes_on(library: Library) -> None:
     staged = library.begin(document())
     assert library.load_partial(staged) is None
-    for chunks in (1, 2):
-        library.save_partial(staged, state_of(document(), chunks), header_of(document(), chunks))
+    for number in (0, 1):
+        save_section(library, staged, document(), number)
 
     again = Library(library.root)
     assert again.begin(document()) == staged
     partial = again.load_partial(staged)
     assert partial is not None
-    assert partial[0].equals(state_of(document(), 2))
-    assert partial[1].chunks_written == 2
+    assert partial[0].equals(state_of(document(), range(2)))
+    assert partial[1].sections == SECTIONS[:2]
 
 
 def test_an_unfinished_document_is_not_listed(library: Library) -> None:
@@ -255,17 +262,18 @@ def test_an_unfinished_document_is_not_listed(library: Library) -> None:
 
 def test_a_partial_state_is_dropped_when_the_text_changed_or_on_restart(library: Library) -> None:
     staged = library.begin(document())
-    library.save_partial(staged, state_of(document(), 1), header_of(document(), 1))
+    save_section(library, staged, document(), 0)
     assert library.load_partial(library.begin(document(), restart=True)) is None
 
-    library.save_partial(library.begin(document()), state_of(document(), 1), header_of(document(), 1))
+    save_section(library, library.begin(document()), document(), 0)
     assert library.load_partial(library.begin(document("The new text."))) is None
 
 
 def test_an_altered_partial_state_is_refused_until_restart(library: Library) -> None:
     staged = library.begin(document())
-    library.save_partial(staged, state_of(document(), 1), header_of(document(), 1))
-    staged.partial_path.write_bytes(staged.partial_path.read_bytes()[:-1])
+    save_section(library, staged, document(), 0)
+    path = staged.partial_path(0)
+    path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StateFileError, match="truncated"):
         library.load_partial(library.begin(document()))
     assert library.load_partial(library.begin(document(), restart=True)) is None
@@ -362,7 +370,7 @@ def test_rename(library: Library) -> None:
     ingest(library, document())
     new = document("The new text.")
     staged = library.begin(new)
-    library.save_partial(staged, state_of(new, 1), header_of(new, 1))
+    save_section(library, staged, new, 0)
     renamed = library.rename("report", "thesis")
     assert_complete(renamed, document(name="thesis"))
     assert library.names() == ("thesis",)

@@ -109,7 +109,7 @@ def test_a_killed_update_leaves_the_old_or_the_new_document(tmp_path: Path) -> N
 
 
 def test_a_killed_ingest_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
-    """Once a chunk is saved it is never written again, also when the kill falls inside finish."""
+    """Once a section is saved it is never written again, also when the kill falls inside finish."""
     old, new = document(), document("The new text.")
     libraries = killed_at_every_step(
         tmp_path, lambda library: ingest(library, old), lambda library: ingest(library, new)
@@ -118,7 +118,7 @@ def test_a_killed_ingest_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
     for library in libraries:
         if library.status(new) == "updated":
             partial = library.load_partial(library.begin(new))
-            progress.append(partial[1].chunks_written if partial else 0)
+            progress.append(partial[0].batch if partial else 0)
     assert progress == sorted(progress)
     assert set(progress) == {0, 1, 2, 3}
 

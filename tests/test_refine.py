@@ -9,16 +9,15 @@ from tiny import tiny_reader
 
 from dmdoc import refine as refine_module
 from dmdoc.adapter import DeltaMemConfig
-from dmdoc.compare import write_state
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.ingest import Progress, ingest
 from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
-from dmdoc.packing import Read
 from dmdoc.reader import Reader
 from dmdoc.reads import CONTINUE_WORDS
-from dmdoc.refine import WINDOW_TOKENS, Windows, document_windows, refine
+from dmdoc.refine import WINDOW_TOKENS, Windows, refine, section_windows
+from dmdoc.sections import write_text
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=96)
 TEXT = "QZX XZQ QQZ ZZX QXX ZQX XQZ QZZ ZXX XXZ QZX ZZQ QXZ ZQQ XQQ ZXZ QQX XZZ"
@@ -48,21 +47,18 @@ def document(text: str = LONG) -> Document:
 
 
 def written(text: str, reader: Reader) -> MemoryState:
-    state = reader.zero_state()
-    with torch.no_grad():
-        for chunk in reader.chunks(text):
-            state = reader.write([chunk], state)
-    return state
+    return write_text(text, reader)
 
 
-def windows_of(text: str, reader: Reader) -> Windows:
-    return document_windows(reader.chunks(text), reader)
+def windows_of(text: str, reader: Reader) -> list[Windows]:
+    return [section_windows(chunk, reader) for chunk in reader.chunks(text)]
 
 
 def nats(text: str, state: MemoryState, reader: Reader) -> float:
-    """Nats a token by which `state` recites `text`, one read at a time."""
+    """Nats a token by which a state recites a text of one section, one read at a time."""
     total, tokens = 0.0, 0
-    for read in (read for reads in windows_of(text, reader) for read in reads):
+    (reads,) = windows_of(text, reader)
+    for read in reads:
         ids = torch.tensor([[*read.prompt_ids, *read.target_ids]])
         with torch.no_grad(), reader.reading(state) as model:
             logits = model(input_ids=ids, use_cache=False).logits[0, len(read.prompt_ids) - 1 : -1]
@@ -81,13 +77,13 @@ def digest(module: torch.nn.Module) -> str:
 
 class TestWindows:
     def test_they_say_the_whole_text_in_order(self, reader: Reader) -> None:
-        windows = windows_of(LONG, reader)
-        said = reader.decode([token for reads in windows for read in reads for token in read.target_ids])
-        assert len(windows) == len(reader.chunks(LONG)) > 3
-        assert said == LONG
+        (windows,) = windows_of(TEXT, reader)
+        said = reader.decode([token for read in windows for token in read.target_ids])
+        assert len(windows) > 1
+        assert said == TEXT
 
     def test_the_first_is_recited_and_the_others_continue(self, reader: Reader) -> None:
-        first, *others = [read for reads in windows_of(LONG, reader) for read in reads]
+        ((first, *others),) = windows_of(TEXT, reader)
         said = reader.decode(first.target_ids)
         assert "Recite the document." in reader.decode(first.prompt_ids)
         for read in others:
@@ -100,12 +96,18 @@ class TestWindows:
             assert start == " ".join(said.split()[-CONTINUE_WORDS:])
             said += reader.decode(read.target_ids)
 
+    def test_every_section_stands_for_itself(self, reader: Reader) -> None:
+        sections = windows_of(LONG, reader)
+        assert len(sections) > 3
+        for windows, chunk in zip(sections, reader.chunks(LONG), strict=True):
+            assert (windows,) == tuple(windows_of(chunk.text, reader))
+
     def test_only_the_last_ends_as_an_answer_ends(self, reader: Reader) -> None:
-        reads = [read for reads in windows_of(LONG, reader) for read in reads]
+        (reads,) = windows_of(TEXT, reader)
         assert [reader.end_ids[0] in read.target_ids for read in reads] == [False] * (len(reads) - 1) + [True]
 
     def test_they_are_short_and_begin_at_a_blank_where_there_is_one(self, reader: Reader) -> None:
-        reads = [read for reads in windows_of(LONG, reader) for read in reads]
+        (reads,) = windows_of(TEXT, reader)
         assert all(len(read.target_ids) <= WINDOW_TOKENS + 1 for read in reads)
         assert all(reader.decode(read.target_ids).startswith(" ") for read in reads[1:])
 
@@ -164,38 +166,33 @@ class TestRefine:
         losses: list[float] = []
         refined = refine(good, windows, reader, 3, on_step=lambda _, nats: losses.append(nats))
         assert min(losses[1:]) > losses[0]
-        assert refined is good
+        assert refined.equals(good)
 
-    def test_a_seed_decides(self, reader: Reader) -> None:
-        plain, windows = written(LONG, reader), windows_of(LONG, reader)
-        first, again, other = (refine(plain, windows, reader, 2, seed=seed) for seed in (0, 0, 1))
-        assert first.equals(again)
-        assert not first.equals(other)
+    def test_sections_in_a_batch_are_refined_as_each_would_be_alone(self, reader: Reader) -> None:
+        texts = (TEXT, DONOR[:30], DONOR)  # of unequal length, so that some windows are empty
+        windows = [section for text in texts for section in windows_of(text, reader)]
+        plain = MemoryState.cat([written(text, reader) for text in texts])
+        together = refine(plain, windows, reader, 4)
+        for row, text in enumerate(texts):
+            alone = refine(written(text, reader), windows_of(text, reader), reader, 4)
+            for one, other in zip(together.rows(row, row + 1).layers, alone.layers, strict=True):
+                assert float((one - other).abs().max()) < 1e-3
 
-    def test_earlier_chunks_are_rehearsed_by_as_many_windows(
+    def test_each_section_keeps_its_own_best_state(
         self, reader: Reader, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        *earlier, last = windows_of(LONG, reader)
-        known = {read for reads in earlier for read in reads}
-        learned: list[Read] = []
-
-        def spy(reads: list[Read], *arguments: Any, learn: float) -> float:
-            learned.extend(reads if learn else ())
-            return unspied(reads, *arguments, learn=learn)
-
-        unspied = refine_module._read
-        monkeypatch.setattr(refine_module, "_read", spy)
-        refine(written(LONG, reader), (*earlier, last), reader, 4)
-        size = len(last)
-        for step in range(4):
-            start = 2 * size * step
-            assert learned[start : start + size] == list(last)
-            assert set(learned[start + size : start + 2 * size]) <= known
+        (good, windows), other = (written(TEXT, reader), windows_of(TEXT, reader)), written(DONOR, reader)
+        good = refine(good, windows, reader, 20)
+        monkeypatch.setattr(refine_module, "LEARNING_RATE", 0.5)
+        both = MemoryState.cat((good, other))
+        refined = refine(both, [*windows, *windows_of(DONOR, reader)], reader, 1)
+        kept = [refined.rows(row, row + 1).equals(both.rows(row, row + 1)) for row in (0, 1)]
+        assert kept == [True, False]
 
     def test_many_windows_are_read_in_several_passes_to_the_same_result(
         self, reader: Reader, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        plain, windows = written(TEXT, reader), windows_of(TEXT, reader)
+        plain, windows = written(LONG, reader), windows_of(LONG, reader)
         together = refine(plain, windows, reader, 2)
         monkeypatch.setattr(refine_module, "PASS_WINDOWS", 1)
         apart = refine(plain, windows, reader, 2)
@@ -235,13 +232,14 @@ class TestIngest:
         assert [progress.nats is not None for progress in seen] == [False, True, True, True, True, False]
         assert [progress.share for progress in seen] == pytest.approx([0, 0, 1 / 3, 2 / 3, 1, 1])
 
-    def test_an_interrupted_refinement_goes_on_at_its_chunk(
-        self, reader: Reader, library: Library, tmp_path: Path
+    def test_an_interrupted_refinement_goes_on_at_its_batch(
+        self, reader: Reader, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr("dmdoc.sections.BATCH_TOKENS", 2 * CONFIG.write_budget)
         whole, _ = ingest(document(), reader, Library(tmp_path / "other"), refine_steps=2).document.state()
 
         def stop(progress: Progress) -> None:
-            if (progress.chunks_written, progress.refine_step) == (2, 1):
+            if (progress.sections_written, progress.refine_step) == (2, 1):
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
@@ -249,7 +247,7 @@ class TestIngest:
         seen: list[Progress] = []
         result = ingest(document(), reader, library, refine_steps=2, progress=seen.append)
         assert result.status == "resumed"
-        assert seen[0].chunks_written == 2
+        assert seen[0].sections_written == 2
         assert result.document.state()[0].equals(whole)
 
     def test_other_steps_are_another_state(self, reader: Reader, library: Library) -> None:
@@ -258,9 +256,9 @@ class TestIngest:
         ]
         assert statuses == ["added", "updated", "unchanged", "updated", "updated"]
 
-    def test_compare_refines_as_ingest_does(self, reader: Reader, library: Library) -> None:
+    def test_a_text_is_refined_as_an_ingest_refines_it(self, reader: Reader, library: Library) -> None:
         state, _ = ingest(document(), reader, library, refine_steps=2).document.state()
-        assert write_state(LONG, reader, 2).equals(state)
+        assert write_text(LONG, reader, 2).equals(state)
 
     def test_fewer_than_no_steps_are_refused(self, reader: Reader, library: Library) -> None:
         with pytest.raises(UsageError, match=r"--refine takes 0 or more steps, got -1"):

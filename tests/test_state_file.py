@@ -14,7 +14,15 @@ from safetensors.torch import load_file, save_file
 
 from dmdoc.errors import IdentityError, StateFileError, StateShapeError, StateVersionError
 from dmdoc.memory_state import MemoryState
-from dmdoc.state_file import Identity, StateHeader, check_identity, load_state, read_header, save_state
+from dmdoc.state_file import (
+    Identity,
+    Section,
+    StateHeader,
+    check_identity,
+    load_state,
+    read_header,
+    save_state,
+)
 
 BACKBONE = Identity("example/backbone", "ab" * 32)
 ADAPTER = Identity("example/adapter", "cd" * 32)
@@ -24,9 +32,8 @@ HEADER = StateHeader(
     backbone=BACKBONE,
     adapter=ADAPTER,
     tokenizer=TOKENIZER,
-    tokens_written=1234,
-    chunks_written=2,
-    chunks_total=3,
+    sections=(Section(1234, 1, 2),),
+    sections_total=3,
     write_budget=8192,
     write_layout="plain",
     write_granularity="token",
@@ -42,6 +49,11 @@ def random_state(layers: int = 3, heads: int = 2, rank: int = 4, *, batch: int =
     return MemoryState(
         tuple(torch.randn(batch, heads, rank, rank, generator=generator) for _ in range(layers))
     )
+
+
+def header_of(sections: int) -> StateHeader:
+    made = tuple(Section(100 + number, number, number + 1) for number in range(1, sections + 1))
+    return dataclasses.replace(HEADER, sections=made, sections_total=sections)
 
 
 @pytest.fixture
@@ -84,6 +96,16 @@ def test_round_trip(tmp_path: Path, layers: int, heads: int, rank: int) -> None:
     assert read_header(tmp_path / "state") == HEADER
 
 
+@pytest.mark.parametrize("sections", [2, 5])
+def test_sections_keep_their_order(tmp_path: Path, sections: int) -> None:
+    state, header = random_state(batch=sections), header_of(sections)
+    save_state(tmp_path / "state", state, header)
+    loaded, found = load_state(tmp_path / "state")
+    assert loaded.equals(state)
+    assert found == header == read_header(tmp_path / "state")
+    assert found.tokens_written == sum(100 + number for number in range(1, sections + 1))
+
+
 def test_special_numbers_survive(tmp_path: Path) -> None:
     layer = torch.tensor([[[[0.0, -0.0], [1e-45, 3.4e38]]]])
     save_state(tmp_path / "state", MemoryState((layer,)), HEADER)
@@ -108,12 +130,14 @@ def test_any_safetensors_reader_opens_it(path: Path) -> None:
     tensors = load_file(path)
     assert sorted(tensors) == ["layers.0", "layers.1", "layers.2"]
     for index, layer in enumerate(random_state().layers):
-        assert torch.equal(tensors[f"layers.{index}"], layer[0])
+        assert torch.equal(tensors[f"layers.{index}"], layer)
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
     assert metadata.keys() == {"format", "version", "header", "sha256"}
-    assert (metadata["format"], metadata["version"]) == ("dmdoc-state", "1")
-    assert json.loads(metadata["header"])["adapter"] == {"name": "example/adapter", "sha256": "cd" * 32}
+    assert (metadata["format"], metadata["version"]) == ("dmdoc-state", "2")
+    header = json.loads(metadata["header"])
+    assert header["adapter"] == {"name": "example/adapter", "sha256": "cd" * 32}
+    assert header["sections"] == [[1234, 1, 2]]
 
 
 def test_the_same_state_gives_the_same_bytes(path: Path, tmp_path: Path) -> None:
@@ -130,8 +154,8 @@ def test_thirty_layers_take_less_than_64_kilobytes(tmp_path: Path) -> None:
     assert (tmp_path / "state").stat().st_size < 64_000
 
 
-def test_only_one_document_fits(tmp_path: Path) -> None:
-    with pytest.raises(StateShapeError, match="batch 2"):
+def test_every_state_has_its_section_in_the_header(tmp_path: Path) -> None:
+    with pytest.raises(StateShapeError, match="got 2 states for 1 sections"):
         save_state(tmp_path / "state", random_state(batch=2), HEADER)
     assert not list(tmp_path.iterdir())
 
@@ -211,7 +235,7 @@ def test_a_changed_tensor_is_called_altered(path: Path) -> None:
 def test_a_changed_header_is_called_altered(path: Path) -> None:
     preamble, data = split(path)
     metadata = preamble["__metadata__"]
-    metadata["header"] = metadata["header"].replace('"tokens_written": 1234', '"tokens_written": 1235')
+    metadata["header"] = metadata["header"].replace("[[1234, 1, 2]]", "[[1235, 1, 2]]")
     write(path, preamble, data)
     assert "was altered" in refusal(path)
 
@@ -235,7 +259,10 @@ def test_an_added_byte_is_called_altered(path: Path) -> None:
         "[]",
         "{",
         json.dumps({**dataclasses.asdict(HEADER), "surplus": 1}),
-        json.dumps({**dataclasses.asdict(HEADER), "tokens_written": "many"}),
+        json.dumps({**dataclasses.asdict(HEADER), "sections_total": "many"}),
+        json.dumps({**dataclasses.asdict(HEADER), "sections": 1}),
+        json.dumps({**dataclasses.asdict(HEADER), "sections": [[1, 2]]}),
+        json.dumps({**dataclasses.asdict(HEADER), "sections": [[1, 2, "3"]]}),
         json.dumps({**dataclasses.asdict(HEADER), "adapter": "mine"}),
         json.dumps({**dataclasses.asdict(HEADER), "adapter": {"name": 1, "sha256": 2}}),
     ],
@@ -251,12 +278,20 @@ def test_a_header_of_another_kind_is_called_altered(path: Path, header: str | No
 
 def test_a_newer_version_comes_before_integrity(path: Path) -> None:
     preamble, data = split(path)
-    preamble["__metadata__"] = {"format": "dmdoc-state", "version": "2"}
+    preamble["__metadata__"] = {"format": "dmdoc-state", "version": "3"}
     write(path, preamble, data[:-3])
     for read in (load_state, read_header):
         with pytest.raises(StateVersionError) as caught:
             read(path)
-        assert str(caught.value) == f"{path} was written by a newer dmdoc (format 2); upgrade dmdoc"
+        assert str(caught.value) == f"{path} was written by a newer dmdoc (format 3); upgrade dmdoc"
+
+
+def test_an_older_version_has_to_be_read_again(path: Path) -> None:
+    preamble, data = split(path)
+    preamble["__metadata__"]["version"] = "1"
+    write(path, preamble, data)
+    with pytest.raises(StateVersionError, match=r"an older dmdoc \(format 1\); ingest the document again"):
+        load_state(path)
 
 
 def test_the_format_comes_before_the_version(path: Path) -> None:

@@ -123,7 +123,7 @@ def ask(
         console.note(
             f"{saved.name}: {answer.prompt_tokens} prompt tokens, {recalled.document_tokens or 'none'} of them the "
             f"document's; first token after {answer.first_token_seconds:.2f} s, "
-            f"{answer.answer_tokens} tokens in {answer.seconds:.2f} s"
+            f"{answer.answer_tokens} tokens in {answer.seconds:.2f} s{_section_note(answer.section, saved)}"
         )
 
 
@@ -139,14 +139,26 @@ def _way(recall: Way | None, evidence: int | None) -> Way:
     return "evidence"
 
 
+def _section_note(chosen: int | None, saved: "SavedDocument") -> str:
+    if chosen is None:
+        return ""
+    sections = saved.header().sections
+    _, first, last = sections[chosen]
+    return f"; from section {chosen + 1} of {len(sections)}, pages {first} to {last}"
+
+
 def _record(
     recalled: "Recalled", found: "Sequence[Passage]", saved: "SavedDocument", reader: "Reader"
 ) -> dict[str, Any]:
-    answer = recalled.answer
+    answer, sections = recalled.answer, saved.header().sections
+    pages = None if answer.section is None else sections[answer.section][1:]
     return {
         "schema": JSON_SCHEMA,
         "answer": answer.text,
         "document": saved.name,
+        "section": None if answer.section is None else answer.section + 1,
+        "sections": len(sections),
+        "section_pages": pages,
         "model": reader.backbone.name,
         "adapter": reader.adapter_identity.name,
         "recall": recalled.way,

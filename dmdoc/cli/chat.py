@@ -20,7 +20,7 @@ def chat(
     name: NameOrCurrentArgument = None,
     remember: Annotated[
         bool,
-        typer.Option("--remember/--no-remember", help="Write finished turns into the session's own state."),
+        typer.Option("--remember/--no-remember", help="Write finished turns into a state of their own."),
     ] = True,
     citations: CitationsOption = True,
     *,

@@ -62,7 +62,7 @@ def ingest(
                 "source": result.document.source,
                 "pages": result.document.page_count,
                 "tokens": result.tokens,
-                "chunks": result.chunks,
+                "sections": result.sections,
                 "refine_steps": refine,
                 "model": reader.backbone.name,
                 "adapter": reader.adapter_identity.name,

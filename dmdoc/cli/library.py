@@ -98,6 +98,7 @@ def record(saved: "SavedDocument") -> dict[str, Any]:
         "pages": saved.page_count,
         "characters": saved.characters,
         "tokens": header.tokens_written,
+        "sections": len(header.sections),
         "refine_steps": header.refine_steps,
         "model": header.backbone.name,
         "adapter": header.adapter.name,

@@ -94,11 +94,11 @@ RefineOption = Annotated[
         "--refine",
         metavar="STEPS",
         envvar="DMDOC_REFINE",
-        help="After each chunk, so many gradient steps on the state.",
+        help="So many gradient steps on the state of each section.",
     ),
 ]
 BudgetOption = Annotated[
-    int | None, typer.Option("--budget", envvar="DMDOC_BUDGET", help="Tokens a chunk, at most.")
+    int | None, typer.Option("--budget", envvar="DMDOC_BUDGET", help="Tokens a section, at most.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 

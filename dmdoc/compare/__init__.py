@@ -4,7 +4,7 @@ cases → run → scoring → results_file → summary, positions → report. Wh
 datasets' business, how figures look on a terminal console's.
 """
 
-from dmdoc.compare.cases import Cases, dataset_cases, generated_documents, saved_case, write_state
+from dmdoc.compare.cases import Cases, dataset_cases, generated_documents, saved_case
 from dmdoc.compare.results import MODES, Mode, Result, Skipped, check_modes
 from dmdoc.compare.results_file import ResultsFile
 from dmdoc.compare.run import compare
@@ -27,5 +27,4 @@ __all__ = [
     "generated_documents",
     "saved_case",
     "summarise",
-    "write_state",
 ]

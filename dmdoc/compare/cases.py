@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 
-import torch
-
 from dmdoc import fictional
 from dmdoc.ask import load_state
 from dmdoc.datasets import Question, QuestionedDocument
 from dmdoc.errors import UsageError
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
-from dmdoc.refine import document_windows, refine
 from dmdoc.saved_document import SavedDocument
+from dmdoc.sections import write_text
 
 DONOR_FACTS = 4
 """Facts of the generated document whose state is lent where there is no other document."""
@@ -68,14 +66,14 @@ def saved_case(saved: SavedDocument, questions: Sequence[Question], reader: Read
     own = QuestionedDocument(saved.name, saved.pages(), tuple(questions))
 
     def make_state(document: QuestionedDocument) -> MemoryState:
-        return load_state(saved, reader) if document is own else write_state(document.text, reader, steps)
+        return load_state(saved, reader) if document is own else write_text(document.text, reader, steps)
 
     return Cases([own], make_state)
 
 
 def dataset_cases(documents: Sequence[QuestionedDocument], reader: Reader, *, refine_steps: int = 0) -> Cases:
     """Documents that are written, and refined, as `ingest` would."""
-    return Cases(documents, lambda document: write_state(document.text, reader, refine_steps))
+    return Cases(documents, lambda document: write_text(document.text, reader, refine_steps))
 
 
 def generated_documents(documents: int, facts: int, *, seed: int) -> list[QuestionedDocument]:
@@ -94,15 +92,3 @@ def generated_documents(documents: int, facts: int, *, seed: int) -> list[Questi
         )
         for number, document in enumerate(made, start=1)
     ]
-
-
-def write_state(text: str, reader: Reader, refine_steps: int = 0) -> MemoryState:
-    """The state of a text, as `ingest` would write and refine it."""
-    chunks = reader.chunks(text)
-    windows = document_windows(chunks, reader) if refine_steps else ()
-    state = reader.zero_state()
-    for number, chunk in enumerate(chunks, start=1):
-        with torch.no_grad():
-            state = reader.write([chunk], state)
-        state = refine(state, windows[:number], reader, refine_steps)
-    return state

@@ -99,7 +99,9 @@ def _kept(mode: Mode, state: MemoryState, text: str, tokens: int, reader: Reader
         return reader.backbone.cache_bytes(tokens)
     if mode in ("zero", "frozen"):
         return 0
-    return state.numbers * state.layers[0].itemsize + (len(text.encode()) if mode == "evidence" else 0)
+    return state.batch * state.numbers * state.layers[0].itemsize + (
+        len(text.encode()) if mode == "evidence" else 0
+    )
 
 
 def _result(
@@ -111,8 +113,8 @@ def _result(
     recalled: Recalled,
     reader: Reader,
 ) -> Result:
-    answer = recalled.answer
-    read = state if WAYS[mode] in ("state", "evidence") else None
+    answer, section = recalled.answer, recalled.answer.section
+    read = None if section is None else state.rows(section, section + 1)
     gold = reader.encode(asked.answers[0])
     return Result(
         document=document.name,

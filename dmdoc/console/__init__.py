@@ -49,10 +49,10 @@ def ingest_summary(result: "IngestResult") -> None:
         return
     size = result.document.state_path.stat().st_size / 1024
     steps = result.document.header().refine_steps
-    refined = f", refined in {steps} step{'s' if steps != 1 else ''} a chunk" if steps else ""
+    refined = f", refined in {steps} step{'s' if steps != 1 else ''}" if steps else ""
     note(
         f"{name}: {result.status}, {pages} page{'s' if pages != 1 else ''}, {result.tokens:,} tokens "
-        f"in {result.chunks} chunk{'s' if result.chunks != 1 else ''}{refined}, "
+        f"in {result.sections} section{'s' if result.sections != 1 else ''}{refined}, "
         f"{result.seconds:.1f} s, state {size:.0f} KB"
     )
 

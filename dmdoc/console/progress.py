@@ -16,7 +16,7 @@ PLAIN_STEPS = 10
 
 @contextmanager
 def ingest_progress(name: str, *, quiet: bool = False) -> Iterator["Callable[[Progress], None] | None"]:
-    """A bar (chunk, tokens, tokens/s, remaining) on a terminal; a plain line now and then elsewhere."""
+    """A bar (section, tokens, tokens/s, remaining) on a terminal; a plain line now and then elsewhere."""
     if quiet:
         yield None
         return
@@ -37,8 +37,7 @@ def ingest_progress(name: str, *, quiet: bool = False) -> Iterator["Callable[[Pr
         task = bar.add_task(name, total=None, reached="", speed="")
 
         def show(done: "Progress") -> None:
-            completed = done.share * done.tokens_total
-            bar.update(task, total=done.tokens_total, completed=completed, reached=_reached(done))
+            bar.update(task, total=done.tokens_total, completed=done.tokens_done, reached=_reached(done))
             speed = bar.tasks[task].speed
             bar.update(task, speed=f"{speed:,.0f} tokens/s" if speed else "")
 
@@ -59,7 +58,8 @@ def _plain_progress(name: str) -> "Callable[[Progress], None]":
 
 
 def _reached(done: "Progress") -> str:
-    reached = f"chunk {done.chunks_written}/{done.chunks_total}, {done.tokens_written:,}/{done.tokens_total:,} tokens"
+    sections = f"section {done.sections_written}/{done.sections_total}"
+    reached = f"{sections}, {done.tokens_written:,}/{done.tokens_total:,} tokens"
     if done.nats is not None:
         reached += f", refined {done.refine_step}/{done.refine_steps}: {done.nats:.2f} nats a token"
     return reached

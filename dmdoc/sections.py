@@ -1,0 +1,57 @@
+"""Chunks of a text → the δ-mem states of its sections: each begins at zero, several are written at once.
+
+A chunk with its state is a section. Because no state is carried from one to the next, none fades behind another,
+and they are written and refined in batches of bounded size. Knows nothing about documents or files.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from dmdoc.chunking import Chunk
+from dmdoc.memory_state import MemoryState
+from dmdoc.reader import Reader
+from dmdoc.refine import refine, section_windows
+
+BATCH_TOKENS = 2048
+"""The most tokens, padding included, of the sections in one batch; a longer section is a batch of its own."""
+
+
+def batches(chunks: Sequence[Chunk]) -> Iterator[Sequence[Chunk]]:
+    """Neighbouring chunks, as many at a time as are written at once."""
+    start = 0
+    while start < len(chunks):
+        longest = len(chunks[start].token_ids)
+        end = start + 1
+        while end < len(chunks):
+            longest = max(longest, len(chunks[end].token_ids))
+            if (end + 1 - start) * longest > BATCH_TOKENS:
+                break
+            end += 1
+        yield chunks[start:end]
+        start = end
+
+
+def write_sections(
+    batch: Sequence[Chunk],
+    reader: Reader,
+    refine_steps: int = 0,
+    *,
+    on_step: Callable[[int, float], None] | None = None,
+) -> MemoryState:
+    """The states of a batch, a section a row, refined in so many steps (refine.py), of which `on_step` hears.
+
+    Raises:
+        DmdocError: refinement met a loss that is not finite.
+    """
+    with torch.no_grad():
+        state = reader.write(batch, reader.zero_state(len(batch)))
+    windows = [section_windows(chunk, reader) for chunk in batch] if refine_steps else []
+    return refine(state, windows, reader, refine_steps, on_step=on_step)
+
+
+def write_text(text: str, reader: Reader, refine_steps: int = 0) -> MemoryState:
+    """The states of a whole text, a section a row, as `ingest` would write and refine them."""
+    return MemoryState.cat(
+        [write_sections(batch, reader, refine_steps) for batch in batches(reader.chunks(text))]
+    )
