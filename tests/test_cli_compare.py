@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import Invoke, Run
+from command_line import Invoke, Run, checked
 
 
 def test_compare_prints_every_mode(invoke: Invoke, lots: Path, tmp_path: Path) -> None:
@@ -18,11 +18,32 @@ def test_compare_prints_every_mode(invoke: Invoke, lots: Path, tmp_path: Path) -
     generated = invoke(
         "compare", "--documents", "2", "--facts", "2", "--max-tokens", "2", "--json", "--quiet"
     )
-    record = json.loads(generated.out)
+    record = checked("compare", generated.out)
     assert record["modes"]["state"]["questions"] == 4
     assert set(record["modes"]["state"]["exact"]) == {"mean", "low", "high"}
     assert len(record["positions"]) == 10
     assert len(record["answers"]) == 24
+
+
+def test_compare_writes_a_report(invoke: Invoke, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    command = (
+        "compare",
+        "--documents",
+        "1",
+        "--facts",
+        "1",
+        "--max-tokens",
+        "2",
+        "--mode",
+        "state",
+        "--quiet",
+    )
+    assert invoke(*command, "--html", str(page)).code == 0
+    assert "<title>state: " in page.read_text(encoding="utf-8")
+    run = invoke(*command, "--html", str(tmp_path))
+    assert run.code == 2
+    assert "cannot write the report" in run.err
 
 
 def test_compare_of_a_dataset_goes_on_where_it_was(invoke: Invoke, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from dmdoc import console
+from dmdoc import __version__, console
 from dmdoc.cli.options import (
     JSON_SCHEMA,
     JsonOption,
@@ -17,7 +17,7 @@ from dmdoc.cli.options import (
     open_library,
     spread,
 )
-from dmdoc.console.comparison import answers_table, comparison_tables, skipped_notes
+from dmdoc.console.comparison import answers_table, comparison_tables
 from dmdoc.console.progress import comparison_progress
 from dmdoc.errors import UsageError
 
@@ -118,6 +118,10 @@ def compare(
         Path | None,
         typer.Option("--output", "-o", help="Keep every result in this file; a killed run goes on from it."),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write a report with plots to this file, which stands alone."),
+    ] = None,
     as_json: JsonOption = False,
     *,
     asked: Asked,
@@ -129,31 +133,32 @@ def compare(
 
     chosen = comparison.check_modes(modes) if modes else comparison.MODES
     cases, reader, steps = asked.open(document, machine)
-    run = {
-        "model": reader.backbone.identity.sha256,
-        "adapter": reader.adapter_identity.sha256,
-        "questions": cases.sha256,
-        "refine_steps": steps,
-        "max_tokens": max_tokens,
-    }
+    settings = {"refine_steps": steps, "max_tokens": max_tokens}
+    identities = {"model": reader.backbone.identity.sha256, "adapter": reader.adapter_identity.sha256}
+    names = {"model": reader.backbone.name, "adapter": reader.adapter_identity.name}
+    whose = {**identities, **settings, "questions": cases.sha256}
+    file = None if output is None else comparison.ResultsFile(output, whose)
     with comparison_progress(quiet=machine.quiet) as progress:
         results, skipped = comparison.compare(
             cases,
             reader,
             settings=GenerationSettings(max_tokens=max_tokens),
             modes=chosen,
-            file=comparison.ResultsFile(output, run) if output is not None else None,
+            file=file,
             progress=progress,
         )
     if not machine.quiet:
-        skipped_notes(skipped)
+        for line in comparison.describe_skipped(skipped):
+            console.note(line)
+    if html is not None:
+        told = {"dmdoc": __version__, **names, **settings, "seed": asked.seed}
+        _write(html, comparison.html_report(results, skipped, told, seed=asked.seed))
     summaries = comparison.summarise(results, seed=asked.seed)
     if as_json:
         record: dict[str, Any] = {
             "schema": JSON_SCHEMA,
-            "model": reader.backbone.name,
-            "adapter": reader.adapter_identity.name,
-            "refine_steps": steps,
+            **names,
+            **settings,
             "modes": {summary.mode: _as_json(summary) for summary in summaries},
             "positions": [
                 {"begin": part.begin, "end": part.end, "modes": {s.mode: _as_json(s) for s in part.summaries}}
@@ -173,3 +178,14 @@ def _as_json(summary: "Summary") -> dict[str, Any]:
     """How many questions, then every measure with its interval."""
     measures = {name: asdict(estimate) for name, estimate in summary.measures.items()}
     return {"questions": summary.questions, **measures}
+
+
+def _write(file: Path, page: str) -> None:
+    """
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write the report to {file}: {error.strerror or error}") from error

@@ -5,7 +5,8 @@ datasets' business, how figures look on a terminal console's.
 """
 
 from dmdoc.compare.cases import Cases, dataset_cases, generated_documents, saved_case
-from dmdoc.compare.results import MODES, Mode, Result, Skipped, check_modes
+from dmdoc.compare.report import html_report
+from dmdoc.compare.results import MODES, Mode, Result, Skipped, check_modes, describe_skipped
 from dmdoc.compare.results_file import ResultsFile
 from dmdoc.compare.run import compare
 from dmdoc.compare.summary import Estimate, Part, Summary, by_position, summarise
@@ -24,7 +25,9 @@ __all__ = [
     "check_modes",
     "compare",
     "dataset_cases",
+    "describe_skipped",
     "generated_documents",
+    "html_report",
     "saved_case",
     "summarise",
 ]

@@ -1,14 +1,10 @@
-"""What one question answered in one mode gave.
-
-    state    the document's own state            donor    another document's state
-    zero     the adapter with an empty state     frozen   the backbone without the adapter
-    full     the backbone with the whole document in its prompt
-    evidence the document's own state, and a few passages of its text in the prompt
+"""What one question answered in one mode gave, and what the modes are.
 
 What `donor` gets right was not recalled from the document, and `full` is what the backbone could do with the text
 before its eyes.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -17,6 +13,15 @@ from dmdoc.errors import UsageError
 
 Mode = Literal["state", "zero", "donor", "frozen", "full", "evidence"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+
+MEANINGS: dict[Mode, str] = {
+    "state": "the document's own state",
+    "zero": "the adapter with an empty state",
+    "donor": "another document's state",
+    "frozen": "the backbone without the adapter",
+    "full": "the backbone with the whole document in its prompt",
+    "evidence": "the document's own state, and a few passages of its text in the prompt",
+}
 
 
 @dataclass(frozen=True)
@@ -73,3 +78,15 @@ def check_modes(names: Sequence[str]) -> tuple[Mode, ...]:
         if name not in MODES:
             raise UsageError(f"there is no mode {name!r}; the modes are {', '.join(MODES)}")
     return tuple(mode for mode in MODES if mode in names)
+
+
+def describe_skipped(skipped: Sequence[Skipped]) -> list[str]:
+    """A line for each mode: how many documents could not be asked in it, and why the first one could not."""
+    first: dict[Mode, Skipped] = {}
+    for item in skipped:
+        first.setdefault(item.mode, item)
+    counts = Counter(item.mode for item in skipped)
+    return [
+        f"{mode}: {counts[mode]} document{'s' if counts[mode] != 1 else ''} skipped; {item.document}: {item.reason}"
+        for mode, item in first.items()
+    ]

@@ -1,14 +1,12 @@
 """What `compare` found, as tables on stdout."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from dmdoc.console import note
 from dmdoc.console.tables import print_table
 
 if TYPE_CHECKING:
-    from dmdoc.compare import Estimate, Result, Skipped, Summary
+    from dmdoc.compare import Estimate, Result, Summary
 
 
 def comparison_tables(summaries: "Sequence[Summary]") -> None:
@@ -61,13 +59,6 @@ def answers_table(results: "Sequence[Result]") -> None:
         mark = "✓" if result.exact else "~" if result.contains else "✗"
         table.add_row(mark, result.question, " / ".join(result.answers), result.given)
     print_table(table)
-
-
-def skipped_notes(skipped: "Sequence[Skipped]") -> None:
-    """How many documents could not be asked, by mode, and why the first could not."""
-    for mode, count in Counter(item.mode for item in skipped).items():
-        first = next(item for item in skipped if item.mode == mode)
-        note(f"{mode}: {count} document{'s' if count != 1 else ''} skipped; {first.document}: {first.reason}")
 
 
 def _share(estimate: "Estimate") -> str:

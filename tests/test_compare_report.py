@@ -1,0 +1,124 @@
+import re
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+from test_compare_summary import RIGHT, WRONG
+
+from dmdoc.compare import MODES, Mode, Result, Skipped, by_position, html_report, summarise
+from dmdoc.compare.charts import BOTTOM, LEFT, TOP, Scale, accuracy, by_length, positions
+from dmdoc.compare.charts import RIGHT as RIGHT_EDGE
+
+SKIPPED = Skipped("long", "full", "a prompt of 9,000 tokens exceeds the context")
+
+
+def results() -> list[Result]:
+    """Four documents of 100 to 800 tokens, in every mode; half of what state answers is right."""
+    return [
+        replace(
+            RIGHT if mode == "state" and number % 2 else WRONG,
+            mode=mode,
+            document=f"document {number}",
+            document_tokens=100 * 2**number,
+            position=number / 4,
+            first_token_seconds=0.1 * (1 + number * (mode == "full")),
+        )
+        for number in range(4)
+        for mode in MODES
+    ]
+
+
+def plots(page: str) -> list[ElementTree.Element]:
+    """The drawings of a page, which have to be well-formed XML."""
+    drawings = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
+    return [parsed for parsed in map(ElementTree.fromstring, drawings) if parsed.get("role") == "img"]
+
+
+class TestReport:
+    def test_one_file_that_needs_no_other(self) -> None:
+        page = html_report(results(), [], {})
+        assert page.startswith("<!doctype html>")
+        assert "http" not in page
+        assert not re.search(r"<(script|link|img|iframe)|@import|url\(", page)
+
+    def test_it_draws_what_was_measured(self) -> None:
+        drawn = plots(html_report(results(), [], {}))
+        assert [plot.get("aria-label") for plot in drawn] == [
+            "Answers that contain a right one, by mode",
+            "Exact answers, by mode",
+            "Answers that contain a right one, by position in the document",
+            "Seconds to the first token, by the length of the document",
+            "KB kept of the document, by its length",
+        ]
+        contains, _, place, seconds, _ = drawn
+        assert contains.findtext("g/title") == "state: 50 % of 4 questions"
+        assert len(list(contains.iter("title"))) == len(MODES)
+        assert "state, 70% to 80% of the text: 100 % of 1 questions" in {t.text for t in place.iter("title")}
+        assert len(list(seconds.iter("title"))) == 3 * 4
+
+    def test_it_tells_every_figure_every_answer_and_the_run(self) -> None:
+        odd = replace(RIGHT, question="Is <b> bold & big?", given="<script>no</script>")
+        page = html_report([odd, *results()], [SKIPPED], {"model": "tiny", "refine_steps": 7})
+        assert "Is &lt;b&gt; bold &amp; big?" in page
+        assert "<script>" not in page
+        assert "full: 1 document skipped; long: a prompt of 9,000 tokens exceeds the context" in page
+        for told in ("<dt>model</dt><dd>tiny</dd>", "<dt>refine_steps</dt><dd>7</dd>", "+1.50", "-0.50"):
+            assert told in page
+
+    def test_the_same_question_twice_is_two_rows(self) -> None:
+        page = html_report([RIGHT, replace(RIGHT, given="another answer")], [], {})
+        assert "All 2 questions" in page
+        assert page.count(">q<small>") == 2
+
+    def test_without_positions_and_states_it_still_stands(self) -> None:
+        page = html_report([replace(WRONG, mode="frozen", position=None, lift=None, kept_bytes=0)], [], {})
+        assert len(plots(page)) == 2
+
+
+class TestCharts:
+    @pytest.mark.parametrize(
+        ("log", "value", "place"),
+        [(False, 1, 0.0), (False, 50.5, 50.0), (True, 10, 50.0), (True, 100, 100.0)],
+    )
+    def test_scales(self, log: bool, value: float, place: float) -> None:
+        assert Scale(1, 100, 0, 100, log=log)(value) == place
+
+    def test_bars_end_where_the_share_is(self) -> None:
+        chart = accuracy(summarise([RIGHT, WRONG, WRONG, WRONG]), "exact")
+        (bar,) = chart.bars
+        zero, quarter = chart.ticks[:2]
+        assert (bar.end, bar.label, quarter.label) == (quarter.at, "25 %", "25 %")
+        assert zero.at <= bar.low < bar.end < bar.high
+
+    def test_positions_run_from_left_to_right_and_share_a_scale(self) -> None:
+        placed = [replace(RIGHT, position=0.05), replace(WRONG, position=0.95)]
+        other: Mode = "full"
+        chart = positions(by_position([*placed, replace(WRONG, mode=other, position=0.5)]), "exact", MODES)
+        assert chart is not None
+        state, full = chart.series
+        assert [(mark.x, mark.y) for mark in state.marks] == [(59.3, TOP), (334.7, BOTTOM)]
+        assert [mark.y for mark in full.marks] == [BOTTOM]
+        assert [tick.label for tick in chart.y_ticks] == ["0 %", "25 %", "50 %", "75 %", "100 %"]
+
+    def test_a_low_recall_gets_a_closer_look(self) -> None:
+        few = [replace(RIGHT, position=0.5)] + [replace(WRONG, position=0.5)] * 19
+        chart = positions(by_position(few), "exact", MODES)
+        assert chart is not None
+        assert [tick.label for tick in chart.y_ticks] == ["0 %", "2.5 %", "5 %", "7.5 %", "10 %"]
+
+    def test_a_mark_for_each_document_by_its_length(self) -> None:
+        chart = by_length(results(), lambda result: result.first_token_seconds, ("state", "full"))
+        assert chart is not None
+        state, full = chart.series
+        assert (
+            [mark.x for mark in state.marks]
+            == [mark.x for mark in full.marks]
+            == sorted(m.x for m in full.marks)
+        )
+        assert all(LEFT < mark.x < RIGHT_EDGE and TOP < mark.y < BOTTOM for mark in full.marks)
+        # Equal factors are equal steps.
+        assert full.marks[1].x - full.marks[0].x == pytest.approx(full.marks[3].x - full.marks[2].x, abs=0.2)
+        assert len({mark.y for mark in state.marks}) == 1
+        assert full.marks[3].y < full.marks[0].y
+        assert {"100", "200", "500"} <= {tick.label for tick in chart.x_ticks}
+        assert by_length([], lambda result: result.seconds, MODES) is None
