@@ -125,7 +125,7 @@ def delta_rule_chunked(
     )
     gate_rows = write.shape[3]
     own = rank // gate_rows  # right-hand sides that are values; the others are keys, for what s₀ contributes
-    v = _in_chunks(values, size).unflatten(3, (gate_rows, own))
+    v = torch.unflatten(_in_chunks(values, size), 3, (gate_rows, own))
 
     log_after = keep.clamp_min(torch.finfo(keep.dtype).tiny).log().cumsum(-1)
     log_before = functional.pad(log_after[..., :-1], (1, 0))
@@ -145,14 +145,14 @@ def delta_rule_chunked(
     # s₀ ↦ s₀ M + c, weighted by what survives at the chunk's end; the keys are those of all rows.
     after = log_after[..., -1:]
     surviving = (solved * (after - log_after).exp().unsqueeze(-2)).flatten(3, 4)
-    ends = (surviving @ k.mT).unflatten(3, (gate_rows, own + rank))
+    ends = torch.unflatten(surviving @ k.mT, 3, (gate_rows, own + rank))
     shrink = after.exp().unsqueeze(-1) * torch.eye(rank, dtype=k.dtype, device=k.device)
     starts, final = _chain(ends[..., own:, :] + shrink, ends[..., :own, :], state)
     if queries is None:
         return None, final
 
     q = _in_chunks(queries, size)
-    old = before.unsqueeze(-2) * (starts.flatten(3, 4) @ q).unflatten(3, (gate_rows, own))
+    old = before.unsqueeze(-2) * torch.unflatten(starts.flatten(3, 4) @ q, 3, (gate_rows, own))
     new = (solved[..., :own, :] + starts @ solved[..., own:, :]) @ (decay * _earlier_products(k, q))
     # [batch, heads, chunks, gate rows, own, size] → [batch, heads, time, rank]
     reads = (old + new).flatten(3, 4).mT.flatten(2, 3)[:, :, :time]
@@ -162,7 +162,7 @@ def delta_rule_chunked(
 def _in_chunks(x: Tensor, size: int, fill: float = 0.0) -> Tensor:
     """`[batch, heads, time, d]` → `[batch, heads, chunks, d, size]`, the last chunk filled up."""
     padded = functional.pad(x, (0, 0, 0, -x.shape[2] % size), value=fill)
-    return padded.unflatten(2, (-1, size)).mT.contiguous()
+    return torch.unflatten(padded, 2, (-1, size)).mT.contiguous()
 
 
 def _earlier_products(keys: Tensor, others: Tensor) -> Tensor:
@@ -173,13 +173,14 @@ def _earlier_products(keys: Tensor, others: Tensor) -> Tensor:
 def _chain(maps: Tensor, offsets: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """Apply the affine maps of all chunks in turn: the rows before each chunk (shaped as offsets), the last state."""
     # Both kinds of gate in one form: [batch, heads, gate rows, own, rank] with gate rows · own = rank.
-    rows = state.unflatten(2, offsets.shape[3:5])
+    rows = torch.unflatten(state, 2, offsets.shape[3:5])
     shape, rows = rows.shape, rows.flatten(0, 2)
     starts = []
     for offset, chunk_map in zip(_by_chunk(offsets), _by_chunk(maps), strict=True):
         starts.append(rows)
         rows = torch.baddbmm(offset, rows, chunk_map)
-    return torch.stack(starts, dim=1).unflatten(0, shape[:3]).transpose(2, 3), rows.reshape(state.shape)
+    by_row = torch.unflatten(torch.stack(starts, dim=1), 0, shape[:3])
+    return by_row.transpose(2, 3), rows.reshape(state.shape)
 
 
 def _by_chunk(x: Tensor) -> tuple[Tensor, ...]:

@@ -33,6 +33,7 @@ MAY_KNOW = {
     "rich": {"console"},
     "prompt_toolkit": {"line_editor"},
     "transformers": {"backbone"},
+    "accelerate": {"training"},
     "pypdf": {"document"},
     "pypdfium2": {"document"},
     "trafilatura": {"document"},

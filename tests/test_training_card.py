@@ -17,7 +17,11 @@ METRICS: list[dict[str, Any]] = [
         "seconds": 60.4,
         "eval": {"own": dict.fromkeys(SCORES, 9.0), "donor": dict.fromkeys(SCORES, 9.0)},
     },
-    {"step": 2, "seconds": 61.0, "eval": {"own": SCORES, "donor": dict.fromkeys(SCORES, 1.5)}},
+    {
+        "step": 2,
+        "seconds": 61.0,
+        "eval": {"own": SCORES, "donor": dict.fromkeys(SCORES, 1.5) | {"answer_exact": 0.0}},
+    },
 ]
 
 
@@ -43,11 +47,16 @@ def test_the_card_says_what_was_run_and_measured() -> None:
     assert "a state of 64 numbers (2 layers, 2 heads of 4 by\n4)" in text
     assert "- 2 steps: generated documents of 3 to 4 facts\n" in text
     assert "\nlicense: apache-2.0\n" in text
-    assert "2 steps, 121 seconds." in text
+    assert (
+        "2 steps, 121 seconds on the machine that ran them: 16 documents written, up to\n80 questions" in text
+    )
+    assert "recitations read. Started as a copier. Save the configuration" in text
     assert "    dmdoc train adapter.toml --output trained\n" in text
-    assert "After step 2, on generated documents" in text
+    assert "After step 2, on 56 questions about generated documents" in text
     assert "| answer, nats a token | 0.500 | 1.500 |" in text
     assert "| recited tokens right, teacher-forced | 0.500 | 1.500 |" in text
+    # Wilson's intervals of 16 and of 0 answers among 56.
+    assert "(95 % interval) | 0.250 (0.16 to 0.38) | 0.000 (0.00 to 0.06) |" in text
     assert "Recall was looked at up to 8,192 written tokens." in text
 
 
@@ -69,6 +78,10 @@ def test_datasets_are_named_with_their_source_and_licence() -> None:
     assert "- 5 steps: generated documents of 3 to 9 facts, squad (texts to 100 tokens)\n" in text
     assert "- squad: Rajpurkar et al.; licence: CC-BY-SA-4.0\n" in text
     assert "\nlicense: other\n" in text
+
+
+def test_the_weights_that_a_run_started_from_are_named() -> None:
+    assert "Started from the weights of `smollm2-135m`." in card(replace(CONFIG, start="smollm2-135m"))
 
 
 def test_a_run_without_a_measurement_claims_nothing() -> None:

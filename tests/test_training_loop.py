@@ -129,9 +129,11 @@ def test_a_finished_run_is_exported_again(tmp_path: Path, backbone: Backbone) ->
     before = _weights(tmp_path / "out")
     (folder / "adapter.safetensors").unlink()
     (folder / "README.md").unlink()
+    (tmp_path / "out" / "metrics.svg").unlink()
 
     train(config, backbone, tmp_path / "out", resume=True)
     assert _weights(tmp_path / "out") == before
+    assert (tmp_path / "out" / "metrics.svg").is_file()
     assert (folder / "README.md").is_file()
     assert len(metrics_of(tmp_path / "out")) == 3
 
@@ -187,6 +189,32 @@ def test_how_much_may_be_written_can_change_between_parts_of_a_run(
 
     reader = load_reader(backbone, folder, adapter_name="wider")
     assert reader.adapter.config == wider
+
+
+def test_a_run_starts_from_the_weights_of_another_adapter(tmp_path: Path, backbone: Backbone) -> None:
+    config = tiny_config(tmp_path, steps=60)
+    first = train(config, backbone, tmp_path / "first")
+    # Warm-up keeps the first step too small to be what the answers come from.
+    still = replace(config.stages[0], steps=1)
+    warm = replace(config, start="first", stages=(still,), optimiser=Optimiser(learning_rate=1e-9))
+    train(warm, backbone, tmp_path / "warm", start=first)
+
+    assert metrics_of(tmp_path / "first")[0]["answer"] > 4
+    assert metrics_of(tmp_path / "warm")[0]["answer"] < 1
+    assert _weights(tmp_path / "warm") == _weights(tmp_path / "first")
+
+
+def test_an_adapter_to_start_from_may_be_fed_otherwise_but_has_the_same_shape(
+    tmp_path: Path, backbone: Backbone
+) -> None:
+    config = tiny_config(tmp_path, steps=1)
+    first = train(config, backbone, tmp_path / "first")
+    warm = replace(config, start="first", adapter=replace(ADAPTER, write_budget=1024))
+    train(warm, backbone, tmp_path / "longer", start=first)
+    wider = replace(config, start="first", adapter=replace(ADAPTER, num_state_heads=1, alpha=8.0))
+
+    with pytest.raises(TrainingError, match=r"has alpha 16\.0, num_state_heads 2; give \[adapter\] the same"):
+        train(wider, backbone, tmp_path / "wider", start=first)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint"])

@@ -1,5 +1,6 @@
 """`train`: an adapter for a backbone."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,19 +24,21 @@ def train(
     """Train a δ-mem adapter for a backbone."""
     from dmdoc import models
     from dmdoc.backbone import load_backbone
+    from dmdoc.hardware import choose_device, detect_hardware
     from dmdoc.training.config import read_training_config
     from dmdoc.training.loop import train as train_adapter
+    from dmdoc.training.processes import Processes
 
     settings = read_training_config(config)
-    folder = models.resolve(
-        settings.backbone,
-        cache_folder(environment()),
-        kind="backbone",
-        offline=offline,
-        progress=console.note,
+    resolve = partial(
+        models.resolve, cache=cache_folder(environment()), offline=offline, progress=console.note
     )
+    folder = resolve(settings.backbone, kind="backbone")
+    start = resolve(settings.start, kind="adapter") if settings.start and not resume else None
+    processes = Processes.join(choose_device(device, detect_hardware()))
     # Packed reads need a mask of their own, which flash_attention_2 does not take.
-    backbone = load_backbone(folder, name=settings.backbone, device=device, attention="sdpa")
+    backbone = load_backbone(folder, name=settings.backbone, device=str(processes.device), attention="sdpa")
     with training_progress() as progress:
-        adapter = train_adapter(settings, backbone, output, resume=resume, progress=progress)
-    console.note(f"adapter saved in {adapter}; use it with --adapter {adapter}")
+        adapter = train_adapter(settings, backbone, output, start=start, resume=resume, progress=progress)
+    if processes.main:
+        console.note(f"adapter saved in {adapter}; use it with --adapter {adapter}")

@@ -4,12 +4,14 @@ Says what the configuration and the log of a run say, and nothing that was not m
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmdoc import __version__
 from dmdoc.adapter import DeltaMemAdapter
 from dmdoc.training.config import FICTIONAL, Dataset, Stage, TrainingConfig, config_as_toml
+from dmdoc.training.measure import questions_measured
 
 CARD = "README.md"
 
@@ -37,7 +39,8 @@ has {parameters:,} weights. Trained with dmdoc {version}.
 
 ## Training
 
-{steps:,} steps, {seconds:,.0f} seconds. Save the configuration below as `adapter.toml`, then:
+{steps:,} steps, {seconds:,.0f} seconds on the machine that ran them: {documents:,} documents written, up to
+{reads:,} questions and recitations read. {start} Save the configuration below as `adapter.toml`, then:
 
     dmdoc train adapter.toml --output trained
 
@@ -59,7 +62,7 @@ has {parameters:,} weights. Trained with dmdoc {version}.
 
 _ROWS = (
     ("answer", "answer, nats a token"),
-    ("answer_exact", "answers exact, teacher-forced"),
+    ("answer_exact", "answers exact, teacher-forced (95 % interval)"),
     ("recitation", "recitation, nats a token"),
     ("recitation_right", "recited tokens right, teacher-forced"),
 )
@@ -82,11 +85,18 @@ def model_card(config: TrainingConfig, adapter: DeltaMemAdapter, metrics: Sequen
         data="\n".join([*map(_stage, config.stages), *map(_dataset, config.datasets)]),
         steps=len(metrics),
         seconds=sum(step["seconds"] for step in metrics),
+        documents=sum(_documents(stage) for stage in config.stages),
+        reads=sum(_documents(stage) * (stage.questions + stage.recitations) for stage in config.stages),
+        start=f"Started from the weights of `{config.start}`." if config.start else "Started as a copier.",
         configuration=config_as_toml(config),
-        figures=_figures(metrics),
+        figures=_figures(config, metrics),
         evidenced_tokens=config.adapter.evidenced_tokens,
         write_budget=config.adapter.write_budget,
     )
+
+
+def _documents(stage: Stage) -> int:
+    return stage.steps * stage.batches * stage.documents
 
 
 def _stage(stage: Stage) -> str:
@@ -102,20 +112,38 @@ def _dataset(dataset: Dataset) -> str:
     return f"- {dataset.name}: {dataset.source}; licence: {dataset.licence}"
 
 
-def _figures(metrics: Sequence[Mapping[str, Any]]) -> str:
+def _figures(config: TrainingConfig, metrics: Sequence[Mapping[str, Any]]) -> str:
     measured = [step for step in metrics if "eval" in step]
     if not measured:
         return "Not measured."
     last = measured[-1]
     own, donor = last["eval"]["own"], last["eval"]["donor"]
-    rows = [f"| {name} | {own[key]:.3f} | {donor[key]:.3f} |" for key, name in _ROWS]
+    questions = questions_measured(config.stage_at(last["step"] - 1), config.seed)
+    rows = [
+        f"| {name} | {_cell(own, key, questions)} | {_cell(donor, key, questions)} |" for key, name in _ROWS
+    ]
     return "\n".join(
         [
-            f"After step {last['step']}, on generated documents whose names and wordings training never saw. "
-            "What the state of another document achieves was not recalled from the document.",
+            f"After step {last['step']}, on {questions} questions about generated documents whose names and wordings "
+            "training never saw. What the state of another document achieves was not recalled from the document.",
             "",
             "| | own state | another document's state |",
             "|---|---|---|",
             *rows,
         ]
     )
+
+
+def _cell(scores: Mapping[str, float], key: str, questions: int) -> str:
+    if key != "answer_exact":
+        return f"{scores[key]:.3f}"
+    low, high = _interval(scores[key], questions)
+    return f"{scores[key]:.3f} ({low:.2f} to {high:.2f})"
+
+
+def _interval(share: float, count: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of `count` independent answers; also right near 0 and 1."""
+    z = 1.96
+    middle = share + z * z / (2 * count)
+    reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return (middle - reach) / (1 + z * z / count), (middle + reach) / (1 + z * z / count)

@@ -17,7 +17,7 @@ from dmdoc.errors import AdapterError, TrainingError
 FICTIONAL = "fictional"
 """The name of the generated documents."""
 
-_FEEDING = ("corrects_while_writing", "write_layout", "write_budget", "evidenced_tokens")
+FEEDING = ("corrects_while_writing", "write_layout", "write_budget", "evidenced_tokens")
 """The fields of an adapter's configuration that files keep under its key `dmdoc`."""
 
 _SECTIONS = {"run", "adapter", "optimiser", "dataset", "stage"}
@@ -118,6 +118,9 @@ class TrainingConfig:
     stages: tuple[Stage, ...]
     datasets: tuple[Dataset, ...] = ()
     optimiser: Optimiser = field(default_factory=Optimiser)
+    start: str = ""
+    """An adapter whose weights the run starts from: a known name, a folder, or ORG/NAME of the Hub. Without one it
+    starts as a copier."""
     seed: int = 0
     checkpoint_every: int = 25
     """Steps between checkpoints."""
@@ -189,7 +192,7 @@ def config_as_toml(config: TrainingConfig) -> str:
     run = asdict(config)
     adapter, optimiser = run.pop("adapter"), run.pop("optimiser")
     datasets, stages = run.pop("datasets"), run.pop("stages")
-    feeding = {name: adapter.pop(name) for name in _FEEDING}
+    feeding = {name: adapter.pop(name) for name in FEEDING}
     blocks = [_block("[run]", run), _block("[adapter]", adapter), _block("[adapter.dmdoc]", feeding)]
     blocks += [_block("[optimiser]", optimiser), *(_block("[[dataset]]", dataset) for dataset in datasets)]
     blocks += [_block("[[stage]]", stage) for stage in stages]

@@ -1,21 +1,25 @@
-"""Where an untrained adapter starts: as a copier that already tells tokens apart.
+"""Where training starts: from the weights of another adapter, or as a copier that already tells tokens apart.
 
-Keys and queries are the same whitened directions of what the layer sees, so that a text met again finds what
-was written there; values are its strongest directions, and the output correction adds a little of them back.
-With a λ of its own the state forgets almost nothing (λ ≈ 1). From a random start, answer losses teach the
+Of a copier, keys and queries are the same whitened directions of what the layer sees, so that a text met again
+finds what was written there; values are its strongest directions, and the output correction adds a little of them
+back. With a λ of its own the state forgets almost nothing (λ ≈ 1). From a random start, answer losses teach the
 form of an answer and nothing of recall.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from dmdoc.adapter import DeltaMemAdapter, DeltaMemLayer
-from dmdoc.attach import attention_layers
+from dmdoc.adapter_file import load_adapter
+from dmdoc.attach import attention_layers, attention_sizes
 from dmdoc.chunking import Chunk
 from dmdoc.errors import TrainingError
 from dmdoc.reader import Reader
+from dmdoc.training.config import FEEDING
 
 LAMBDA_BIAS = 7.0
 """λ = sigmoid(7): half of what is written is still there 760 tokens later."""
@@ -25,6 +29,27 @@ OUTPUT_GAIN = 0.05
 
 SKIPPED_DIRECTIONS = 4
 """The strongest directions of a decoder's activations are nearly alike for every token: useless as keys."""
+
+
+def start_from_adapter(adapter: DeltaMemAdapter, reader: Reader, folder: Path) -> None:
+    """Set the weights of `adapter` to those of the adapter in `folder`, which may be fed otherwise.
+
+    Raises:
+        AdapterError: there is no adapter in the folder, or it was trained for another backbone.
+        TrainingError: it has another shape.
+    """
+    given, _ = load_adapter(folder, name=str(folder), sizes=attention_sizes(reader.backbone.model))
+    asked, found = asdict(adapter.config), asdict(given.config)
+    # Where the first bias began says nothing of where a trained one stands.
+    shaping = asked.keys() - {*FEEDING, "beta_bias_init"}
+    differing = [
+        f"{name} {found[name]!r}" for name in asked if name in shaping and asked[name] != found[name]
+    ]
+    if differing:
+        raise TrainingError(
+            f"the adapter in {folder} has {', '.join(differing)}; give [adapter] the same, or start without it"
+        )
+    adapter.load_state_dict(given.state_dict())
 
 
 def start_as_copier(adapter: DeltaMemAdapter, reader: Reader, sample: Sequence[Chunk], seed: int) -> None:

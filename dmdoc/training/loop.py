@@ -20,9 +20,11 @@ from dmdoc.training.card import CARD, model_card
 from dmdoc.training.checkpoint import keep_metrics, load_checkpoint, read_metrics, save_checkpoint
 from dmdoc.training.config import TrainingConfig
 from dmdoc.training.curriculum import Curriculum
-from dmdoc.training.initial import start_as_copier
+from dmdoc.training.initial import start_as_copier, start_from_adapter
 from dmdoc.training.loss import score_reads, write_batch
 from dmdoc.training.measure import measure
+from dmdoc.training.plot import PLOT, plot_run
+from dmdoc.training.processes import Processes
 
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
@@ -41,34 +43,49 @@ def train(
     backbone: Backbone,
     output: Path,
     *,
+    start: Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Train an adapter for `backbone`; returns the folder of the exported adapter.
 
-    `output` gets `checkpoint.pt`, `metrics.jsonl` and, at the end, `adapter/` with its model card. Killed at
-    any moment, a run resumes from its last checkpoint and goes on as it would have. A run that has all its
-    steps is only exported again.
+    `output` gets `checkpoint.pt`, `metrics.jsonl` and, at the end, `metrics.svg` and `adapter/` with its model
+    card. Killed at any moment, a run resumes from its last checkpoint and goes on as it would have. A run that
+    has all its steps is only exported again. Where several processes share the run, all see the same `output`
+    and the main one alone writes there and reports progress.
+
+    Args:
+        start: the folder of the adapter that `config.start` names; not needed to resume.
 
     Raises:
-        TrainingError: `output` holds another run and `resume` is off; there is nothing to resume; the data is
-            bad; a gradient is not finite; the backbone's attention kernel takes no masks.
+        AdapterError: `start` holds no adapter, or one for another backbone.
+        TrainingError: `output` holds another run and `resume` is off; there is nothing to resume; the adapter to
+            start from has another shape; the data is bad; a gradient is not finite; the backbone's attention
+            kernel takes no masks.
         BackboneError: the backbone has no separate projections.
     """
+    assert resume or (start is not None) == bool(config.start), "config.start names what `start` holds"
     _check(backbone, output, resume)
+    processes = Processes.join(backbone.device)
     torch.manual_seed(config.seed)
     adapter = DeltaMemAdapter(config.adapter, attention_sizes(backbone.model)).to(backbone.device)
     reader = Reader(backbone, adapter, Identity(name="in training", sha256=""))
     optimiser = torch.optim.AdamW(adapter.parameters())
     done = load_checkpoint(output / CHECKPOINT, config, adapter, optimiser) if resume else 0
     curriculum = Curriculum(config, reader)
-    if not resume:
+    if not resume and start is not None:
+        start_from_adapter(adapter, reader, start)
+    elif not resume:
         start_as_copier(adapter, reader, curriculum.sample(SAMPLE_DOCUMENTS), config.seed)
-    keep_metrics(output / METRICS, done)
+    processes.copy_from_main([parameter.data for parameter in adapter.parameters()])
+    if processes.main:
+        keep_metrics(output / METRICS, done)
     with (output / METRICS).open("a", encoding="utf-8") as log:
         while done < config.steps:
-            metrics = _take_step(config, curriculum, reader, optimiser, done)
+            metrics = _take_step(config, curriculum, reader, optimiser, processes, done)
             done += 1
+            if not processes.main:
+                continue
             if done % config.measure_every == 0 or done == config.steps:
                 metrics["eval"] = measure(config.stage_at(done - 1), reader, config.seed)
             log.write(json.dumps(metrics) + "\n")
@@ -77,7 +94,9 @@ def train(
                 save_checkpoint(output / CHECKPOINT, config, adapter, optimiser, done)
             if progress is not None:
                 progress(done, config.steps, metrics)
-    return _export(config, adapter, output)
+    if processes.main:
+        _export(config, adapter, output)
+    return output / ADAPTER
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
@@ -110,22 +129,25 @@ def _take_step(
     curriculum: Curriculum,
     reader: Reader,
     optimiser: torch.optim.Optimizer,
+    processes: Processes,
     step: int,
 ) -> dict[str, Any]:
-    """Step number `step` (from 0): all its batches, one update; returns what is logged of it."""
+    """Step number `step` (from 0): all its batches, in all processes, one update; returns what is logged of it."""
     started = time.monotonic()
     rate = learning_rate(config, step)
     for group in optimiser.param_groups:
         group.update(lr=rate, weight_decay=config.optimiser.weight_decay)
     batches = config.stage_at(step).batches
-    totals = dict.fromkeys(_LOGGED, 0.0)
+    totals = {name: torch.zeros((), device=reader.backbone.device) for name in _LOGGED}
     for number in range(batches):
-        batch = curriculum.batch(step, number)
+        batch = curriculum.batch(step, processes.rank * batches + number)
         scores = score_reads(batch, write_batch(batch, reader), reader)
         loss = scores.answer + config.optimiser.recitation_weight * scores.recitation
         torch.autograd.backward(loss / batches)
         for name in totals:
-            totals[name] += float(getattr(scores, name).detach()) / batches
+            totals[name] += getattr(scores, name).detach() / batches
+    gradients = [parameter.grad for parameter in reader.adapter.parameters() if parameter.grad is not None]
+    processes.average([*gradients, *totals.values()])
     norm = float(torch.nn.utils.clip_grad_norm_(reader.adapter.parameters(), config.optimiser.clip))
     if not math.isfinite(norm):
         raise TrainingError(
@@ -137,14 +159,14 @@ def _take_step(
         "step": step + 1,
         "rate": round(rate, 6),
         "norm": round(norm, 3),
-        **{name: round(value, 4) for name, value in totals.items()},
+        **{name: round(float(value), 4) for name, value in totals.items()},
         "seconds": round(time.monotonic() - started, 2),
     }
 
 
-def _export(config: TrainingConfig, adapter: DeltaMemAdapter, output: Path) -> Path:
-    folder = output / ADAPTER
-    save_adapter(adapter, folder, dtype=torch.bfloat16)
-    card = model_card(config, adapter, read_metrics(output / METRICS))
-    (folder / CARD).write_text(card, encoding="utf-8")
-    return folder
+def _export(config: TrainingConfig, adapter: DeltaMemAdapter, output: Path) -> None:
+    metrics = read_metrics(output / METRICS)
+    save_adapter(adapter, output / ADAPTER, dtype=torch.bfloat16)
+    card = model_card(config, adapter, metrics)
+    (output / ADAPTER / CARD).write_text(card, encoding="utf-8")
+    (output / PLOT).write_text(plot_run(metrics), encoding="utf-8")

@@ -11,7 +11,7 @@ import torch
 
 from dmdoc.reader import Reader
 from dmdoc.training.config import Stage
-from dmdoc.training.examples import FictionalSource
+from dmdoc.training.examples import Example, FictionalSource
 from dmdoc.training.loss import score_reads, write_batch
 from dmdoc.training.reads import build_batch
 
@@ -27,15 +27,10 @@ def measure(stage: Stage, reader: Reader, seed: int) -> dict[str, dict[str, floa
     Raises:
         TrainingError: a generated document exceeds the write budget.
     """
-    # Both kinds of read are measured whatever the stage trains on, and every document needs a donor.
-    shape = replace(
-        stage, documents=max(2, stage.documents), questions=max(1, stage.questions), recitations=1
-    )
-    source = FictionalSource(shape, "eval")
+    shape = _shape(stage)
     totals: dict[str, dict[str, float]] = {"own": {}, "donor": {}}
     with torch.no_grad():
-        for number in range(BATCHES):
-            examples = source.draw(random.Random(f"{seed}/eval/{number}"))
+        for number, examples in enumerate(_examples(stage, seed)):
             batch = build_batch(examples, shape, reader, random.Random(number))
             own = write_batch(batch, reader)
             next_one = torch.arange(own.batch, device=own.device).roll(-1)
@@ -45,3 +40,18 @@ def measure(stage: Stage, reader: Reader, seed: int) -> dict[str, dict[str, floa
     return {
         control: {name: round(value, 4) for name, value in sums.items()} for control, sums in totals.items()
     }
+
+
+def questions_measured(stage: Stage, seed: int) -> int:
+    """How many questions are behind each share that `measure` gives."""
+    return sum(len(example.questions) for examples in _examples(stage, seed) for example in examples)
+
+
+def _examples(stage: Stage, seed: int) -> list[list[Example]]:
+    source = FictionalSource(_shape(stage), "eval")
+    return [source.draw(random.Random(f"{seed}/eval/{number}")) for number in range(BATCHES)]
+
+
+def _shape(stage: Stage) -> Stage:
+    """Both kinds of read are measured whatever the stage trains on, and every document needs a donor."""
+    return replace(stage, documents=max(2, stage.documents), questions=max(1, stage.questions), recitations=1)
