@@ -13,8 +13,11 @@ from dmdoc.packing import PackedReads, Read
 from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader
 
+WINDOW_TOKENS = 48
+"""The most tokens of the text that one recitation or continuation has to say."""
+
 CONTINUE_WORDS = 8
-"""Words of the text that a continuation starts from."""
+"""The most words of the text that a continuation starts from."""
 
 CONTINUE_CHARACTERS = 160
 """The most characters of the text that a continuation starts from: some scripts put no blanks between words."""
@@ -31,9 +34,11 @@ def recite_read(target_ids: Sequence[int], reader: Reader) -> Read:
     return Read(tuple(reader.prompt_ids(load_prompt("recite").fill())), tuple(target_ids))
 
 
-def continue_read(before: str, target_ids: Sequence[int], reader: Reader) -> Read:
-    """What follows `before`, of which the last words alone are given: `target_ids`, at least one."""
-    start = " ".join(before[-CONTINUE_CHARACTERS:].split()[-CONTINUE_WORDS:])
+def continue_read(
+    before: str, target_ids: Sequence[int], reader: Reader, *, words: int = CONTINUE_WORDS
+) -> Read:
+    """What follows `before`, of which the last `words` alone are given: `target_ids`, at least one."""
+    start = " ".join(before[-CONTINUE_CHARACTERS:].split()[-words:])
     return Read(tuple(reader.prompt_ids(load_prompt("continue").fill(start=start))), tuple(target_ids))
 
 

@@ -8,11 +8,11 @@ from tiny_training import ADAPTER
 from dmdoc.errors import TrainingError
 from dmdoc.packing import EMPTY_READ, Read, pack_reads
 from dmdoc.reader import Reader
-from dmdoc.reads import CONTINUE_WORDS
+from dmdoc.reads import CONTINUE_WORDS, WINDOW_TOKENS
 from dmdoc.training.config import Stage
 from dmdoc.training.examples import Example
 from dmdoc.training.loss import score_reads, write_batch
-from dmdoc.training.reads import Batch, build_batch, continuation, recitation, write_chunk
+from dmdoc.training.reads import FEWEST_WORDS, Batch, build_batch, continuation, recitation, write_chunk
 
 TEXT = "QZX XZQ QQZ ZZX QXX ZQX XQZ QZZ ZXX XXZ QZX ZZQ"
 """Its letters are in no prompt."""
@@ -73,11 +73,26 @@ def test_an_answer_ends_as_the_model_ends_it(reader: Reader) -> None:
     assert read.target_ids == (*reader.encode("there"), reader.end_ids[0])
 
 
-def test_recitations_stop_at_the_limit(reader: Reader) -> None:
-    assert len(recitation(TEXT, 20, reader).target_ids) == 20
-    assert recitation(TEXT, 100, reader).target_ids[-1] == reader.end_ids[0]
-    assert len(continuation(TEXT, 20, reader, random.Random(0)).target_ids) == 8
-    assert continuation("unbroken", 20, reader, random.Random(0)).target_ids[:4] == (*reader.encode("oken"),)
+def test_recitations_stop_at_a_window(reader: Reader) -> None:
+    whole = recitation(TEXT * 9, reader)
+    assert len(whole.target_ids) == WINDOW_TOKENS
+    assert whole.target_ids == tuple(reader.encode(TEXT * 9))[:WINDOW_TOKENS]
+    assert recitation("QZX", reader).target_ids == (*reader.encode("QZX"), reader.end_ids[0])
+    assert len(continuation(TEXT * 9, reader, random.Random(0)).target_ids) == WINDOW_TOKENS
+    assert continuation("unbroken", reader, random.Random(0)).target_ids[:4] == (*reader.encode("oken"),)
+
+
+def test_continuations_start_from_few_words_and_from_many(reader: Reader) -> None:
+    given = {
+        len(
+            reader.decode(continuation(TEXT, reader, random.Random(seed)).prompt_ids)
+            .split("Continue: ")[1]
+            .split()
+        )
+        for seed in range(200)
+    }
+    # The last word there is the role that speaks next; a text cut near its beginning gives what it has.
+    assert given == set(range(FEWEST_WORDS + 1, CONTINUE_WORDS + 2))
 
 
 def test_a_text_beyond_the_write_budget_is_refused(reader: Reader) -> None:

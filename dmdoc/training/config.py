@@ -44,9 +44,9 @@ class Stage:
     questions: int = 4
     """Questions read a document."""
     recitations: int = 1
-    """Dense reads a document: all of it, or from a place within."""
+    """Dense reads a document: from its beginning, or from a place within."""
     max_tokens: int = 256
-    """Longer documents of a file are passed over; recitations stop here."""
+    """Longer documents of a file are passed over."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "documents", "batches", "max_tokens"):

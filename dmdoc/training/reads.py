@@ -8,12 +8,12 @@ from dmdoc.chunking import Chunk, Layout, chunk_document
 from dmdoc.errors import TrainingError
 from dmdoc.packing import EMPTY_READ, Read
 from dmdoc.reader import Reader
-from dmdoc.reads import answer_read, continue_read, recite_read
+from dmdoc.reads import CONTINUE_WORDS, WINDOW_TOKENS, answer_read, continue_read, recite_read
 from dmdoc.training.config import Stage
 from dmdoc.training.examples import Example
 
-SHORTEST_CONTINUATION = 8
-"""Tokens of a "continue" read where a quarter of the most would be fewer."""
+FEWEST_WORDS = 3
+"""A continuation in training starts from so many words of the text up to `CONTINUE_WORDS`."""
 
 
 @dataclass(frozen=True)
@@ -51,29 +51,27 @@ def build_batch(examples: Sequence[Example], stage: Stage, reader: Reader, gener
     """
     slots = max(len(example.questions) for example in examples)
     # One kind of recitation a slot, so that reads of like length stand together.
-    whole = [generator.random() < 0.5 for _ in range(stage.recitations)]
+    starts = [generator.random() < 0.5 for _ in range(stage.recitations)]
     rows = []
     for example in examples:
         answers = [answer_read(question, answer, reader) for question, answer in example.questions]
         answers += [EMPTY_READ] * (slots - len(answers))
         recitations = [
-            recitation(example.text, stage.max_tokens, reader)
-            if all_of_it
-            else continuation(example.text, stage.max_tokens, reader, generator)
-            for all_of_it in whole
+            recitation(example.text, reader) if from_start else continuation(example.text, reader, generator)
+            for from_start in starts
         ]
         rows.append((*answers, *recitations))
     return Batch(tuple(write_chunk(example.text, reader) for example in examples), tuple(rows), slots)
 
 
-def recitation(text: str, most: int, reader: Reader) -> Read:
-    """All of the text (its first `most` tokens)."""
-    return recite_read((*reader.encode(text), reader.end_ids[0])[:most], reader)
+def recitation(text: str, reader: Reader) -> Read:
+    """The text from its beginning, `WINDOW_TOKENS` of it at most."""
+    return recite_read((*reader.encode(text), reader.end_ids[0])[:WINDOW_TOKENS], reader)
 
 
-def continuation(text: str, most: int, reader: Reader, generator: random.Random) -> Read:
-    """The text from a random word on, for at most a quarter of `most` tokens, given a few words before it."""
+def continuation(text: str, reader: Reader, generator: random.Random) -> Read:
+    """The text from a random word on, `WINDOW_TOKENS` of it at most, given a few words before it."""
     starts = [index for index, character in enumerate(text) if character == " "][2:-1] or [len(text) // 2]
     cut = generator.choice(starts)
-    target = (*reader.encode(text[cut:]), reader.end_ids[0])
-    return continue_read(text[:cut], target[: max(SHORTEST_CONTINUATION, most // 4)], reader)
+    target = (*reader.encode(text[cut:]), reader.end_ids[0])[:WINDOW_TOKENS]
+    return continue_read(text[:cut], target, reader, words=generator.randint(FEWEST_WORDS, CONTINUE_WORDS))
