@@ -19,13 +19,10 @@ from dmdoc.errors import DmdocError, UsageError
 from dmdoc.memory_state import MemoryState
 from dmdoc.packing import EMPTY_READ, IGNORED, Read, pack_reads
 from dmdoc.reader import Reader
-from dmdoc.reads import continue_read, read_logits, recite_read
+from dmdoc.reads import WINDOW_TOKENS, continue_read, read_logits, recite_read
 
 LEARNING_RATE = 0.02
 """Of Adam, on the numbers of the state."""
-
-WINDOW_TOKENS = 48
-"""The most tokens of the text that one read has to say."""
 
 PASS_WINDOWS = 16
 """Windows in one forward pass; gradients of several passes add up. Bounds memory, not the result."""

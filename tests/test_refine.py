@@ -15,8 +15,8 @@ from dmdoc.ingest import Progress, ingest
 from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
-from dmdoc.reads import CONTINUE_WORDS
-from dmdoc.refine import WINDOW_TOKENS, Windows, refine, section_windows
+from dmdoc.reads import CONTINUE_WORDS, WINDOW_TOKENS
+from dmdoc.refine import Windows, refine, section_windows
 from dmdoc.sections import write_text
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=96)

@@ -131,3 +131,16 @@ def test_an_answer_is_exact_when_every_token_is_the_likeliest(reader: Reader) ->
     rows = ((Read(prompt, tuple(likely)),), (Read(prompt, wrong),))
 
     assert float(score_reads(Batch(batch.chunks, rows, 1), state, reader).answer_exact) == 0.5
+
+
+def test_refined_states_recite_better_and_the_write_still_learns() -> None:
+    reader = tiny_reader(ADAPTER)
+    reader.adapter.requires_grad_(True)
+    batch = batch_of(reader, questions=1, recitations=2)
+    plain, refined = write_batch(batch, reader), write_batch(batch, reader, refine_steps=3)
+    before, after = score_reads(batch, plain, reader), score_reads(batch, refined, reader)
+
+    assert float(after.recitation) < float(before.recitation)
+    after.recitation.backward()  # type: ignore[no-untyped-call]
+    written = reader.adapter.layer(0).memory_v_proj.grad
+    assert written is not None and float(written.abs().sum()) > 0

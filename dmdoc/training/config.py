@@ -45,13 +45,15 @@ class Stage:
     """Questions read a document."""
     recitations: int = 1
     """Dense reads a document: from its beginning, or from a place within."""
+    refine_steps: int = 0
+    """Refinement steps (refine.py) that a state takes before it is read; the write learns as if there were none."""
     max_tokens: int = 256
     """Longer documents of a file are passed over."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "documents", "batches", "max_tokens"):
             _at_least(name, getattr(self, name), 1)
-        for name in ("updates", "distractors", "questions", "recitations"):
+        for name in ("updates", "distractors", "questions", "recitations", "refine_steps"):
             _at_least(name, getattr(self, name), 0)
         if not self.data or self.batches % len(self.data):
             raise TrainingError(

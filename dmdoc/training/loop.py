@@ -137,11 +137,12 @@ def _take_step(
     rate = learning_rate(config, step)
     for group in optimiser.param_groups:
         group.update(lr=rate, weight_decay=config.optimiser.weight_decay)
-    batches = config.stage_at(step).batches
+    stage = config.stage_at(step)
+    batches = stage.batches
     totals = {name: torch.zeros((), device=reader.backbone.device) for name in _LOGGED}
     for number in range(batches):
         batch = curriculum.batch(step, processes.rank * batches + number)
-        scores = score_reads(batch, write_batch(batch, reader), reader)
+        scores = score_reads(batch, write_batch(batch, reader, stage.refine_steps), reader)
         loss = scores.answer + config.optimiser.recitation_weight * scores.recitation
         torch.autograd.backward(loss / batches)
         for name in totals:

@@ -10,6 +10,7 @@ from dmdoc.memory_state import MemoryState
 from dmdoc.packing import IGNORED, pack_reads
 from dmdoc.reader import Reader
 from dmdoc.reads import read_logits
+from dmdoc.refine import refine, section_windows
 from dmdoc.training.reads import Batch
 
 
@@ -27,9 +28,18 @@ class ReadScores:
     """Share of recited tokens that were the likeliest."""
 
 
-def write_batch(batch: Batch, reader: Reader) -> MemoryState:
-    """The states of a batch of documents, written from zero."""
-    return reader.write(batch.chunks, reader.zero_state(len(batch.chunks)))
+def write_batch(batch: Batch, reader: Reader, refine_steps: int = 0) -> MemoryState:
+    """The states of a batch of documents, written from zero and refined.
+
+    Gradients pass the refinement as if it had added a constant: through the write alone.
+    """
+    state = reader.write(batch.chunks, reader.zero_state(len(batch.chunks)))
+    if refine_steps == 0:
+        return state
+    windows = [section_windows(chunk, reader) for chunk in batch.chunks]
+    refined = refine(state, windows, reader, refine_steps)
+    moved = zip(state.layers, refined.layers, strict=True)
+    return MemoryState(tuple(before + (after - before).detach() for before, after in moved))
 
 
 def score_reads(batch: Batch, state: MemoryState, reader: Reader) -> ReadScores:
