@@ -4,23 +4,20 @@ Knows nothing about terminals or options; whoever calls it says where documents 
 """
 
 import time
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from itertools import accumulate
 from typing import Literal
 
-import dmdoc
 from dmdoc.chunking import Chunk
 from dmdoc.document import Document
-from dmdoc.errors import IdentityError, StateFileError, UsageError
+from dmdoc.errors import StateFileError
+from dmdoc.ingest_task import Task, fits, plan
 from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
 from dmdoc.saved_document import SavedDocument
 from dmdoc.sections import batches, write_sections
-from dmdoc.state_file import Section, StateHeader, check_identity
+from dmdoc.state_file import StateHeader
 
 Status = Literal["added", "updated", "resumed", "unchanged"]
 
@@ -87,27 +84,56 @@ def ingest(
         force: do it again although the same text is already saved.
 
     Raises:
-        UsageError: the budget is larger than what the adapter or the backbone takes, `refine_steps`
-            is negative, or the name is taken.
+        UsageError, DmdocError: as `plan` and `carry_out`.
+    """
+    task = plan(document, reader, budget=budget, refine_steps=refine_steps)
+    return carry_out(task, reader, library, force=force, progress=progress)
+
+
+def carry_out(
+    task: Task,
+    reader: Reader,
+    library: Library,
+    *,
+    force: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> IngestResult:
+    """Write and save what was planned, batch by batch; arguments as for `ingest`.
+
+    Raises:
+        UsageError: the name is taken.
         DmdocError: refinement met a loss that is not finite.
     """
-    if refine_steps < 0:
-        raise UsageError(f"--refine takes 0 or more steps, got {refine_steps}")
-    chunks = reader.chunks(document.text, budget)
-    header = _header(document, reader, chunks, budget or reader.write_budget, refine_steps)
-    tokens, warnings = header.tokens_written, _warnings(document, reader, header)
-    with library.lock(document.name):
-        found = library.status(document)
-        if found == "unchanged" and not force and _same_writer(library.get(document.name), header):
-            saved = library.get(document.name)
-            library.set_current(saved.name)
-            return IngestResult(saved, "unchanged", tokens, len(chunks), 0.0, warnings)
+    with library.lock(task.document.name):
+        found = library.status(task.document)
+        if not force and (result := already_done(task, library)):
+            return result
         started = time.monotonic()
-        staged, state = _resume(document, reader, library, header, restart=force)
+        staged, state = _resume(task.document, reader, library, task.header, restart=force)
         status: Status = "resumed" if state else "added" if found == "new" else "updated"
-        state = _write(chunks, state, reader, library, staged, header, progress or _ignore)
-        saved = library.finish(staged, state, header)
-        return IngestResult(saved, status, tokens, len(chunks), time.monotonic() - started, warnings)
+        state = _write(task.chunks, state, reader, library, staged, task.header, progress or _ignore)
+        saved = library.finish(staged, state, task.header)
+        return result_of(task, saved, status, time.monotonic() - started)
+
+
+def already_done(task: Task, library: Library) -> IngestResult | None:
+    """The result of a task that has nothing left to do, whose document becomes the current one; else None.
+
+    Raises:
+        UsageError: the name is taken.
+    """
+    if library.status(task.document) != "unchanged":
+        return None
+    saved = library.get(task.document.name)
+    if not _same_writer(saved, task.header):
+        return None
+    library.set_current(saved.name)
+    return result_of(task, saved, "unchanged", 0.0)
+
+
+def result_of(task: Task, saved: SavedDocument, status: Status, seconds: float) -> IngestResult:
+    """What there is to tell of a task that is done."""
+    return IngestResult(saved, status, task.tokens, len(task.chunks), seconds, task.warnings)
 
 
 def _write(
@@ -148,21 +174,6 @@ def _progress(header: StateHeader, done: int) -> Progress:
     )
 
 
-def _sections(document: Document, chunks: Sequence[Chunk]) -> tuple[Section, ...]:
-    """What the chunks of a document will be as sections."""
-    numbers = [number for number, page in enumerate(document.pages, start=1) if page]
-    # Where each of these pages begins in the text: `Document.text` puts two characters between pages.
-    starts = list(accumulate((len(document.pages[number - 1]) + 2 for number in numbers[:-1]), initial=0))
-
-    def page_at(position: int) -> int:
-        return numbers[bisect_right(starts, position) - 1]
-
-    return tuple(
-        Section(len(chunk.token_ids), page_at(chunk.start), page_at(chunk.start + len(chunk.text) - 1))
-        for chunk in chunks
-    )
-
-
 def _resume(
     document: Document, reader: Reader, library: Library, header: StateHeader, *, restart: bool
 ) -> tuple[SavedDocument, MemoryState | None]:
@@ -172,68 +183,16 @@ def _resume(
         partial = library.load_partial(staged)
     except StateFileError:
         partial = None  # a torn save: the sections have to be written again
-    if partial is not None and _fits(partial[1], header):
+    if partial is not None and fits(partial[1], header):
         return staged, partial[0]
     return library.begin(document, restart=True), None
 
 
 def _same_writer(saved: SavedDocument, fresh: StateHeader) -> bool:
     try:
-        return _fits(saved.header(), fresh)
+        return fits(saved.header(), fresh)
     except StateFileError:
         return False
-
-
-def _fits(header: StateHeader, fresh: StateHeader) -> bool:
-    """Whether states were written as this run would write them."""
-    try:
-        check_identity(header, backbone=fresh.backbone, adapter=fresh.adapter, tokenizer=fresh.tokenizer)
-    except IdentityError:
-        return False
-    same = ("write_budget", "write_layout", "write_granularity", "refine_steps", "document_sha256")
-    if any(getattr(header, name) != getattr(fresh, name) for name in same):
-        return False
-    return header.sections_total == fresh.sections_total and (
-        header.sections == fresh.sections[: len(header.sections)]
-    )
-
-
-def _header(
-    document: Document, reader: Reader, chunks: Sequence[Chunk], budget: int, refine_steps: int
-) -> StateHeader:
-    """The header of the finished states."""
-    config = reader.adapter.config
-    return StateHeader(
-        backbone=reader.backbone.identity,
-        adapter=reader.adapter_identity,
-        tokenizer=reader.backbone.tokenizer_identity,
-        sections=_sections(document, chunks),
-        sections_total=len(chunks),
-        write_budget=budget,
-        write_layout=config.write_layout,
-        write_granularity=config.memory_write_granularity,
-        refine_steps=refine_steps,
-        document_sha256=document.sha256,
-        dmdoc_version=dmdoc.__version__,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _warnings(document: Document, reader: Reader, header: StateHeader) -> tuple[str, ...]:
-    warnings = []
-    if document.empty_pages:
-        pages = ", ".join(str(number) for number in document.empty_pages)
-        warnings.append(f"{document.name}: no text on page {pages}; scanned pages need OCR first")
-    tokens, evidenced = header.tokens_written, reader.adapter.config.evidenced_tokens
-    if tokens > evidenced:
-        expect = "less of it will be recalled"
-        if header.sections_total > 1:
-            expect = f"an answer comes from one of its {header.sections_total} sections, which may be the wrong one"
-        warnings.append(
-            f"{document.name}: {tokens:,} tokens are {tokens / evidenced:.1f} times the {evidenced:,} for which "
-            f"recall with {reader.adapter_identity.name} has been measured; {expect}"
-        )
-    return tuple(warnings)
 
 
 def _ignore(_: Progress) -> None:

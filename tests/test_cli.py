@@ -157,7 +157,6 @@ def test_a_password_opens_a_pdf(invoke: Invoke, tmp_path: Path) -> None:
         (("ask", "Salt?", "--top-p", "2"), 2, "--top-p must be above 0"),
         (("ask", "Salt?", "--temperature", "-1"), 2, "--temperature must be 0 or more"),
         (("ingest", "missing.txt"), 5, "missing.txt"),
-        (("ingest", "."), 5, "folder"),
         (("extract", "missing.txt"), 5, "missing.txt"),
         (("ingest", __file__, "--refine", "-1"), 2, "--refine takes 0 or more steps, got -1"),
         (("train", "missing.toml", "--output", "out"), 1, "missing.toml"),

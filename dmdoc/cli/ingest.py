@@ -1,8 +1,12 @@
-"""`ingest` and `extract`: a file into a saved state, or into the text that would be read."""
+"""`ingest` and `extract`: files into saved states, or into the text that would be read."""
 
+import os
 import sys
-from dataclasses import asdict
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,65 +15,182 @@ from dmdoc.cli.options import (
     JSON_SCHEMA,
     BudgetOption,
     FileArgument,
+    JsonLinesOption,
     JsonOption,
     Machine,
     PasswordOption,
     RefineOption,
+    TagOption,
     open_library,
     spread,
 )
 from dmdoc.console.progress import ingest_progress
+from dmdoc.errors import PartialFailureError, UsageError
+
+if TYPE_CHECKING:
+    from dmdoc.document import Document
+    from dmdoc.ingest_many import Outcome
+    from dmdoc.library import Library
+    from dmdoc.reader import Reader
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The options that say which files are read."""
+
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE...",
+            help="Text, HTML, PDF, DOCX, EPUB or PPTX files, and folders of them; - reads standard input.",
+        ),
+    ] = None
+    glob: Annotated[
+        list[str] | None,
+        typer.Option("--glob", help="Of folders, only files like '*.md'; may be given again."),
+    ] = None
+    files_from: Annotated[
+        str | None,
+        typer.Option(
+            "--files-from", metavar="FILE", help="Read the files that FILE (or -) lists, one a line."
+        ),
+    ] = None
+    null: Annotated[
+        bool, typer.Option("--null", "-0", help="NUL ends each file of the list, as in `find -print0`.")
+    ] = False
+
+    def sources(self) -> list[str]:
+        """The files, each once.
+
+        Raises:
+            UsageError: the list cannot be read.
+        """
+        from dmdoc.document import STDIN
+        from dmdoc.sources import expand, listed_files
+
+        if not self.files and self.files_from is None:
+            raise typer.BadParameter("give files or folders, or --files-from")
+        listed: list[str] = []
+        try:
+            if self.files_from == STDIN:
+                listed = listed_files(sys.stdin.buffer.read(), null=self.null)
+            elif self.files_from is not None:
+                listed = listed_files(Path(self.files_from).read_bytes(), null=self.null)
+        except OSError as error:
+            raise UsageError(f"cannot read {self.files_from}: {error.strerror or error}") from error
+        return expand([*(self.files or ()), *listed], self.glob or ())
+
+
+@dataclass(frozen=True)
+class Writing:
+    """The options that say how a document is written."""
+
+    budget: BudgetOption = None
+    refine: RefineOption = 0
+    force: Annotated[bool, typer.Option("--force", "-f", help="Read it again although it is saved.")] = False
 
 
 @spread
 def ingest(
-    file: FileArgument,
-    name: Annotated[str | None, typer.Option("--name", "-n", help="Save it under this name.")] = None,
-    password: PasswordOption = None,
-    budget: BudgetOption = None,
-    refine: RefineOption = 0,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Read it again although it is saved.")] = False,
-    as_json: JsonOption = False,
     *,
+    selection: Selection,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Save it under this name.")] = None,
+    tag: TagOption = None,
+    password: PasswordOption = None,
+    writing: Writing,
+    as_json: JsonOption = False,
+    as_jsonl: JsonLinesOption = False,
     machine: Machine,
 ) -> None:
-    """Read a document once and save its state."""
-    from dmdoc.document import read_document
-    from dmdoc.ingest import ingest as ingest_document
+    """Read documents once and save their states."""
+    from dmdoc.document import check_tag
+    from dmdoc.ingest_many import ingest_many
 
-    document = read_document(file, name=name, password=password, stdin=sys.stdin.buffer)
-    if machine.verbose:
-        console.note(f"{document.name}: {len(document.text):,} characters extracted by {document.reader}")
-    reader = machine.open_reader()
-    with ingest_progress(document.name, quiet=machine.quiet) as progress:
-        result = ingest_document(
-            document,
-            reader,
-            open_library(),
-            budget=budget,
-            refine_steps=refine,
-            force=force,
-            progress=progress,
+    sources, library = selection.sources(), open_library()
+    alone = len(sources) == 1
+    if not alone and (name or as_json):
+        raise UsageError(
+            f"--name and --json are for one document, got {len(sources)}; use --jsonl for several"
         )
-    if not machine.quiet:
-        console.ingest_summary(result)
-    if as_json:
-        console.write_json(
-            {
-                "schema": JSON_SCHEMA,
-                "document": result.document.name,
-                "status": result.status,
-                "source": result.document.source,
-                "pages": result.document.page_count,
-                "tokens": result.tokens,
-                "sections": result.sections,
-                "refine_steps": refine,
-                "model": reader.backbone.name,
-                "adapter": reader.adapter_identity.name,
-                "warnings": list(result.warnings),
-                "seconds": round(result.seconds, 3),
-            }
-        )
+    for each in tag or ():
+        check_tag(each)
+    if not sources:
+        console.note("there is no such file")
+        return
+    read = _reading(library, name, password, alone=alone, verbose=machine.verbose)
+    if alone:
+        read(sources[0])  # what cannot be read is told before a model is loaded for it
+    reader, failed = machine.open_reader(), 0
+    for outcome in ingest_many(
+        sources,
+        read,
+        reader,
+        library,
+        budget=writing.budget,
+        refine_steps=writing.refine,
+        force=writing.force,
+        show_progress=lambda name: ingest_progress(name, quiet=machine.quiet),
+    ):
+        if outcome.error is not None and alone:
+            raise outcome.error
+        failed += outcome.error is not None
+        if outcome.result is not None and tag:
+            library.tag(outcome.result.document.name, add=tag)
+        _tell(outcome, quiet=machine.quiet)
+        if as_json or as_jsonl:
+            console.write_json(_record(outcome, reader, writing))
+    if failed:
+        raise PartialFailureError(f"{failed} of {len(sources)} files failed; the others are saved")
+
+
+def _reading(
+    library: "Library", name: str | None, password: str | None, *, alone: bool, verbose: bool
+) -> "Callable[[str], Document]":
+    """How a source becomes a document under its name; the last one is kept, for it may be asked for again."""
+    from dmdoc.document import read_document
+    from dmdoc.sources import Names
+
+    names = Names(library)
+
+    @lru_cache(maxsize=1)
+    def read(source: str) -> "Document":
+        # Of many files some may be encrypted PDFs, and no others take a password.
+        key = password if alone or source.lower().endswith(".pdf") else None
+        document = read_document(source, name=name, password=key, stdin=sys.stdin.buffer)
+        if verbose:
+            console.note(f"{source}: {len(document.text):,} characters extracted by {document.reader}")
+        return document if name else names.named(document)
+
+    return read
+
+
+def _tell(outcome: "Outcome", *, quiet: bool) -> None:
+    """The line of status of a file."""
+    if outcome.error is not None:
+        console.error(f"failed: {outcome.error}")
+    elif outcome.result is not None and not quiet:
+        console.ingest_summary(outcome.result)
+
+
+def _record(outcome: "Outcome", reader: "Reader", writing: Writing) -> dict[str, Any]:
+    result = outcome.result
+    if result is None:
+        source = outcome.source if outcome.source == "-" else os.path.abspath(outcome.source)
+        return {"schema": JSON_SCHEMA, "source": source, "status": "failed", "error": str(outcome.error)}
+    return {
+        "schema": JSON_SCHEMA,
+        "document": result.document.name,
+        "status": result.status,
+        "source": result.document.source,
+        "pages": result.document.page_count,
+        "tokens": result.tokens,
+        "sections": result.sections,
+        "refine_steps": writing.refine,
+        "model": reader.backbone.name,
+        "adapter": reader.adapter_identity.name,
+        "warnings": list(result.warnings),
+        "seconds": round(result.seconds, 3),
+    }
 
 
 def extract(

@@ -101,6 +101,9 @@ BudgetOption = Annotated[
     int | None, typer.Option("--budget", envvar="DMDOC_BUDGET", help="Tokens a section, at most.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+JsonLinesOption = Annotated[
+    bool, typer.Option("--jsonl", help="A JSON object a line on stdout, as soon as there is one.")
+]
 
 
 def settings_from_files() -> dict[str, FileSetting]:

@@ -1,0 +1,86 @@
+"""Which files are to be read, and under which name each is saved.
+
+Folders and lists stand for files. A document keeps the name that it has; a new one is called as its file is, with as
+many of its folders in front as it takes to tell it from the others.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from dmdoc.document import STDIN, Document, slug
+from dmdoc.errors import DmdocError, UsageError
+from dmdoc.library import Library
+
+
+def listed_files(data: bytes, *, null: bool) -> list[str]:
+    """The paths in a list of them, one a line or, with `null`, each ended by a NUL as `find -print0` does.
+
+    Raises:
+        UsageError: it is not UTF-8.
+    """
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the list of files is not UTF-8 (byte {error.start})") from error
+    return [path for path in (text.split("\0") if null else text.splitlines()) if path]
+
+
+def expand(paths: Iterable[str], patterns: Sequence[str] = ()) -> list[str]:
+    """Files as they are and, for a folder, those in it and below, sorted, but for hidden ones; each once.
+
+    Args:
+        patterns: of the files in folders, such as `*.md` or `reports/*.pdf`; all of them if there are none.
+    """
+    found: dict[str, str] = {}
+    for path in paths:
+        inside = _inside(Path(path), patterns) if path != STDIN and Path(path).is_dir() else [path]
+        for each in inside:
+            found.setdefault(each if each == STDIN else os.path.abspath(each), each)
+    return list(found.values())
+
+
+def _inside(folder: Path, patterns: Sequence[str]) -> Iterator[str]:
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in inner.parts)
+        if not hidden and path.is_file() and (not patterns or any(map(inner.match, patterns))):
+            yield str(path)
+
+
+class Names:
+    """The names of the documents of one run; no two sources get the same."""
+
+    def __init__(self, library: Library) -> None:
+        self._sources: dict[str, str] = {}
+        for name in library.names():
+            with suppress(DmdocError):  # a damaged one has a name too, but no source that could claim it
+                self._sources[name] = ""
+                self._sources[name] = library.get(name).source
+
+    def named(self, document: Document) -> Document:
+        """The document under the name that it has in the library, or under a free one."""
+        known = (name for name, source in self._sources.items() if source == document.source != STDIN)
+        name = next(known, None) or next(
+            name
+            for name in _candidates(document)
+            if self._sources.get(name, document.source) == document.source
+        )
+        self._sources[name] = document.source
+        return replace(document, name=name)
+
+
+def _candidates(document: Document) -> Iterator[str]:
+    """The document's own name, then with more and more folders in front, then with a hash of its path."""
+    yield document.name
+    if document.source == STDIN:
+        return
+    folders: list[str] = []
+    for parent in Path(document.source).parents:
+        folders.insert(0, parent.name)
+        if name := slug("-".join([*folders, document.name])):
+            yield name
+    yield slug(f"{document.name[:80]}-{hashlib.sha256(document.source.encode()).hexdigest()[:8]}")
