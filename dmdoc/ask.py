@@ -4,8 +4,10 @@ Read-only: what was saved is byte for byte the same afterwards. Knows nothing ab
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import torch
 
 from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import Prompt
@@ -91,6 +93,50 @@ def ask(
         first_token_seconds=stream.first_token_seconds,
         seconds=time.monotonic() - started,
     )
+
+
+def ask_all(
+    questions: Sequence[str],
+    reader: Reader,
+    state: MemoryState | None,
+    *,
+    prompt: Prompt,
+    settings: GenerationSettings,
+    variables: Sequence[Mapping[str, str]],
+) -> list[Answer]:
+    """Several questions about one document at once: the answers of `ask`, but for rounding.
+
+    Args:
+        variables: what else the prompt of each question has.
+
+    Returns:
+        Answers whose seconds are those of all of them together.
+
+    Raises:
+        UsageError: as `ask`.
+    """
+    started = time.monotonic()
+    prompts = [
+        reader.prompt_ids(prompt.fill(question=question, **more))
+        for question, more in zip(questions, variables, strict=True)
+    ]
+    sections: list[int] | None = None
+    if state is not None:
+        sections = [choose_section(prompt_ids, state, reader) for prompt_ids in prompts]
+        state = state.select(torch.tensor(sections, device=state.device))
+    answers = reader.generate_batch(prompts, state, settings)
+    seconds = time.monotonic() - started
+    return [
+        Answer(
+            text=reader.decode(answer_ids).strip(),
+            prompt_ids=tuple(prompt_ids),
+            answer_ids=tuple(answer_ids),
+            section=None if sections is None else sections[row],
+            first_token_seconds=seconds,
+            seconds=seconds,
+        )
+        for row, (prompt_ids, answer_ids) in enumerate(zip(prompts, answers, strict=True))
+    ]
 
 
 class _TextStream:

@@ -9,14 +9,16 @@ Knows nothing about terminals, options or where documents are kept.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dmdoc.ask import Answer, ask
+import torch
+
+from dmdoc.ask import Answer, ask, ask_all
 from dmdoc.errors import UnsupportedError, UsageError
 from dmdoc.evidence import Passage, marked, passages
 from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import WAY_PROMPTS, Prompt, load_prompt
 from dmdoc.reader import Reader
 from dmdoc.settings import EVIDENCE_PASSAGES, GenerationSettings, Way
-from dmdoc.support import lift
+from dmdoc.support import lift, lifts
 
 EVIDENCE_TOKENS = 600
 """The most tokens of all passages together."""
@@ -83,15 +85,41 @@ def recall(
     if answer.section is not None:
         chosen = state.rows(answer.section, answer.section + 1)
         lifted = float(lift(answer.prompt_ids, answer.answer_ids, chosen, reader))
-    threshold = reader.support_threshold if way == "state" else None
-    return Recalled(
-        answer=answer,
-        way=way,
-        lift=lifted,
-        supported=None if lifted is None or threshold is None else lifted >= threshold,
-        evidence=marked(evidence, answer.text),
-        document_tokens=len(reader.encode(text)),
+    return _recalled(answer, way, lifted, evidence, text, reader)
+
+
+def recall_all(
+    questions: Sequence[str],
+    reader: Reader,
+    state: MemoryState,
+    pages: Callable[[], Sequence[str]],
+    *,
+    settings: GenerationSettings,
+    way: Way = "state",
+) -> list[Recalled]:
+    """Several questions about one document at once: as `recall` with the built-in prompt, but for rounding.
+
+    The seconds of an answer are those of all of them together.
+
+    Raises:
+        UsageError: as `recall`.
+    """
+    shown = [_shown(question, reader, pages, way, EVIDENCE_PASSAGES) for question in questions]
+    answers = ask_all(
+        questions,
+        reader,
+        None if way in ("full", "frozen") else state,
+        prompt=load_prompt(WAY_PROMPTS[way]),
+        settings=settings,
+        variables=[{"document": text} if way in ("evidence", "full") else {} for _, text in shown],
     )
+    lifted: list[float] | list[None] = [None] * len(answers)
+    sections = [answer.section for answer in answers if answer.section is not None]
+    if sections:
+        chosen = state.select(torch.tensor(sections, device=state.device))
+        prompts, given = [a.prompt_ids for a in answers], [a.answer_ids for a in answers]
+        lifted = lifts(prompts, given, chosen, reader).tolist()
+    return [_recalled(answer, way, lifted[row], *shown[row], reader) for row, answer in enumerate(answers)]
 
 
 def cite(question: str | None, recalled: Recalled, pages: Callable[[], Sequence[str]]) -> tuple[Passage, ...]:
@@ -125,6 +153,20 @@ def check_support(recalled: Recalled, reader: Reader) -> None:
             f"not supported by the saved state: lift {recalled.lift:+.2f} nats a token, "
             f"{reader.support_threshold:+.2f} is needed"
         )
+
+
+def _recalled(
+    answer: Answer, way: Way, lifted: float | None, evidence: tuple[Passage, ...], text: str, reader: Reader
+) -> Recalled:
+    threshold = reader.support_threshold if way == "state" else None
+    return Recalled(
+        answer=answer,
+        way=way,
+        lift=lifted,
+        supported=None if lifted is None or threshold is None else lifted >= threshold,
+        evidence=marked(evidence, answer.text),
+        document_tokens=len(reader.encode(text)),
+    )
 
 
 def _shown(

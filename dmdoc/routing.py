@@ -11,7 +11,7 @@ import torch
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
 from dmdoc.settings import GenerationSettings
-from dmdoc.support import log_likelihoods
+from dmdoc.support import lifts
 
 CANDIDATE_TOKENS = 16
 """The most tokens of an answer by which sections are compared."""
@@ -39,5 +39,4 @@ def _lifts(prompt_ids: Sequence[int], state: MemoryState, reader: Reader) -> tor
     """How much likelier each state makes its own answer than an empty one does, in nats a token: `[batch]`."""
     prompts = [prompt_ids] * state.batch
     answers = reader.generate_batch(prompts, state, GenerationSettings(CANDIDATE_TOKENS))
-    own = log_likelihoods(prompt_ids, answers, state, reader)
-    return own - log_likelihoods(prompt_ids, answers, reader.zero_state(state.batch), reader)
+    return lifts(prompts, answers, state, reader)

@@ -25,30 +25,34 @@ def log_likelihood(
         float32 `[batch]`, on the model's device.
     """
     rows = 1 if state is None else state.batch
-    return log_likelihoods(prompt_ids, [answer_ids] * rows, state, reader)
+    return log_likelihoods([prompt_ids] * rows, [answer_ids] * rows, state, reader)
 
 
 def log_likelihoods(
-    prompt_ids: Sequence[int],
+    prompts: Sequence[Sequence[int]],
     answers: Sequence[Sequence[int]],
     state: MemoryState | None,
     reader: Reader,
 ) -> Tensor:
-    """As `log_likelihood`, with an answer for each row."""
-    counts = torch.tensor([len(answer) for answer in answers], device=reader.backbone.device)
+    """As `log_likelihood`, with a prompt and an answer for each row; without a state there may be many rows too."""
+    device = reader.backbone.device
+    counts = torch.tensor([len(answer) for answer in answers], device=device)
     longest = int(counts.max())
     if longest == 0:
-        return torch.zeros(len(answers), device=reader.backbone.device)
-    # What stands behind a shorter answer is not seen by it, and is not counted.
-    targets = reader.pad(answers, 0)
-    prompts = torch.tensor([list(prompt_ids)] * len(answers), device=reader.backbone.device)
-    # The last token's own logits would say what follows the answer.
-    ids = torch.cat((prompts, targets[:, :-1]), dim=1)
+        return torch.zeros(len(answers), device=device)
+    # Padding stands on the right, so no answer sees it. The last token's own logits would say what follows the answer.
+    rows = [[*prompt, *answer[:-1]] for prompt, answer in zip(prompts, answers, strict=True)]
+    first = min(map(len, prompts)) - 1
+    kept = max(map(len, rows)) - first
     with torch.no_grad(), reader.reading(state) as model:
-        logits = model(input_ids=ids, use_cache=False, logits_to_keep=longest).logits
-    said: Tensor = logits.float().log_softmax(-1).gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-    counted = torch.arange(longest, device=counts.device) < counts.unsqueeze(1)  # [batch, answer]
-    return (said * counted).sum(1) / counts.clamp_min(1)
+        logits = model(input_ids=reader.pad(rows, 0), use_cache=False, logits_to_keep=kept).logits
+    starts = torch.tensor([len(prompt) - 1 - first for prompt in prompts], device=device)
+    places = torch.arange(longest, device=device)
+    columns = (starts.unsqueeze(1) + places).clamp_max(kept - 1)  # [rows, longest]
+    logits = logits[torch.arange(len(rows), device=device).unsqueeze(1), columns].float()
+    targets = reader.pad(answers, 0).unsqueeze(-1)
+    said: Tensor = logits.log_softmax(-1).gather(-1, targets).squeeze(-1)
+    return (said * (places < counts.unsqueeze(1))).sum(1) / counts.clamp_min(1)
 
 
 def lift(prompt_ids: Sequence[int], answer_ids: Sequence[int], state: MemoryState, reader: Reader) -> Tensor:
@@ -65,3 +69,12 @@ def lift(prompt_ids: Sequence[int], answer_ids: Sequence[int], state: MemoryStat
     both = MemoryState.cat((state, reader.zero_state()))
     likelihoods = log_likelihood(prompt_ids, answer_ids, both, reader)
     return likelihoods[:-1] - likelihoods[-1]
+
+
+def lifts(
+    prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], state: MemoryState, reader: Reader
+) -> Tensor:
+    """As `lift`, with a prompt and an answer for each row of the state."""
+    both = MemoryState.cat((state, reader.zero_state(state.batch)))
+    likelihoods = log_likelihoods([*prompts, *prompts], [*answers, *answers], both, reader)
+    return likelihoods[: state.batch] - likelihoods[state.batch :]

@@ -19,6 +19,7 @@ from dmdoc.compare import (
     compare,
     dataset_cases,
     generated_documents,
+    run,
 )
 from dmdoc.datasets import Question, QuestionedDocument
 from dmdoc.errors import UsageError
@@ -88,6 +89,39 @@ def test_likelihoods_are_of_the_right_answer_and_lifts_of_the_given_one(reader: 
     assert found["state"].lift == pytest.approx(asked.lift)
     assert found["state"].lift != pytest.approx(found["donor"].lift)
     assert found["frozen"].lift is found["full"].lift is None
+
+
+def test_only_so_many_questions_are_asked_alone_and_timed(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed, _ = compare(dataset_cases([PONDS, LOTS], reader), reader, settings=SETTINGS)
+    assert all(result.seconds and result.first_token_seconds for result in timed)
+    monkeypatch.setattr(run, "TIMED", 2)
+    results, _ = compare(dataset_cases([PONDS, LOTS], reader), reader, settings=SETTINGS)
+    for one, other in zip(results, timed, strict=True):
+        alone = one.question != "What is in lot eight?"
+        assert (one.seconds is not None) is (one.first_token_seconds is not None) is alone
+        assert one.given == other.given
+        assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-4)
+
+
+@pytest.mark.parametrize(("mode", "sizes"), [("state", [16, 14]), ("full", [9, 9, 9, 3])])
+def test_long_prompts_go_through_the_model_fewer_at_a_time(
+    mode: Mode, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "TIMED", 0)
+    seen: list[int] = []
+    generate = Reader.generate_batch
+
+    def spy(self: Reader, prompts: Sequence[Sequence[int]], *others: Any) -> list[list[int]]:
+        seen.append(len(prompts))
+        return generate(self, prompts, *others)
+
+    monkeypatch.setattr(Reader, "generate_batch", spy)
+    document = QuestionedDocument("long", ("Salt. " * 65,), PONDS.questions * 30)
+    wide = tiny_reader(replace(CONFIG, write_budget=512))  # one section, so that nothing else is generated
+    compare(dataset_cases([document], wide), wide, settings=SETTINGS, modes=(mode,))
+    assert seen == sizes
 
 
 def test_what_is_kept_between_questions(reader: Reader) -> None:
@@ -200,7 +234,7 @@ RUN: dict[str, object] = {"model": "m", "max_tokens": 8}
 class TestResuming:
     MODES: tuple[Mode, ...] = ("state", "donor", "frozen", "full")
 
-    def run(
+    def run_once(
         self, path: Path, reader: Reader, *, run: dict[str, object] | None = None
     ) -> tuple[tuple[list[Result], list[Skipped]], list[str]]:
         """What a run gives, and which documents it had to write."""
@@ -216,20 +250,20 @@ class TestResuming:
 
     def test_what_is_done_is_not_done_again(self, reader: Reader, tmp_path: Path) -> None:
         path = tmp_path / "results.jsonl"
-        first, made = self.run(path, reader)
+        first, made = self.run_once(path, reader)
         content = path.read_bytes()
         assert made == ["lots", "ponds"]
-        assert self.run(path, reader) == (first, [])
+        assert self.run_once(path, reader) == (first, [])
         assert path.read_bytes() == content
 
     def test_a_killed_run_goes_on(self, reader: Reader, tmp_path: Path) -> None:
         path = tmp_path / "results.jsonl"
-        first, _ = self.run(path, reader)
+        first, _ = self.run_once(path, reader)
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         assert len(lines) == 1 + 2 * len(self.MODES)
         # Killed while the last line was written: it is the frozen backbone's turn again, which needs no state.
         path.write_text("".join(lines[:7]) + lines[7][:40], encoding="utf-8")
-        (results, _), made = self.run(path, reader)
+        (results, _), made = self.run_once(path, reader)
         assert made == []
         times = {"seconds": 0.0, "first_token_seconds": 0.0}
         assert [vars(result) | times for result in results] == [vars(result) | times for result in first[0]]
@@ -237,15 +271,15 @@ class TestResuming:
 
     def test_skipped_documents_are_kept_too(self, tmp_path: Path) -> None:
         reader = tiny_reader(CONFIG, context=110)
-        first, _ = self.run(tmp_path / "results.jsonl", reader)
-        assert self.run(tmp_path / "results.jsonl", reader)[0] == first
+        first, _ = self.run_once(tmp_path / "results.jsonl", reader)
+        assert self.run_once(tmp_path / "results.jsonl", reader)[0] == first
         assert isinstance(first[1][0], Skipped)
 
     def test_another_run_is_refused(self, reader: Reader, tmp_path: Path) -> None:
         path = tmp_path / "results.jsonl"
-        self.run(path, reader)
+        self.run_once(path, reader)
         with pytest.raises(UsageError, match=r"another run \(max_tokens differ\)"):
-            self.run(path, reader, run={**RUN, "max_tokens": 9})
+            self.run_once(path, reader, run={**RUN, "max_tokens": 9})
 
     @pytest.mark.parametrize("content", ["nonsense\n", "[]\n"])
     def test_another_file_is_refused_and_left_alone(
@@ -254,5 +288,5 @@ class TestResuming:
         path = tmp_path / "notes.txt"
         path.write_text(content)
         with pytest.raises(UsageError, match="give another --output"):
-            self.run(path, reader)
+            self.run_once(path, reader)
         assert path.read_text() == content

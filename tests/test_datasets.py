@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dmdoc.datasets import Question, QuestionedDocument, read_dataset, read_questions, select
+from dmdoc.datasets import Question, QuestionedDocument, deal, read_dataset, read_questions, select
 from dmdoc.errors import UsageError
 
 LINES = {
@@ -267,6 +267,20 @@ class TestSelection:
     def test_sections_need_a_dataset_that_names_them(self) -> None:
         with pytest.raises(UsageError, match="--unit document"):
             select([asked("a", 3, section=None)], unit="section", limit=None, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "limit", "at_once", "shares"),
+    [
+        ([9, 9, 9], 7, 5, [5, 2, 0]),
+        ([9, 2, 9], 14, 5, [7, 2, 5]),
+        ([9, 2, 9], 5, 1, [2, 2, 1]),
+        ([1, 2], 50, 5, [1, 2]),
+        ([0, 3], 2, 1, [0, 2]),
+    ],
+)
+def test_dealing(sizes: list[int], limit: int, at_once: int, shares: list[int]) -> None:
+    assert deal(sizes, limit, at_once=at_once) == shares
 
 
 class TestQuestions:

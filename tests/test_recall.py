@@ -13,7 +13,8 @@ from dmdoc.errors import UnsupportedError, UsageError
 from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import Prompt, load_prompt
 from dmdoc.reader import Reader
-from dmdoc.recall import EVIDENCE_TOKENS, check_support, check_that_support_is_known, recall
+from dmdoc.recall import EVIDENCE_TOKENS, check_support, check_that_support_is_known, recall, recall_all
+from dmdoc.sections import write_text
 from dmdoc.settings import GenerationSettings, Way
 from dmdoc.support import lift
 
@@ -70,6 +71,25 @@ def test_the_lift_is_that_of_the_answer_from_the_state(reader: Reader, state: Me
     expected = lift(recalled.answer.prompt_ids, recalled.answer.answer_ids, state, reader)
     assert recalled.lift == pytest.approx(float(expected))
     assert recalled.supported is None
+
+
+@pytest.mark.parametrize("way", ["state", "evidence", "full", "frozen"])
+def test_several_at_once_are_answered_as_each_alone(way: Way, reader: Reader) -> None:
+    state = write_text("\n\n".join(PAGES) * 8, reader)
+    assert state.batch > 1  # so that each question has a section of its own
+    questions = [QUESTION, "when does the ferry on QJQJ sail?", "why?"]
+    together = recall_all(questions, reader, state, lambda: PAGES, settings=SHORT, way=way)
+    for question, found in zip(questions, together, strict=True):
+        alone = recall(question, reader, state, lambda: PAGES, settings=SHORT, way=way)
+        assert found.answer.text == alone.answer.text
+        assert found.answer.prompt_ids == alone.answer.prompt_ids
+        assert found.answer.section == alone.answer.section
+        assert found.lift == (None if alone.lift is None else pytest.approx(alone.lift, abs=1e-4))
+        assert (found.way, found.evidence, found.document_tokens) == (
+            way,
+            alone.evidence,
+            alone.document_tokens,
+        )
 
 
 @pytest.mark.parametrize("way", ["full", "frozen"])

@@ -7,7 +7,7 @@ from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader
 from dmdoc.settings import GenerationSettings
-from dmdoc.support import lift, log_likelihood
+from dmdoc.support import lift, lifts, log_likelihood, log_likelihoods
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=64)
 
@@ -43,6 +43,17 @@ def test_each_row_is_what_its_state_alone_gives(reader: Reader, prompt: list[int
     found = log_likelihood(prompt, answer, MemoryState.cat(states), reader)
     expected = [one_by_one(prompt, answer, state, reader) for state in states]
     assert found.tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_each_row_may_have_a_prompt_and_an_answer_of_its_own(reader: Reader, prompt: list[int]) -> None:
+    states = [state_of(text, reader) for text in ("Ada wrote the notes.", "Eleven tons of salt.", "A seal.")]
+    prompts = [prompt, prompt[:30], prompt[:-5]]
+    answers = [reader.encode("Ada."), reader.encode("nobody at all"), []]
+    found = log_likelihoods(prompts, answers, MemoryState.cat(states), reader)
+    rows = list(zip(prompts[:2], answers, states, strict=False))
+    assert found.tolist() == pytest.approx([*(one_by_one(*row, reader) for row in rows), 0.0], abs=1e-5)
+    lifted = lifts(prompts, answers, MemoryState.cat(states), reader)
+    assert lifted.tolist() == pytest.approx([*(float(lift(*row, reader)) for row in rows), 0.0], abs=1e-5)
 
 
 def test_lift_is_the_likelihood_over_that_of_an_empty_state(reader: Reader, prompt: list[int]) -> None:

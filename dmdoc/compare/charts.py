@@ -166,19 +166,17 @@ def positions(parts: Sequence[Part], measure: str, modes: Sequence[Mode]) -> Cha
 
 
 def by_length(
-    results: Sequence[Result], measure: Callable[[Result], float], modes: Sequence[Mode]
+    results: Sequence[Result], measure: Callable[[Result], float | None], modes: Sequence[Mode]
 ) -> Chart | None:
     """A measure above 0 against the tokens of the document, a mark for each document; None without any."""
-    grouped: dict[Mode, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
+    values: dict[tuple[Mode, int, str], list[float]] = defaultdict(list)
     for result in results:
-        if result.mode in modes and measure(result) > 0:
-            grouped[result.mode][result.document].append(result)
-    points = {
-        mode: sorted(
-            (own[0].document_tokens, fmean(map(measure, own)), name) for name, own in documents.items()
-        )
-        for mode, documents in grouped.items()
-    }
+        value = measure(result)
+        if result.mode in modes and value is not None and value > 0:
+            values[result.mode, result.document_tokens, result.document].append(value)
+    points: dict[Mode, list[tuple[int, float, str]]] = defaultdict(list)
+    for (mode, tokens, name), found in sorted(values.items()):
+        points[mode].append((tokens, fmean(found), name))
     if not points:
         return None
     x = _log_scale([at for own in points.values() for at, *_ in own], LEFT, RIGHT)

@@ -51,9 +51,9 @@ class Result:
     """Of those, tokens of the document."""
     document_tokens: int
     """Of the whole document."""
-    first_token_seconds: float
-    seconds: float
-    """Of the whole answer."""
+    first_token_seconds: float | None
+    seconds: float | None
+    """Of the whole answer. Both are None where several questions were asked at once."""
     kept_bytes: int
     """What is kept of the document between two questions: its state, the key-value cache of its text, or for
     evidence its state and its text."""

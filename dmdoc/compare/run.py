@@ -1,19 +1,37 @@
 """Ask every question of every document in every mode, a document and a mode at a time; what is done is not redone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
 
 from dmdoc.chunking import tokenise
 from dmdoc.compare.cases import Cases
 from dmdoc.compare.results import MODES, Mode, Result, Skipped
 from dmdoc.compare.results_file import ResultsFile
 from dmdoc.compare.scoring import contains, exact_match, word_f1
-from dmdoc.datasets import Question, QuestionedDocument
+from dmdoc.datasets import Question, QuestionedDocument, deal
 from dmdoc.errors import UsageError
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
-from dmdoc.recall import Recalled, recall
+from dmdoc.recall import EVIDENCE_TOKENS, Recalled, recall, recall_all
 from dmdoc.settings import GenerationSettings, Way
-from dmdoc.support import log_likelihood
+from dmdoc.support import log_likelihoods
+
+TIMED = 24
+"""Questions asked one at a time, as `ask` does: their times are what a user waits. They are spread over documents."""
+
+MOST_TOGETHER = 16
+"""The most questions in one pass."""
+
+PASS_TOKENS = 4096
+"""The most prompt tokens in one pass, unless a single prompt has more."""
+
+PROMPT_TOKENS = 64
+"""Tokens of a prompt beside those of the document, about."""
+
+Item = TypeVar("Item")
 
 WAYS: dict[Mode, Way] = {
     "state": "state",
@@ -37,6 +55,8 @@ def compare(
 ) -> tuple[list[Result], list[Skipped]]:
     """Answer every question in every mode; a document that does not fit the context in a mode is skipped there.
 
+    Questions about a document go through the model together, but for the first TIMED of the run in each mode.
+
     Args:
         file: what is in it is taken from it; all else is added to it as soon as it is done.
         progress: hears (answers given, answers in all).
@@ -48,11 +68,16 @@ def compare(
     results: list[Result] = []
     skipped: list[Skipped] = []
     done = 0
+    timed = deal([len(document.questions) for document in cases.documents], TIMED, at_once=1)
     for number, document in enumerate(cases.documents):
         for mode in modes:
             outcome = file.get(document.name, mode) if file is not None else None
             if outcome is None:
-                outcome = _ask_all(number, mode, cases, reader, settings)
+                turn = _turn(number, mode, cases, reader, settings)
+                try:
+                    outcome = turn.results(timed[number])
+                except UsageError as error:
+                    outcome = Skipped(document.name, mode, str(error))
                 if file is not None:
                     file.add(document.name, mode, outcome)
             if isinstance(outcome, Skipped):
@@ -67,71 +92,100 @@ def compare(
     return results, skipped
 
 
-def _ask_all(
-    number: int, mode: Mode, cases: Cases, reader: Reader, settings: GenerationSettings
-) -> list[Result] | Skipped:
-    """All questions of document `number` in one mode."""
+@dataclass(frozen=True)
+class _Turn:
+    """A document whose questions are asked in one mode."""
+
+    document: QuestionedDocument
+    tokens: int
+    """Of the document."""
+    mode: Mode
+    state: MemoryState
+    """What is read, a section a row; frozen and full read none."""
+    reader: Reader
+    settings: GenerationSettings
+
+    def results(self, timed: int) -> list[Result]:
+        """All questions, the first `timed` one at a time.
+
+        Raises:
+            UsageError: a prompt does not fit the context.
+        """
+        alone, together = self.document.questions[:timed], self.document.questions[timed:]
+        recalled = [self._recall(asked) for asked in alone]
+        for questions in self._groups(together):
+            recalled += self._recall_all(questions)
+        pairs = list(zip(self.document.questions, recalled, strict=True))
+        likelihoods = [value for group in self._groups(pairs) for value in self._likelihoods(group)]
+        return [
+            self._result(asked, found, likelihood, timed=number < timed)
+            for number, ((asked, found), likelihood) in enumerate(zip(pairs, likelihoods, strict=True))
+        ]
+
+    def _recall(self, asked: Question) -> Recalled:
+        way, pages = WAYS[self.mode], self.document.sections
+        return recall(asked.question, self.reader, self.state, lambda: pages, settings=self.settings, way=way)
+
+    def _recall_all(self, asked: Sequence[Question]) -> list[Recalled]:
+        way, pages = WAYS[self.mode], self.document.sections
+        questions = [question.question for question in asked]
+        return recall_all(questions, self.reader, self.state, lambda: pages, settings=self.settings, way=way)
+
+    def _groups(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+        """As many at a time as go into one pass."""
+        shown = {"full": self.tokens, "evidence": min(self.tokens, EVIDENCE_TOKENS)}.get(self.mode, 0)
+        size = max(1, min(MOST_TOGETHER, PASS_TOKENS // (shown + PROMPT_TOKENS)))
+        for start in range(0, len(items), size):
+            yield items[start : start + size]
+
+    def _likelihoods(self, pairs: Sequence[tuple[Question, Recalled]]) -> list[float]:
+        """Log-likelihoods of the first right answers, in nats a token."""
+        answers = [found.answer for _, found in pairs]
+        golds = [self.reader.encode(asked.answers[0]) for asked, _ in pairs]
+        sections = [answer.section for answer in answers if answer.section is not None]
+        read = self.state.select(torch.tensor(sections, device=self.state.device)) if sections else None
+        found: list[float] = log_likelihoods(
+            [answer.prompt_ids for answer in answers], golds, read, self.reader
+        ).tolist()
+        return found
+
+    def _result(self, asked: Question, recalled: Recalled, likelihood: float, *, timed: bool) -> Result:
+        answer = recalled.answer
+        return Result(
+            document=self.document.name,
+            mode=self.mode,
+            question=asked.question,
+            answers=asked.answers,
+            given=answer.text,
+            position=self.document.position(asked),
+            exact=any(exact_match(answer.text, right) for right in asked.answers),
+            contains=any(contains(answer.text, right) for right in asked.answers),
+            f1=max(word_f1(answer.text, right) for right in asked.answers),
+            log_likelihood=likelihood,
+            lift=recalled.lift,
+            prompt_tokens=answer.prompt_tokens,
+            prompt_document_tokens=recalled.document_tokens,
+            document_tokens=self.tokens,
+            first_token_seconds=answer.first_token_seconds if timed else None,
+            seconds=answer.seconds if timed else None,
+            kept_bytes=self._kept_bytes(),
+        )
+
+    def _kept_bytes(self) -> int:
+        """An empty state need not be kept."""
+        if self.mode == "full":
+            return self.reader.backbone.cache_bytes(self.tokens)
+        if self.mode in ("zero", "frozen"):
+            return 0
+        state = self.state.batch * self.state.numbers * self.state.layers[0].itemsize
+        return state + (len(self.document.text.encode()) if self.mode == "evidence" else 0)
+
+
+def _turn(number: int, mode: Mode, cases: Cases, reader: Reader, settings: GenerationSettings) -> _Turn:
     document = cases.documents[number]
-    state = _state(number, mode, cases, reader)
-    tokens = len(tokenise(reader.backbone.tokenizer, document.text)[0])
-    results = []
-    for asked in document.questions:
-        try:
-            recalled = recall(
-                asked.question, reader, state, lambda: document.sections, settings=settings, way=WAYS[mode]
-            )
-        except UsageError as error:
-            return Skipped(document.name, mode, str(error))
-        results.append(_result(document, tokens, mode, asked, state, recalled, reader))
-    return results
-
-
-def _state(number: int, mode: Mode, cases: Cases, reader: Reader) -> MemoryState:
-    """What the mode reads; frozen and full read no state."""
+    tokens, _ = tokenise(reader.backbone.tokenizer, document.text)
     if mode in ("state", "evidence"):
-        return cases.state(number)
-    return cases.donor(number) if mode == "donor" else reader.zero_state()
-
-
-def _kept(mode: Mode, state: MemoryState, text: str, tokens: int, reader: Reader) -> int:
-    """Bytes of what is kept of a document between two questions. An empty state need not be."""
-    if mode == "full":
-        return reader.backbone.cache_bytes(tokens)
-    if mode in ("zero", "frozen"):
-        return 0
-    return state.batch * state.numbers * state.layers[0].itemsize + (
-        len(text.encode()) if mode == "evidence" else 0
-    )
-
-
-def _result(
-    document: QuestionedDocument,
-    tokens: int,
-    mode: Mode,
-    asked: Question,
-    state: MemoryState,
-    recalled: Recalled,
-    reader: Reader,
-) -> Result:
-    answer, section = recalled.answer, recalled.answer.section
-    read = None if section is None else state.rows(section, section + 1)
-    gold = reader.encode(asked.answers[0])
-    return Result(
-        document=document.name,
-        mode=mode,
-        question=asked.question,
-        answers=asked.answers,
-        given=answer.text,
-        position=document.position(asked),
-        exact=any(exact_match(answer.text, right) for right in asked.answers),
-        contains=any(contains(answer.text, right) for right in asked.answers),
-        f1=max(word_f1(answer.text, right) for right in asked.answers),
-        log_likelihood=float(log_likelihood(answer.prompt_ids, gold, read, reader)),
-        lift=recalled.lift,
-        prompt_tokens=answer.prompt_tokens,
-        prompt_document_tokens=recalled.document_tokens,
-        document_tokens=tokens,
-        first_token_seconds=answer.first_token_seconds,
-        seconds=answer.seconds,
-        kept_bytes=_kept(mode, state, document.text, tokens, reader),
-    )
+        state = cases.state(number)
+    else:
+        state = cases.donor(number) if mode == "donor" else reader.zero_state()
+    return _Turn(document, len(tokens), mode, state, reader, settings)

@@ -29,8 +29,8 @@ def comparison_tables(summaries: "Sequence[Summary]") -> None:
         summaries,
         {
             "prompt tokens": lambda row: f"{row.measures['prompt_tokens'].mean:,.0f}",
-            "first token": lambda row: f"{row.measures['first_token_seconds'].mean:.2f} s",
-            "answer": lambda row: f"{row.measures['seconds'].mean:.2f} s",
+            "first token": lambda row: _seconds(row.measures.get("first_token_seconds")),
+            "answer": lambda row: _seconds(row.measures.get("seconds")),
             "kept of the document": lambda row: _size(row.measures["kept_bytes"].mean),
         },
     )
@@ -63,6 +63,10 @@ def answers_table(results: "Sequence[Result]") -> None:
 
 def _share(estimate: "Estimate") -> str:
     return f"{estimate.mean:.0%} ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})"
+
+
+def _seconds(estimate: "Estimate | None") -> str:
+    return "" if estimate is None else f"{estimate.mean:.2f} s"
 
 
 def _size(size: float) -> str:

@@ -7,13 +7,14 @@ taken of a dataset, and in which order, is decided in select.py. Knows nothing a
 from dmdoc.datasets.document import Question, QuestionedDocument
 from dmdoc.datasets.json_lines import read_questions
 from dmdoc.datasets.read import read_dataset
-from dmdoc.datasets.select import Selection, Unit, select
+from dmdoc.datasets.select import Selection, Unit, deal, select
 
 __all__ = [
     "Question",
     "QuestionedDocument",
     "Selection",
     "Unit",
+    "deal",
     "read_dataset",
     "read_questions",
     "select",

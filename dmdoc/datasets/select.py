@@ -45,7 +45,14 @@ def select(documents: Sequence[QuestionedDocument], *, unit: Unit, limit: int | 
         replace(document, questions=tuple(draw.sample(document.questions, len(document.questions))))
         for document in draw.sample(documents, len(documents))
     ]
-    return Selection(_dealt(shuffled, limit), everything - placed)
+    if limit is not None:
+        counts = deal([len(document.questions) for document in shuffled], limit, at_once=AT_ONCE)
+        shuffled = [
+            replace(document, questions=document.questions[:count])
+            for document, count in zip(shuffled, counts, strict=True)
+            if count
+        ]
+    return Selection(tuple(shuffled), everything - placed)
 
 
 def _sections(document: QuestionedDocument) -> Iterator[QuestionedDocument]:
@@ -56,17 +63,13 @@ def _sections(document: QuestionedDocument) -> Iterator[QuestionedDocument]:
             yield QuestionedDocument(f"{document.name} § {number + 1}", (text,), own)
 
 
-def _dealt(documents: Sequence[QuestionedDocument], limit: int | None) -> tuple[QuestionedDocument, ...]:
-    """The documents with as many of their questions, from the first, as the limit leaves them."""
-    left = sum(len(document.questions) for document in documents) if limit is None else limit
-    counts = [0] * len(documents)
-    while left > 0 and any(count < len(d.questions) for count, d in zip(counts, documents, strict=True)):
-        for index, document in enumerate(documents):
-            taken = min(AT_ONCE, len(document.questions) - counts[index], left)
+def deal(sizes: Sequence[int], limit: int, *, at_once: int) -> list[int]:
+    """Shares of the limit: in rounds `at_once` to each in turn, who takes no more than its size."""
+    counts = [0] * len(sizes)
+    left = min(limit, sum(sizes))
+    while left > 0:
+        for index, size in enumerate(sizes):
+            taken = min(at_once, size - counts[index], left)
             counts[index] += taken
             left -= taken
-    return tuple(
-        replace(document, questions=document.questions[:count])
-        for count, document in zip(counts, documents, strict=True)
-        if count
-    )
+    return counts
