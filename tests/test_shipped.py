@@ -11,6 +11,7 @@ from dmdoc.folders import cache_folder
 from dmdoc.models import SHIPPED_ADAPTERS
 from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader, open_reader
+from dmdoc.settings import GenerationSettings
 from dmdoc.training.config import Stage
 from dmdoc.training.measure import measure
 
@@ -52,3 +53,20 @@ def test_an_empty_state_leaves_the_model_as_it_is(reader: Reader) -> None:
         with reader.reading(reader.zero_state()) as model:
             attached = model(ids, use_cache=False).logits
     assert torch.equal(attached, plain)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the capital of France?",
+        "Who is the captain of the barge Sorrel?",
+        "In what year was Halvorsen Brine Works founded?",
+    ],
+)
+def test_from_an_empty_state_every_token_is_that_of_the_frozen_model(reader: Reader, question: str) -> None:
+    prompt = reader.prompt_ids(load_prompt("answer").fill(question=question))
+    greedy = GenerationSettings(max_tokens=16)
+    frozen = reader.generate(prompt, None, greedy)
+
+    assert len(frozen) > 3
+    assert reader.generate(prompt, reader.zero_state(), greedy) == frozen
