@@ -41,7 +41,9 @@ def plan(document: Document, reader: Reader, *, budget: int | None = None, refin
     if refine_steps < 0:
         raise UsageError(f"--refine takes 0 or more steps, got {refine_steps}")
     chunks = reader.chunks(document.text, budget)
-    header = _header(document, reader, chunks, budget or reader.write_budget, refine_steps)
+    header = _header(
+        document, reader, chunks, reader.write_budget if budget is None else budget, refine_steps
+    )
     return Task(document, tuple(chunks), header, _warnings(document, reader, header))
 
 

@@ -124,10 +124,13 @@ def adapter_for(backbone: str) -> str:
     """The known adapter of a known backbone.
 
     Raises:
+        BackboneError: the name stands for no backbone at all.
         AdapterError: there is none.
     """
-    if any(model.name == backbone and model.kind == "adapter" for model in KNOWN):
+    if _is_known(backbone, "adapter"):
         return backbone
+    if not (_is_known(backbone, "backbone") or _is_folder(backbone)):
+        _parse_hub_id(backbone, "backbone")
     raise AdapterError(
         f"no adapter is known for {backbone}; pass one with --adapter, or train one with `dmdoc train`"
     )
@@ -147,15 +150,10 @@ def resolve(
     known = next((model for model in KNOWN if model.name == name and model.kind == kind), None)
     if known is not None:
         return _fetch(known, cache, offline=offline, progress=progress or _silent)
-    folder = Path(name).expanduser()
-    if name and folder.is_dir():
-        return folder
-    hub = _HUB_ID.fullmatch(name)
-    if hub is None or name.startswith((".", "/", "~")):
-        names = ", ".join(model.name for model in KNOWN if model.kind == kind)
-        expected = f"one of {names}, a folder, or ORG/NAME on the Hub"
-        raise _ERRORS[kind](f"no {kind} named {name!r}: expected {expected}")
-    return _fetch_from_hub(hub["repository"], hub["revision"] or "main", cache, kind=kind, offline=offline)
+    if _is_folder(name):
+        return Path(name).expanduser()
+    repository, revision = _parse_hub_id(name, kind)
+    return _fetch_from_hub(repository, revision, cache, kind=kind, offline=offline)
 
 
 def pull(name: str, cache: Path, *, progress: Progress | None = None) -> tuple[Path, ...]:
@@ -178,6 +176,24 @@ def status(cache: Path) -> list[ModelStatus]:
         ModelStatus(model, _pin(model.source, model.revision, cache), _bytes_on_disk(model, cache))
         for model in KNOWN
     ]
+
+
+def _is_known(name: str, kind: Kind) -> bool:
+    return any(model.name == name and model.kind == kind for model in KNOWN)
+
+
+def _is_folder(name: str) -> bool:
+    return bool(name) and Path(name).expanduser().is_dir()
+
+
+def _parse_hub_id(name: str, kind: Kind) -> tuple[str, str]:
+    """Repository and revision; raises by kind where the name cannot be on the Hub either."""
+    hub = _HUB_ID.fullmatch(name)
+    if hub is None or name.startswith((".", "/", "~")):
+        names = ", ".join(model.name for model in KNOWN if model.kind == kind)
+        expected = f"one of {names}, a folder, or ORG/NAME on the Hub"
+        raise _ERRORS[kind](f"no {kind} named {name!r}: expected {expected}")
+    return hub["repository"], hub["revision"] or "main"
 
 
 def _fetch(model: KnownModel, cache: Path, *, offline: bool, progress: Progress) -> Path:

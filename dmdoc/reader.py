@@ -59,7 +59,8 @@ class Reader:
                 f"{self.adapter_identity.name} was trained with; pass a smaller --budget"
             )
         layout = Layout(self.adapter.config.write_layout)
-        return chunk_document(text, self.backbone.tokenizer, budget=budget or most, layout=layout)
+        asked = most if budget is None else budget
+        return chunk_document(text, self.backbone.tokenizer, budget=asked, layout=layout)
 
     def write(self, chunks: Sequence[Chunk], state: MemoryState) -> MemoryState:
         """Write one chunk into each of the states of a batch.

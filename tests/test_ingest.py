@@ -5,6 +5,7 @@ import pytest
 from tiny import tiny_reader
 
 from dmdoc.adapter import DeltaMemConfig
+from dmdoc.chunking import MIN_BUDGET
 from dmdoc.document import Document
 from dmdoc.errors import UsageError
 from dmdoc.ingest import IngestResult, Progress, ingest
@@ -170,6 +171,12 @@ def test_a_larger_budget_than_the_adapter_was_trained_with_is_refused(
         UsageError, match=r"129 tokens is more than the 128 that tiny-adapter was trained with"
     ):
         ingest(document(), reader, library, budget=129)
+
+
+@pytest.mark.parametrize("budget", [0, -5])
+def test_a_budget_of_nothing_is_refused(budget: int, reader: Reader, library: Library) -> None:
+    with pytest.raises(UsageError, match=f"a write budget is at least {MIN_BUDGET} tokens, got {budget}"):
+        ingest(document(), reader, library, budget=budget)
 
 
 def test_a_document_beyond_the_evidence_is_warned_about_by_how_much(reader: Reader, library: Library) -> None:

@@ -275,6 +275,17 @@ def test_an_unknown_name_lists_the_known_ones(hub: FakeHub, tmp_path: Path, name
     assert hub.calls == []
 
 
+@pytest.mark.parametrize("name", ["smollm3-3b", "someone/a-model", "."])
+def test_a_backbone_without_a_known_adapter_asks_for_one(name: str) -> None:
+    with pytest.raises(AdapterError, match=r"no adapter is known for .*; pass one with --adapter"):
+        models.adapter_for(name)
+
+
+def test_a_backbone_that_does_not_exist_is_named_before_its_adapter_is_missed() -> None:
+    with pytest.raises(BackboneError, match="no backbone named 'smollm': expected one of smollm2-135m, "):
+        models.adapter_for("smollm")
+
+
 def test_the_shipped_adapter_comes_with_the_package(
     hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
