@@ -13,7 +13,7 @@ LINES = {
     "title": "Lots",
     "sections": ["Lot seven holds salt.", "Lot eight holds brine. It was sold in May."],
     "qas": [
-        {"question": "What is in lot seven?", "answers": ["salt", "some salt"], "section": 0},
+        {"question": "What is in lot seven?", "answers": ["salt", "some salt", "salt"], "section": 0},
         {"question": "When was lot eight sold?", "answers": ["May"], "section": None},
         {"question": "What is in lot nine?", "answers": [], "section": None},
     ],
@@ -191,6 +191,7 @@ class TestReading:
                 "names section 1",
             ),
             ('{"sections": ["a"], "qas": [{"question": " ", "answers": ["b"]}]}', "a question is blank"),
+            ('{"sections": [" "], "qas": [{"question": "q", "answers": ["b"]}]}', "questions but no text"),
             ('{"data": [{"title": "t", "paragraphs": [7]}]}', r"SQuAD\), document 1"),
             ('{"sections": ["a"], "qas": []}', "no document has a question"),
         ],

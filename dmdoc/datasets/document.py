@@ -36,7 +36,7 @@ class QuestionedDocument:
     """A document and what is asked of it.
 
     Raises:
-        UsageError: a question names a section that there is not.
+        UsageError: it is asked about but has no text, or a question names a section that there is not.
     """
 
     name: str
@@ -44,6 +44,8 @@ class QuestionedDocument:
     questions: tuple[Question, ...]
 
     def __post_init__(self) -> None:
+        if self.questions and not self.text.strip():
+            raise UsageError(f"{self.name!r} has questions but no text")
         for question in self.questions:
             if question.section is not None and not 0 <= question.section < len(self.sections):
                 raise UsageError(

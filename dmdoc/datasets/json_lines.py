@@ -24,7 +24,7 @@ def documents(content: Any) -> Iterator[QuestionedDocument]:
     """The documents of parsed lines, or of the one object of a file that has a single line."""
     for record in content if isinstance(content, list) else [content]:
         asked = [
-            Question(item["question"], tuple(item["answers"]), item.get("section"))
+            Question(item["question"], tuple(dict.fromkeys(item["answers"])), item.get("section"))
             for item in record["qas"]
             if item["answers"]
         ]
