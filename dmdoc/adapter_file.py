@@ -1,7 +1,7 @@
 """Adapters on disk: the public format (`.pt`) and ours, which is the same configuration with safetensors.
 
 A folder holds `delta_mem_config.json` and `adapter.safetensors` or `delta_mem_adapter.pt`. What dmdoc adds to the
-configuration (how the adapter was trained to be fed, from which lift on its answers count as supported) sits under one
+configuration (how the adapter was trained to be fed, how likely its supported answers are) sits under one
 key, `dmdoc`, absent from published files.
 """
 
@@ -131,7 +131,7 @@ def read_config(folder: Path) -> DeltaMemConfig:
 
 
 def read_support_threshold(folder: Path) -> float | None:
-    """The lift, in nats a token, from which on an answer counts as supported; None if nobody has calibrated it.
+    """The least log-likelihood of a supported answer, in nats a token; None if nobody has calibrated the adapter.
 
     Raises:
         AdapterError: it is not a number.

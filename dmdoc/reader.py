@@ -35,7 +35,7 @@ class Reader:
     adapter: DeltaMemAdapter
     adapter_identity: Identity
     support_threshold: float | None = None
-    """The lift (support.py) from which on an answer counts as supported; None: not calibrated for this adapter."""
+    """The least log-likelihood of a supported answer, in nats a token (support.py); None: nobody has calibrated it."""
 
     def zero_state(self, batch: int = 1) -> MemoryState:
         """The state that has read nothing."""

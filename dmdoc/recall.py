@@ -18,7 +18,7 @@ from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import WAY_PROMPTS, Prompt, load_prompt
 from dmdoc.reader import Reader
 from dmdoc.settings import EVIDENCE_PASSAGES, GenerationSettings, Way
-from dmdoc.support import lift, lifts
+from dmdoc.support import Support, supports
 
 EVIDENCE_TOKENS = 600
 """The most tokens of all passages together."""
@@ -32,14 +32,18 @@ class Recalled:
 
     answer: Answer
     way: Way
-    lift: float | None
-    """How much likelier the state made the answer, in nats a token (support.py); None without a state."""
+    support: Support | None
+    """What the state has to do with the answer; None without a state."""
     supported: bool | None
     """Whether the state decided the answer; None unless it was to, and the adapter has a calibrated threshold."""
     evidence: tuple[Passage, ...]
     """What the model was shown of the text, in passages."""
     document_tokens: int
     """Tokens of the document in the prompt."""
+
+    @property
+    def lift(self) -> float | None:
+        return None if self.support is None else self.support.lift
 
 
 def recall(
@@ -81,11 +85,11 @@ def recall(
         variables={"document": text} if shows_text else None,
         on_text=on_text,
     )
-    lifted = None
+    support = None
     if answer.section is not None:
         chosen = state.rows(answer.section, answer.section + 1)
-        lifted = float(lift(answer.prompt_ids, answer.answer_ids, chosen, reader))
-    return _recalled(answer, way, lifted, evidence, text, reader)
+        (support,) = supports([answer.prompt_ids], [answer.answer_ids], chosen, reader)
+    return _recalled(answer, way, support, evidence, text, reader)
 
 
 def recall_all(
@@ -113,13 +117,13 @@ def recall_all(
         settings=settings,
         variables=[{"document": text} if way in ("evidence", "full") else {} for _, text in shown],
     )
-    lifted: list[float] | list[None] = [None] * len(answers)
+    found: list[Support] | list[None] = [None] * len(answers)
     sections = [answer.section for answer in answers if answer.section is not None]
     if sections:
         chosen = state.select(torch.tensor(sections, device=state.device))
         prompts, given = [a.prompt_ids for a in answers], [a.answer_ids for a in answers]
-        lifted = lifts(prompts, given, chosen, reader).tolist()
-    return [_recalled(answer, way, lifted[row], *shown[row], reader) for row, answer in enumerate(answers)]
+        found = supports(prompts, given, chosen, reader)
+    return [_recalled(answer, way, found[row], *shown[row], reader) for row, answer in enumerate(answers)]
 
 
 def cite(question: str | None, recalled: Recalled, pages: Callable[[], Sequence[str]]) -> tuple[Passage, ...]:
@@ -138,7 +142,7 @@ def check_that_support_is_known(way: Way, reader: Reader) -> None:
         )
     if reader.support_threshold is None:
         raise UsageError(
-            f"--strict needs the lift from which on answers of {reader.adapter_identity.name} are supported, which "
+            f"--strict needs to know how likely an answer of {reader.adapter_identity.name} is to be supported, which "
             "nobody has measured; ask without it, or run `dmdoc calibrate` on the adapter's folder"
         )
 
@@ -149,21 +153,28 @@ def check_support(recalled: Recalled, reader: Reader) -> None:
         UnsupportedError: the state does not support the answer.
     """
     if not recalled.supported:
+        support = recalled.support
+        assert support is not None and reader.support_threshold is not None  # or there would be no verdict
         raise UnsupportedError(
-            f"not supported by the saved state: lift {recalled.lift:+.2f} nats a token, "
-            f"{reader.support_threshold:+.2f} is needed"
+            f"not supported by the saved state: likelihood {support.log_likelihood:+.2f} nats a token "
+            f"({reader.support_threshold:+.2f} is needed), lift {support.lift:+.2f} (above 0 is)"
         )
 
 
 def _recalled(
-    answer: Answer, way: Way, lifted: float | None, evidence: tuple[Passage, ...], text: str, reader: Reader
+    answer: Answer,
+    way: Way,
+    support: Support | None,
+    evidence: tuple[Passage, ...],
+    text: str,
+    reader: Reader,
 ) -> Recalled:
     threshold = reader.support_threshold if way == "state" else None
     return Recalled(
         answer=answer,
         way=way,
-        lift=lifted,
-        supported=None if lifted is None or threshold is None else lifted >= threshold,
+        support=support,
+        supported=None if support is None or threshold is None else support.suffices(threshold),
         evidence=marked(evidence, answer.text),
         document_tokens=len(reader.encode(text)),
     )

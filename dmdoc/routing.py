@@ -6,12 +6,10 @@ does is taken. Knows nothing about saved documents or how the answer is then dra
 
 from collections.abc import Sequence
 
-import torch
-
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
 from dmdoc.settings import GenerationSettings
-from dmdoc.support import lifts
+from dmdoc.support import supports
 
 CANDIDATE_TOKENS = 16
 """The most tokens of an answer by which sections are compared."""
@@ -28,15 +26,14 @@ def choose_section(prompt_ids: Sequence[int], state: MemoryState, reader: Reader
     """
     if state.batch == 1:
         return 0
-    lifts = [
-        _lifts(prompt_ids, state.rows(start, start + PASS_SECTIONS), reader)
-        for start in range(0, state.batch, PASS_SECTIONS)
-    ]
-    return int(torch.cat(lifts).argmax())
+    lifts: list[float] = []
+    for start in range(0, state.batch, PASS_SECTIONS):
+        lifts += _lifts(prompt_ids, state.rows(start, start + PASS_SECTIONS), reader)
+    return lifts.index(max(lifts))
 
 
-def _lifts(prompt_ids: Sequence[int], state: MemoryState, reader: Reader) -> torch.Tensor:
-    """How much likelier each state makes its own answer than an empty one does, in nats a token: `[batch]`."""
+def _lifts(prompt_ids: Sequence[int], state: MemoryState, reader: Reader) -> list[float]:
+    """How much likelier each state makes its own answer than an empty one does, in nats a token."""
     prompts = [prompt_ids] * state.batch
     answers = reader.generate_batch(prompts, state, GenerationSettings(CANDIDATE_TOKENS))
-    return lifts(prompts, answers, state, reader)
+    return [support.lift for support in supports(prompts, answers, state, reader)]

@@ -1,10 +1,13 @@
 """Whether a state decided an answer: the answer's likelihood under it, held against that under an empty state.
 
 An answer that is as likely from a state that has read nothing comes from the backbone and the question, not from
-the document. Knows nothing about how an answer was made or from which lift on it may be trusted.
+the document. One that the state lifts without being sure of it is a guess in the document's manner: with the adapters
+measured so far, right and wrong answers are lifted alike, and what tells them apart is how likely they are in the end.
+So a state supports what it lifts and is sure of. Knows nothing about how an answer was made.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,19 +16,18 @@ from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
 
 
-def log_likelihood(
-    prompt_ids: Sequence[int], answer_ids: Sequence[int], state: MemoryState | None, reader: Reader
-) -> Tensor:
-    """Mean log-probability of the answer's tokens after the prompt, in nats a token; 0 for an empty answer.
+@dataclass(frozen=True)
+class Support:
+    """What a state has to do with an answer, in nats a token."""
 
-    Args:
-        state: one document a row, all read in one pass; None is the frozen backbone, one row.
+    log_likelihood: float
+    """Of the answer under the state: 0 is certain."""
+    lift: float
+    """How much likelier the state makes it than an empty one does. Around 0: the state had no part in it."""
 
-    Returns:
-        float32 `[batch]`, on the model's device.
-    """
-    rows = 1 if state is None else state.batch
-    return log_likelihoods([prompt_ids] * rows, [answer_ids] * rows, state, reader)
+    def suffices(self, threshold: float) -> bool:
+        """Whether the state lifts the answer and makes it at least as likely as `threshold`."""
+        return self.lift > 0 and self.log_likelihood >= threshold
 
 
 def log_likelihoods(
@@ -34,7 +36,14 @@ def log_likelihoods(
     state: MemoryState | None,
     reader: Reader,
 ) -> Tensor:
-    """As `log_likelihood`, with a prompt and an answer for each row; without a state there may be many rows too."""
+    """Mean log-probability of each answer's tokens after its prompt, in nats a token; 0 for an empty answer.
+
+    Args:
+        state: a row for each prompt, all read in one pass; None is the frozen backbone.
+
+    Returns:
+        float32 `[rows]`, on the model's device.
+    """
     device = reader.backbone.device
     counts = torch.tensor([len(answer) for answer in answers], device=device)
     longest = int(counts.max())
@@ -55,26 +64,11 @@ def log_likelihoods(
     return (said * (places < counts.unsqueeze(1))).sum(1) / counts.clamp_min(1)
 
 
-def lift(prompt_ids: Sequence[int], answer_ids: Sequence[int], state: MemoryState, reader: Reader) -> Tensor:
-    """How much likelier each document's state makes the answer than an empty one does, in nats a token.
-
-    All states and the empty one are read in one pass.
-
-    Args:
-        state: one document a row.
-
-    Returns:
-        float32 `[batch]`, on the model's device. Around 0: the state had no part in the answer.
-    """
-    both = MemoryState.cat((state, reader.zero_state()))
-    likelihoods = log_likelihood(prompt_ids, answer_ids, both, reader)
-    return likelihoods[:-1] - likelihoods[-1]
-
-
-def lifts(
+def supports(
     prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], state: MemoryState, reader: Reader
-) -> Tensor:
-    """As `lift`, with a prompt and an answer for each row of the state."""
+) -> list[Support]:
+    """What each row of the state has to do with the answer to its prompt; all rows and the empty state in one pass."""
     both = MemoryState.cat((state, reader.zero_state(state.batch)))
-    likelihoods = log_likelihoods([*prompts, *prompts], [*answers, *answers], both, reader)
-    return likelihoods[: state.batch] - likelihoods[state.batch :]
+    found = log_likelihoods([*prompts, *prompts], [*answers, *answers], both, reader).tolist()
+    pairs = zip(found[: state.batch], found[state.batch :], strict=True)
+    return [Support(own, own - empty) for own, empty in pairs]

@@ -29,14 +29,13 @@ def test_what_stands_beside_an_answer_is_on_stderr(invoke: Invoke, two_pages: st
     ask = ("ask", "What is in lot seven?", "--max-tokens", "4")
     run, as_json = invoke(*ask), checked("ask", invoke(*ask, "--json").out)
     lift, *citations = run.err.splitlines()
-    assert re.fullmatch(r"lift [+-]\d+\.\d\d nats a token", lift)
     assert citations == ["page 1: Lot seven holds salt.", "page 2: Lot eight holds brine."]
     assert as_json["citations"] == [
         {"page": 1, "text": "Lot seven holds salt.", "verbatim": False},
         {"page": 2, "text": "Lot eight holds brine.", "verbatim": False},
     ]
     assert (as_json["recall"], as_json["supported"]) == ("state", None)
-    assert f"lift {as_json['lift']:+.2f} nats a token" == lift
+    assert f"lift {as_json['lift']:+.2f}, likelihood {as_json['log_likelihood']:+.2f} nats a token" == lift
 
 
 def test_citations_feed_the_model_nothing(invoke: Invoke, reader: Reader, tmp_path: Path) -> None:
@@ -116,7 +115,7 @@ def test_the_ways_without_a_state(
         (("--evidence=0",), "--evidence"),
         (("--evidence=many",), "--evidence"),
         (("--recall", "memory"), "--recall"),
-        (("--strict",), "--strict needs the lift from which on answers of tiny-adapter are supported"),
+        (("--strict",), "--strict needs to know how likely an answer of tiny-adapter is to be supported"),
         (("--strict", "--evidence"), "--strict judges answers from the state alone, not from evidence"),
     ],
 )
@@ -132,11 +131,12 @@ def test_strict_gives_no_answer_that_the_state_does_not_support(
     ask = ("ask", "Salt?", "--max-tokens", "4", "--no-citations")
     plain = invoke(*ask).out
     for as_json in ((), ("--json",)):
-        monkeypatch.setattr(module, "open_reader", lambda *_, **__: replace(reader, support_threshold=1e3))
+        monkeypatch.setattr(module, "open_reader", lambda *_, **__: replace(reader, support_threshold=1.0))
         run = invoke(*ask, "--strict", *as_json)
         assert (run.code, run.out) == (4, "")
         assert re.fullmatch(
-            r"error: not supported by the saved state: lift .+ nats a token, \+1000.00 is needed\n", run.err
+            r"error: not supported by the saved state: likelihood .+ nats a token \(\+1.00 is needed\), lift .+\n",
+            run.err,
         )
     assert invoke(*ask).err.endswith("nats a token: not supported by the state\n")
     monkeypatch.setattr(module, "open_reader", lambda *_, **__: replace(reader, support_threshold=-1e3))

@@ -29,7 +29,7 @@ from dmdoc.reader import Reader
 from dmdoc.recall import recall
 from dmdoc.sections import write_text
 from dmdoc.settings import GenerationSettings
-from dmdoc.support import log_likelihood
+from dmdoc.support import log_likelihoods
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=128)
 SETTINGS = GenerationSettings(max_tokens=8)
@@ -81,7 +81,9 @@ def test_likelihoods_are_of_the_right_answer_and_lifts_of_the_given_one(reader: 
     prompt = reader.prompt_ids(load_prompt("answer").fill(question="What is in lot seven?"))
     gold = reader.encode("salt")
     state = write_text(TEXT, reader)
-    assert found["state"].log_likelihood == pytest.approx(float(log_likelihood(prompt, gold, state, reader)))
+    assert found["state"].log_likelihood == pytest.approx(
+        float(log_likelihoods([prompt], [gold], state, reader))
+    )
     assert found["zero"].log_likelihood == pytest.approx(found["frozen"].log_likelihood)
     assert found["full"].log_likelihood != pytest.approx(found["frozen"].log_likelihood)
     assert found["zero"].lift == pytest.approx(0, abs=1e-6)

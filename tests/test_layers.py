@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "dmdoc"
 
 ORDER = (
     "cli console repl",
-    "commands line_editor",
+    "commands line_editor calibration",
     "chat compare verify",
     "training recall",
     "ask ingest_many bundle",

@@ -16,7 +16,7 @@ from dmdoc.reader import Reader
 from dmdoc.recall import EVIDENCE_TOKENS, check_support, check_that_support_is_known, recall, recall_all
 from dmdoc.sections import write_text
 from dmdoc.settings import GenerationSettings, Way
-from dmdoc.support import lift
+from dmdoc.support import supports
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=256)
 SHORT = GenerationSettings(max_tokens=6)
@@ -68,8 +68,10 @@ def test_two_ways_open_no_text_and_feed_none_of_it(way: Way, reader: Reader, sta
 
 def test_the_lift_is_that_of_the_answer_from_the_state(reader: Reader, state: MemoryState) -> None:
     recalled = recall(QUESTION, reader, state, no_pages, settings=SHORT)
-    expected = lift(recalled.answer.prompt_ids, recalled.answer.answer_ids, state, reader)
-    assert recalled.lift == pytest.approx(float(expected))
+    answer = recalled.answer
+    (expected,) = supports([answer.prompt_ids], [answer.answer_ids], state, reader)
+    assert recalled.support == expected
+    assert recalled.lift == expected.lift
     assert recalled.supported is None
 
 
@@ -149,7 +151,7 @@ def test_a_prompt_without_a_place_for_the_text_is_refused(reader: Reader, state:
         recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, way="evidence", prompt=mine)
 
 
-@pytest.mark.parametrize(("threshold", "supported"), [(-1.0, True), (1e9, False)])
+@pytest.mark.parametrize(("threshold", "supported"), [(-1e9, True), (0.0, False)])
 def test_the_adapters_threshold_decides_what_is_supported(
     threshold: float, supported: bool, reader: Reader, state: MemoryState
 ) -> None:
@@ -160,7 +162,9 @@ def test_the_adapters_threshold_decides_what_is_supported(
     if supported:
         check_support(recalled, calibrated)
     else:
-        with pytest.raises(UnsupportedError, match=r"not supported by the saved state: lift .* is needed"):
+        with pytest.raises(
+            UnsupportedError, match=r"not supported by the saved state: likelihood .*\+0.00 is needed"
+        ):
             check_support(recalled, calibrated)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 from canned import INTERRUPT, canned_reader
 from tiny import tiny_reader
 
@@ -21,6 +20,7 @@ from dmdoc.ingest import ingest
 from dmdoc.library import Library
 from dmdoc.repl import Repl, run_lines, run_terminal
 from dmdoc.settings import GenerationSettings
+from dmdoc.support import Support
 
 ANSWERS = {
     "Who wrote it?": "Ada Lovelace.",
@@ -48,7 +48,7 @@ Anything else is a question. Alt-Enter, or a backslash at the end of a line, beg
 Tab completes; Ctrl-C stops an answer or drops the line; Ctrl-D leaves.
 """
 
-LIFT = "lift +1.00 nats a token\n"
+LIFT = "lift +1.00, likelihood -1.00 nats a token\n"
 CITED = f"{LIFT}page 1: The ferry Halvorsen left at noon.\n"
 """What is said of "When?", whose answer shares a word with the report."""
 
@@ -57,7 +57,7 @@ CITED = f"{LIFT}page 1: The ferry Halvorsen left at noon.\n"
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
     """Two saved documents, of 33 and 20 tokens and the 8 of the layout; the clock stands still, lifts are 1."""
     monkeypatch.setattr("dmdoc.ask.time", SimpleNamespace(monotonic=lambda: 0.0))
-    monkeypatch.setattr("dmdoc.recall.lift", lambda *_: torch.ones(1))
+    monkeypatch.setattr("dmdoc.recall.supports", lambda *_: [Support(-1.0, 1.0)])
     library = Library(tmp_path / "library")
     for name, text in (("notes", NOTES), ("report", REPORT)):
         ingest(Document(name=name, source=f"/papers/{name}.txt", pages=(text,)), canned_reader({}), library)
@@ -137,9 +137,9 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
         "/recall evidence\nWhen?\nWho wrote it?\n/recall full\nWho wrote it?\n/recall frozen\nWho wrote it?\n",
         "At noon,\nin May.\nAda Lovelace.\nI cannot say.\nI cannot say.\n",
         "answers come from: evidence\n"
-        "answered from the state alone: no passage shares a word with the question; lift +1.00 nats a token\n"
+        f"answered from the state alone: no passage shares a word with the question; {LIFT}"
         "page 1: The ferry Halvorsen left at noon.\n"
-        "answered from the state alone: no passage shares a word with the question; lift +1.00 nats a token\n"
+        f"answered from the state alone: no passage shares a word with the question; {LIFT}"
         "answers come from: full\n"
         "answered from the whole text: 33 tokens of it in the prompt, no state\n"
         "answers come from: frozen\n"
@@ -150,7 +150,7 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
         "At noon.\n",
         "answers come from: evidence\n"
         "answered from the state and passages of page 1: 33 tokens of the document in the prompt; "
-        "lift +1.00 nats a token\n"
+        "lift +1.00, likelihood -1.00 nats a token\n"
         "page 1 (word for word): The ferry Halvorsen left at noon.\n",
     ),
     "no such way": (
@@ -258,12 +258,13 @@ def test_an_empty_library_begins_with_nothing_read(
     run_lines(session, io.StringIO("/docs\nWho wrote it?\n/stats\n/save talk\n/forget\n"))
     stdout, stderr = capsys.readouterr()
     assert stdout == "Ada Lovelace.\n"
-    assert stderr.splitlines()[:4] == [
+    told = stderr.splitlines()
+    assert told[:2] == [
         "nothing is read yet: /ingest FILE reads a document, /help lists the commands",
         "the library is empty: /ingest FILE reads a document",
-        "lift +0.00 nats a token",
-        "document  none",
     ]
+    assert told[2].startswith("lift +0.00, likelihood -")
+    assert told[3] == "document  none"
     assert stderr.splitlines()[-2:] == [
         "error: nothing has been read yet; read a document first, then save the session",
         "nothing is read; 1 turn forgotten",

@@ -11,7 +11,7 @@ from dmdoc.reader import Reader
 from dmdoc.routing import CANDIDATE_TOKENS, choose_section
 from dmdoc.sections import write_text
 from dmdoc.settings import GenerationSettings
-from dmdoc.support import lift
+from dmdoc.support import supports
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=64)
 TEXTS = ("Ada wrote the notes.", "Eleven tons of salt.", "The ferry left at noon.", "Nothing at all.")
@@ -39,7 +39,7 @@ def test_the_section_is_taken_whose_state_decides_its_answer_most(
     for row in range(state.batch):
         section = state.rows(row, row + 1)
         answer = reader.generate(prompt, section, GenerationSettings(CANDIDATE_TOKENS))
-        lifts.append(float(lift(prompt, answer, section, reader)))
+        lifts.append(supports([prompt], [answer], section, reader)[0].lift)
     assert max(lifts) > sorted(lifts)[-2] + 0.01
     chosen = choose_section(prompt, state, reader)
     assert chosen == lifts.index(max(lifts))

@@ -7,7 +7,7 @@ from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader
 from dmdoc.settings import GenerationSettings
-from dmdoc.support import lift, lifts, log_likelihood, log_likelihoods
+from dmdoc.support import Support, log_likelihoods, supports
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=64)
 
@@ -38,52 +38,57 @@ def one_by_one(prompt: list[int], answer: list[int], state: MemoryState, reader:
 
 
 def test_each_row_is_what_its_state_alone_gives(reader: Reader, prompt: list[int]) -> None:
-    answer = reader.encode("Ada Lovelace.")
-    states = [state_of(text, reader) for text in ("Ada wrote the notes.", "Eleven tons of salt.")]
-    found = log_likelihood(prompt, answer, MemoryState.cat(states), reader)
-    expected = [one_by_one(prompt, answer, state, reader) for state in states]
-    assert found.tolist() == pytest.approx(expected, abs=1e-5)
-
-
-def test_each_row_may_have_a_prompt_and_an_answer_of_its_own(reader: Reader, prompt: list[int]) -> None:
     states = [state_of(text, reader) for text in ("Ada wrote the notes.", "Eleven tons of salt.", "A seal.")]
     prompts = [prompt, prompt[:30], prompt[:-5]]
     answers = [reader.encode("Ada."), reader.encode("nobody at all"), []]
     found = log_likelihoods(prompts, answers, MemoryState.cat(states), reader)
     rows = list(zip(prompts[:2], answers, states, strict=False))
     assert found.tolist() == pytest.approx([*(one_by_one(*row, reader) for row in rows), 0.0], abs=1e-5)
-    lifted = lifts(prompts, answers, MemoryState.cat(states), reader)
-    assert lifted.tolist() == pytest.approx([*(float(lift(*row, reader)) for row in rows), 0.0], abs=1e-5)
 
 
 def test_lift_is_the_likelihood_over_that_of_an_empty_state(reader: Reader, prompt: list[int]) -> None:
-    answer = reader.encode("Ada Lovelace.")
-    state = state_of("Ada wrote the notes.", reader)
-    zero = one_by_one(prompt, answer, reader.zero_state(), reader)
-    expected = one_by_one(prompt, answer, state, reader) - zero
-    assert abs(expected) > 0.01
-    assert lift(prompt, answer, state, reader).tolist() == pytest.approx([expected], abs=1e-5)
+    answers = [reader.encode("Ada Lovelace."), reader.encode("salt")]
+    states = [state_of(text, reader) for text in ("Ada wrote the notes.", "Eleven tons of salt.")]
+    found = supports([prompt, prompt], answers, MemoryState.cat(states), reader)
+    for support, answer, state in zip(found, answers, states, strict=True):
+        own = one_by_one(prompt, answer, state, reader)
+        zero = one_by_one(prompt, answer, reader.zero_state(), reader)
+        assert abs(own - zero) > 0.01
+        assert support.log_likelihood == pytest.approx(own, abs=1e-5)
+        assert support.lift == pytest.approx(own - zero, abs=1e-5)
 
 
 def test_an_empty_state_lifts_nothing(reader: Reader, prompt: list[int]) -> None:
-    assert lift(prompt, reader.encode("Ada."), reader.zero_state(3), reader).tolist() == [0.0, 0.0, 0.0]
+    (support,) = supports([prompt], [reader.encode("Ada.")], reader.zero_state(), reader)
+    assert support.lift == 0.0
+    assert support.log_likelihood < 0
 
 
 def test_what_a_state_says_is_lifted_by_it_more_than_by_another(reader: Reader, prompt: list[int]) -> None:
     own, other = state_of("Ada wrote the notes.", reader), state_of("Eleven tons of salt.", reader)
     said = reader.generate(prompt, own, GenerationSettings(max_tokens=16))
-    first, second = lift(prompt, said, MemoryState.cat((own, other)), reader).tolist()
-    assert first > 0
-    assert first > second
+    first, second = supports([prompt, prompt], [said, said], MemoryState.cat((own, other)), reader)
+    assert first.lift > 0
+    assert first.lift > second.lift
 
 
 def test_an_empty_answer_has_no_lift(reader: Reader, prompt: list[int]) -> None:
-    assert lift(prompt, [], state_of("Ada wrote the notes.", reader), reader).tolist() == [0.0]
+    assert supports([prompt], [[]], state_of("Ada.", reader), reader) == [Support(0.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("log_likelihood", "lift", "suffices"),
+    [(-0.4, 3.0, True), (-0.5, 3.0, True), (-0.6, 9.0, False), (-0.1, 0.0, False), (-0.1, -1.0, False)],
+)
+def test_a_state_supports_what_it_lifts_and_is_sure_of(
+    log_likelihood: float, lift: float, suffices: bool
+) -> None:
+    assert Support(log_likelihood, lift).suffices(-0.5) is suffices
 
 
 def test_the_frozen_backbone_has_a_likelihood_too(reader: Reader, prompt: list[int]) -> None:
     answer = reader.encode("Ada.")
-    frozen = log_likelihood(prompt, answer, None, reader)
+    frozen = log_likelihoods([prompt], [answer], None, reader)
     with torch.no_grad():
         logits = reader.backbone.model(torch.tensor([[*prompt, *answer]])).logits[0]
     said = logits.log_softmax(-1)[len(prompt) - 1 : -1]

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from dmdoc import __version__, console
-from dmdoc.cli import ask, chat, compare, config, handing_over, ingest, library, models, train
+from dmdoc.cli import ask, calibrate, chat, compare, config, handing_over, ingest, library, models, train
 from dmdoc.cli.options import settings_from_files
 from dmdoc.errors import EXIT_INTERRUPTED, DmdocError
 
@@ -38,6 +38,7 @@ app.command()(handing_over.export)
 app.command("import")(handing_over.install)
 app.command()(compare.compare)
 app.command()(train.train)
+app.command()(calibrate.calibrate)
 app.command()(config.config)
 app.add_typer(models.app, name="models")
 

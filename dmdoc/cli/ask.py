@@ -150,7 +150,7 @@ def _section_note(chosen: int | None, saved: "SavedDocument") -> str:
 def _record(
     recalled: "Recalled", found: "Sequence[Passage]", saved: "SavedDocument", reader: "Reader"
 ) -> dict[str, Any]:
-    answer, sections = recalled.answer, saved.header().sections
+    answer, support, sections = recalled.answer, recalled.support, saved.header().sections
     pages = None if answer.section is None else sections[answer.section][1:]
     return {
         "schema": JSON_SCHEMA,
@@ -162,7 +162,8 @@ def _record(
         "model": reader.backbone.name,
         "adapter": reader.adapter_identity.name,
         "recall": recalled.way,
-        "lift": None if recalled.lift is None else round(recalled.lift, 4),
+        "lift": None if support is None else round(support.lift, 4),
+        "log_likelihood": None if support is None else round(support.log_likelihood, 4),
         "supported": recalled.supported,
         "citations": [asdict(passage) for passage in found],
         "prompt_tokens": answer.prompt_tokens,

@@ -16,16 +16,18 @@ def origin(recalled: "Recalled") -> str:
         return (
             f"answered from the whole text: {recalled.document_tokens:,} tokens of it in the prompt, no state"
         )
-    lift = f"lift {recalled.lift:+.2f} nats a token"
+    assert recalled.support is not None  # both other ways have a state
+    lift, likelihood = recalled.support.lift, recalled.support.log_likelihood
+    measured = f"lift {lift:+.2f}, likelihood {likelihood:+.2f} nats a token"
     if recalled.way == "state":
         verdicts = {True: ": supported by the state", False: ": not supported by the state", None: ""}
-        return lift + verdicts[recalled.supported]
+        return measured + verdicts[recalled.supported]
     if not recalled.evidence:
-        return f"answered from the state alone: no passage shares a word with the question; {lift}"
+        return f"answered from the state alone: no passage shares a word with the question; {measured}"
     pages = ", ".join(str(page) for page in sorted({passage.page for passage in recalled.evidence}))
     return (
         f"answered from the state and passages of page{'s' if ',' in pages else ''} {pages}: "
-        f"{recalled.document_tokens:,} tokens of the document in the prompt; {lift}"
+        f"{recalled.document_tokens:,} tokens of the document in the prompt; {measured}"
     )
 
 
