@@ -16,7 +16,8 @@ from torch import Tensor
 
 from dmdoc import models
 from dmdoc.adapter import DeltaMemAdapter
-from dmdoc.adapter_file import load_adapter, read_support_threshold
+from dmdoc.adapter_config import read_support_threshold
+from dmdoc.adapter_file import load_adapter
 from dmdoc.attach import AllLayersWritten, MemoryPass, attention_sizes
 from dmdoc.backbone import Backbone, load_backbone
 from dmdoc.chunking import Chunk, Layout, chunk_document

@@ -6,7 +6,8 @@ import pytest
 from command_line import Invoke, checked
 
 from dmdoc import calibration
-from dmdoc.adapter_file import read_support_threshold, save_adapter
+from dmdoc.adapter_config import read_support_threshold
+from dmdoc.adapter_file import save_adapter
 from dmdoc.calibration import Judged
 from dmdoc.reader import Reader
 from dmdoc.support import Support

@@ -21,7 +21,7 @@ ORDER = (
     "models",
     "embedded_model",
     "backbone attach adapter_file library",
-    "hardware adapter saved_document document_folders",
+    "hardware adapter adapter_config saved_document document_folders",
     "state_file",
     "delta_rule memory_state document chunking packing prompt fictional datasets evidence preferences",
     "settings settings_files",

@@ -20,7 +20,7 @@ def calibrate(
 ) -> None:
     """Measure which answers of an adapter are supported, and keep the threshold in its folder (--adapter)."""
     from dmdoc import calibration
-    from dmdoc.adapter_file import write_support_threshold
+    from dmdoc.adapter_config import write_support_threshold
     from dmdoc.settings import GenerationSettings
     from dmdoc.training.card import CARD
 

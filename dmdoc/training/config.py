@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dmdoc.adapter import DeltaMemConfig
-from dmdoc.adapter_file import parse_config
+from dmdoc.adapter_config import parse_config
 from dmdoc.errors import AdapterError, TrainingError
 
 FICTIONAL = "fictional"
