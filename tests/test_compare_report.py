@@ -121,4 +121,6 @@ class TestCharts:
         assert len({mark.y for mark in state.marks}) == 1
         assert full.marks[3].y < full.marks[0].y
         assert {"100", "200", "500"} <= {tick.label for tick in chart.x_ticks}
+        (alone,) = by_length(results()[:1], lambda result: result.seconds, MODES).series[0].marks  # type: ignore[union-attr]
+        assert (alone.x, alone.y) == ((LEFT + RIGHT_EDGE) / 2, (TOP + BOTTOM) / 2)
         assert by_length([], lambda result: result.seconds, MODES) is None

@@ -202,8 +202,10 @@ def by_length(
 
 
 def _log_scale(values: Sequence[float], begin: float, end: float) -> Scale:
-    """A scale that holds the values with some room around them."""
-    return Scale(min(values) / 1.3, max(values) * 1.3, begin, end, log=True)
+    """A scale that holds the values with some room around them, and at least a decade."""
+    low, high = min(values), max(values)
+    room = max(1.3, math.sqrt(10 * low / high))
+    return Scale(low / room, high * room, begin, end, log=True)
 
 
 def _log_ticks(scale: Scale) -> tuple[Tick, ...]:
