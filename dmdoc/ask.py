@@ -12,7 +12,7 @@ import torch
 from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import Prompt
 from dmdoc.reader import Reader
-from dmdoc.routing import choose_section
+from dmdoc.routing import choose_section, choose_sections
 from dmdoc.saved_document import SavedDocument
 from dmdoc.settings import GenerationSettings
 from dmdoc.state_file import check_identity
@@ -122,7 +122,7 @@ def ask_all(
     ]
     sections: list[int] | None = None
     if state is not None:
-        sections = [choose_section(prompt_ids, state, reader) for prompt_ids in prompts]
+        sections = choose_sections(prompts, [state] * len(prompts), reader)
         state = state.select(torch.tensor(sections, device=state.device))
     answers = reader.generate_batch(prompts, state, settings)
     seconds = time.monotonic() - started

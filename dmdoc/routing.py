@@ -5,6 +5,7 @@ does is taken. Knows nothing about saved documents or how the answer is then dra
 """
 
 from collections.abc import Sequence
+from itertools import islice
 
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
@@ -24,16 +25,34 @@ def choose_section(prompt_ids: Sequence[int], state: MemoryState, reader: Reader
     Raises:
         UsageError: the prompt does not fit the backbone's context.
     """
-    if state.batch == 1:
-        return 0
+    (chosen,) = choose_sections([prompt_ids], [state], reader)
+    return chosen
+
+
+def choose_sections(
+    prompts: Sequence[Sequence[int]], states: Sequence[MemoryState], reader: Reader
+) -> list[int]:
+    """As `choose_section`, for each prompt in its own state; the sections of all go through the model together."""
+    rows = [
+        (prompt_ids, state.rows(section, section + 1))
+        for prompt_ids, state in zip(prompts, states, strict=True)
+        if state.batch > 1
+        for section in range(state.batch)
+    ]
     lifts: list[float] = []
-    for start in range(0, state.batch, PASS_SECTIONS):
-        lifts += _lifts(prompt_ids, state.rows(start, start + PASS_SECTIONS), reader)
-    return lifts.index(max(lifts))
+    for start in range(0, len(rows), PASS_SECTIONS):
+        lifts += _lifts(rows[start : start + PASS_SECTIONS], reader)
+    left = iter(lifts)
+    chosen = []
+    for state in states:
+        own = list(islice(left, state.batch)) if state.batch > 1 else [0.0]
+        chosen.append(own.index(max(own)))
+    return chosen
 
 
-def _lifts(prompt_ids: Sequence[int], state: MemoryState, reader: Reader) -> list[float]:
-    """How much likelier each state makes its own answer than an empty one does, in nats a token."""
-    prompts = [prompt_ids] * state.batch
+def _lifts(rows: Sequence[tuple[Sequence[int], MemoryState]], reader: Reader) -> list[float]:
+    """How much likelier each state makes its own answer to its prompt than an empty one does, in nats a token."""
+    prompts = [prompt_ids for prompt_ids, _ in rows]
+    state = MemoryState.cat([section for _, section in rows])
     answers = reader.generate_batch(prompts, state, GenerationSettings(CANDIDATE_TOKENS))
     return [support.lift for support in supports(prompts, answers, state, reader)]

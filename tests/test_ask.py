@@ -71,7 +71,8 @@ def test_no_token_of_the_document_reaches_the_backbone(
             begins = row[: len(prompt)] == prompt
             assert begins or len(row) == 1
             assert set(row[len(prompt) if begins else 0 :]) <= said | {0}  # 0 fills up shorter answers
-    assert {len(ids) for ids in passes} == {1, sections}
+    # Of several sections each gives an answer, which is then judged beside an empty state.
+    assert {len(ids) for ids in passes} == {1, *((sections, 2 * sections) if sections > 1 else ())}
     assert saved.state_path.read_bytes() == before
 
 

@@ -8,7 +8,7 @@ from dmdoc.errors import UsageError
 from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader
-from dmdoc.routing import CANDIDATE_TOKENS, choose_section
+from dmdoc.routing import CANDIDATE_TOKENS, choose_section, choose_sections
 from dmdoc.sections import write_text
 from dmdoc.settings import GenerationSettings
 from dmdoc.support import supports
@@ -58,6 +58,20 @@ def test_many_sections_are_read_in_several_passes_to_the_same_choice(
     together = choose_section(prompt, state, reader)
     monkeypatch.setattr(routing, "PASS_SECTIONS", 1)
     assert choose_section(prompt, state, reader) == together
+
+
+def test_several_prompts_choose_at_once_each_in_its_own_state(
+    reader: Reader, prompt: list[int], state: MemoryState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longer = reader.prompt_ids(load_prompt("answer").fill(question="When did the ferry leave the quay?"))
+    prompts, states = (
+        [prompt, longer, longer, prompt],
+        [state, state.rows(1, 4), state.rows(2, 3), state.rows(0, 2)],
+    )
+    alone = [choose_section(*each, reader) for each in zip(prompts, states, strict=True)]
+    assert choose_sections(prompts, states, reader) == alone
+    monkeypatch.setattr(routing, "PASS_SECTIONS", 4)
+    assert choose_sections(prompts, states, reader) == alone
 
 
 def test_one_section_needs_no_choice(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
