@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
-
 from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import Prompt
 from dmdoc.reader import Reader
@@ -96,17 +94,18 @@ def ask(
 
 
 def ask_all(
-    questions: Sequence[str],
+    questions: Sequence[str | None],
     reader: Reader,
-    state: MemoryState | None,
+    states: Sequence[MemoryState] | None,
     *,
     prompt: Prompt,
     settings: GenerationSettings,
     variables: Sequence[Mapping[str, str]],
 ) -> list[Answer]:
-    """Several questions about one document at once: the answers of `ask`, but for rounding.
+    """Several questions, about one document or several, at once: the answers of `ask`, but for rounding.
 
     Args:
+        states: for each question that of its document, a section a row; None leaves the adapter out.
         variables: what else the prompt of each question has.
 
     Returns:
@@ -117,13 +116,13 @@ def ask_all(
     """
     started = time.monotonic()
     prompts = [
-        reader.prompt_ids(prompt.fill(question=question, **more))
+        reader.prompt_ids(prompt.fill(**({} if question is None else {"question": question}), **more))
         for question, more in zip(questions, variables, strict=True)
     ]
-    sections: list[int] | None = None
-    if state is not None:
-        sections = choose_sections(prompts, [state] * len(prompts), reader)
-        state = state.select(torch.tensor(sections, device=state.device))
+    sections, state = None, None
+    if states is not None:
+        sections = choose_sections(prompts, states, reader)
+        state = chosen_rows(states, sections)
     answers = reader.generate_batch(prompts, state, settings)
     seconds = time.monotonic() - started
     return [
@@ -137,6 +136,12 @@ def ask_all(
         )
         for row, (prompt_ids, answer_ids) in enumerate(zip(prompts, answers, strict=True))
     ]
+
+
+def chosen_rows(states: Sequence[MemoryState], sections: Sequence[int]) -> MemoryState:
+    """One row of each state, in one batch."""
+    rows = zip(states, sections, strict=True)
+    return MemoryState.cat([state.rows(section, section + 1) for state, section in rows])
 
 
 class _TextStream:

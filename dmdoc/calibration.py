@@ -15,7 +15,7 @@ from dmdoc.compare import Cases
 from dmdoc.compare.scoring import contains
 from dmdoc.errors import DmdocError
 from dmdoc.reader import Reader
-from dmdoc.recall import recall_all
+from dmdoc.recall import Inquiry, recall_all
 from dmdoc.settings import GenerationSettings
 from dmdoc.support import Support
 
@@ -85,8 +85,8 @@ def judge(
         state = cases.state(number)
         for start in range(0, len(document.questions), TOGETHER):
             group = document.questions[start : start + TOGETHER]
-            questions = [asked.question for asked in group]
-            answers = recall_all(questions, reader, state, lambda: (), settings=settings)
+            inquiries = [Inquiry(asked.question, state, lambda: ()) for asked in group]
+            answers = recall_all(inquiries, reader, settings=settings)
             for asked, recalled in zip(group, answers, strict=True):
                 assert recalled.support is not None  # there is a state
                 right = any(contains(recalled.answer.text, answer) for answer in asked.answers)

@@ -9,9 +9,7 @@ Knows nothing about terminals, options or where documents are kept.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
-
-from dmdoc.ask import Answer, ask, ask_all
+from dmdoc.ask import Answer, ask, ask_all, chosen_rows
 from dmdoc.errors import UnsupportedError, UsageError
 from dmdoc.evidence import Passage, marked, passages
 from dmdoc.memory_state import MemoryState
@@ -69,20 +67,15 @@ def recall(
         UsageError: the prompt needs a question and there is none, has no place for the text that is to be in it, or
             does not fit the backbone's context.
     """
-    prompt = prompt or load_prompt(WAY_PROMPTS[way])
+    prompt = _checked(prompt or load_prompt(WAY_PROMPTS[way]), way)
     evidence, text = _shown(question or "", reader, pages, way, most)
-    shows_text = way in ("evidence", "full")
-    if shows_text and not prompt.uses("document"):
-        raise UsageError(
-            f"prompt '{prompt.name}' has no place for {{{{ document }}}}; use another one with {way}"
-        )
     answer = ask(
         question,
         reader,
         None if way in ("full", "frozen") else state,
         prompt=prompt,
         settings=settings,
-        variables={"document": text} if shows_text else None,
+        variables={"document": text} if way in ("evidence", "full") else None,
         on_text=on_text,
     )
     support = None
@@ -92,37 +85,50 @@ def recall(
     return _recalled(answer, way, support, evidence, text, reader)
 
 
+@dataclass(frozen=True)
+class Inquiry:
+    """A question about a document."""
+
+    question: str | None
+    """None where the prompt needs none."""
+    state: MemoryState
+    """Of the document, a section a row."""
+    pages: Callable[[], Sequence[str]]
+    """Its text; called only where the model is to be shown some of it."""
+
+
 def recall_all(
-    questions: Sequence[str],
+    inquiries: Sequence[Inquiry],
     reader: Reader,
-    state: MemoryState,
-    pages: Callable[[], Sequence[str]],
     *,
     settings: GenerationSettings,
     way: Way = "state",
+    prompt: Prompt | None = None,
+    most: int = EVIDENCE_PASSAGES,
 ) -> list[Recalled]:
-    """Several questions about one document at once: as `recall` with the built-in prompt, but for rounding.
+    """Several questions, about one document or several, at once: as `recall`, but for rounding.
 
     The seconds of an answer are those of all of them together.
 
     Raises:
         UsageError: as `recall`.
     """
-    shown = [_shown(question, reader, pages, way, EVIDENCE_PASSAGES) for question in questions]
+    prompt = _checked(prompt or load_prompt(WAY_PROMPTS[way]), way)
+    shown = [_shown(each.question or "", reader, each.pages, way, most) for each in inquiries]
+    states = [each.state for each in inquiries]
     answers = ask_all(
-        questions,
+        [each.question for each in inquiries],
         reader,
-        None if way in ("full", "frozen") else state,
-        prompt=load_prompt(WAY_PROMPTS[way]),
+        None if way in ("full", "frozen") else states,
+        prompt=prompt,
         settings=settings,
         variables=[{"document": text} if way in ("evidence", "full") else {} for _, text in shown],
     )
     found: list[Support] | list[None] = [None] * len(answers)
     sections = [answer.section for answer in answers if answer.section is not None]
     if sections:
-        chosen = state.select(torch.tensor(sections, device=state.device))
         prompts, given = [a.prompt_ids for a in answers], [a.answer_ids for a in answers]
-        found = supports(prompts, given, chosen, reader)
+        found = supports(prompts, given, chosen_rows(states, sections), reader)
     return [_recalled(answer, way, found[row], *shown[row], reader) for row, answer in enumerate(answers)]
 
 
@@ -159,6 +165,14 @@ def check_support(recalled: Recalled, reader: Reader) -> None:
             f"not supported by the saved state: likelihood {support.log_likelihood:+.2f} nats a token "
             f"({reader.support_threshold:+.2f} is needed), lift {support.lift:+.2f} (above 0 is)"
         )
+
+
+def _checked(prompt: Prompt, way: Way) -> Prompt:
+    if way in ("evidence", "full") and not prompt.uses("document"):
+        raise UsageError(
+            f"prompt '{prompt.name}' has no place for {{{{ document }}}}; use another one with {way}"
+        )
+    return prompt
 
 
 def _recalled(

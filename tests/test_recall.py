@@ -13,7 +13,14 @@ from dmdoc.errors import UnsupportedError, UsageError
 from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import Prompt, load_prompt
 from dmdoc.reader import Reader
-from dmdoc.recall import EVIDENCE_TOKENS, check_support, check_that_support_is_known, recall, recall_all
+from dmdoc.recall import (
+    EVIDENCE_TOKENS,
+    Inquiry,
+    check_support,
+    check_that_support_is_known,
+    recall,
+    recall_all,
+)
 from dmdoc.sections import write_text
 from dmdoc.settings import GenerationSettings, Way
 from dmdoc.support import supports
@@ -76,13 +83,17 @@ def test_the_lift_is_that_of_the_answer_from_the_state(reader: Reader, state: Me
 
 
 @pytest.mark.parametrize("way", ["state", "evidence", "full", "frozen"])
-def test_several_at_once_are_answered_as_each_alone(way: Way, reader: Reader) -> None:
-    state = write_text("\n\n".join(PAGES) * 8, reader)
-    assert state.batch > 1  # so that each question has a section of its own
+def test_several_at_once_are_answered_as_each_alone(way: Way, reader: Reader, state: MemoryState) -> None:
+    long = write_text("\n\n".join(PAGES) * 8, reader)
+    assert (long.batch > 1, state.batch) == (
+        True,
+        1,
+    )  # in the one document each question has a section of its own
     questions = [QUESTION, "when does the ferry on QJQJ sail?", "why?"]
-    together = recall_all(questions, reader, state, lambda: PAGES, settings=SHORT, way=way)
-    for question, found in zip(questions, together, strict=True):
-        alone = recall(question, reader, state, lambda: PAGES, settings=SHORT, way=way)
+    inquiries = [Inquiry(question, of, lambda: PAGES) for of in (long, state) for question in questions]
+    together = recall_all(inquiries, reader, settings=SHORT, way=way)
+    for inquiry, found in zip(inquiries, together, strict=True):
+        alone = recall(inquiry.question, reader, inquiry.state, lambda: PAGES, settings=SHORT, way=way)
         assert found.answer.text == alone.answer.text
         assert found.answer.prompt_ids == alone.answer.prompt_ids
         assert found.answer.section == alone.answer.section

@@ -1,23 +1,21 @@
-"""`ask`: one answer about a saved document."""
+"""`ask`: an answer about a saved document; several answers are made in ask_many.py."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from dmdoc import console
+from dmdoc.cli.ask_many import Requests, Subject, answer_many, answer_record
 from dmdoc.cli.options import (
-    JSON_SCHEMA,
     CitationsOption,
-    DocumentOption,
     Drawing,
+    JsonLinesOption,
     JsonOption,
     Machine,
     PromptOption,
-    named_or_current,
     open_library,
     spread,
 )
@@ -26,9 +24,6 @@ from dmdoc.errors import UsageError
 from dmdoc.settings import EVIDENCE_PASSAGES, Way
 
 if TYPE_CHECKING:
-    from dmdoc.evidence import Passage
-    from dmdoc.reader import Reader
-    from dmdoc.recall import Recalled
     from dmdoc.saved_document import SavedDocument
 
 MOST_PASSAGES = 12
@@ -49,7 +44,10 @@ def ask(
     question: Annotated[
         str | None, typer.Argument(help="The question; - reads it from standard input.")
     ] = None,
-    document: DocumentOption = None,
+    questions: Annotated[
+        str | None,
+        typer.Option("--questions", metavar="FILE", help="Ask the questions in FILE (or -), one a line."),
+    ] = None,
     recall: Annotated[
         Way | None,
         typer.Option("--recall", help="What to answer from: the state, unless told."),
@@ -70,21 +68,31 @@ def ask(
     citations: CitationsOption = True,
     prompt: PromptOption = None,
     as_json: JsonOption = False,
+    as_jsonl: JsonLinesOption = False,
     *,
+    subject: Subject,
     drawing: Drawing,
     machine: Machine,
 ) -> None:
-    """Answer a question from the saved state of a document."""
+    """Answer questions from the saved states of documents."""
     from dmdoc.prompt import WAY_PROMPTS, load_prompt
 
     settings = drawing.settings()
     way = _way(recall, evidence)
-    asked = sys.stdin.read().strip() if question == "-" else question
     template = load_prompt(prompt or WAY_PROMPTS[way])
-    if asked is None or not asked.strip():
+    asked = _questions(question, questions)
+    if asked == [None]:
         template.fill(document="")  # names what is missing, before a model is loaded
-        asked = None
-    saved = named_or_current(open_library(), document)
+    documents = subject.documents(open_library())
+    if as_jsonl or subject.several or questions is not None:
+        if as_json or strict:
+            raise UsageError(
+                "--json and --strict are for one answer; --jsonl says of each if it is supported"
+            )
+        requests = Requests(documents, asked, template, settings, way, evidence or EVIDENCE_PASSAGES)
+        answer_many(requests, machine, citations=citations, as_jsonl=as_jsonl)
+        return
+    (saved,), (single,) = documents, asked
 
     from dmdoc.ask import load_state
     from dmdoc.recall import check_support, check_that_support_is_known, cite
@@ -95,7 +103,7 @@ def ask(
         check_that_support_is_known(way, reader)
     streams = not as_json and not strict
     recalled = answer_question(
-        asked,
+        single,
         reader,
         load_state(saved, reader),
         saved.pages,
@@ -107,9 +115,9 @@ def ask(
     )
     if strict:
         check_support(recalled, reader)
-    found = cite(asked, recalled, saved.pages) if citations else recalled.evidence
+    found = cite(single, recalled, saved.pages) if citations else recalled.evidence
     if as_json:
-        console.write_json(_record(recalled, found, saved, reader))
+        console.write_json(answer_record(single, recalled, found, saved, reader))
         return
     console.write_answer("\n" if streams else f"{recalled.answer.text}\n")
     # What the model was shown of the text is never kept quiet.
@@ -125,6 +133,27 @@ def ask(
             f"document's; first token after {answer.first_token_seconds:.2f} s, "
             f"{answer.answer_tokens} tokens in {answer.seconds:.2f} s{_section_note(answer.section, saved)}"
         )
+
+
+def _questions(question: str | None, file: str | None) -> list[str | None]:
+    """What is asked: one question, which may be none, or those in a file.
+
+    Raises:
+        UsageError: both are given, or the file cannot be read or holds no question.
+    """
+    if file is None:
+        asked = sys.stdin.read() if question == "-" else question
+        return [asked.strip() or None if asked else None]
+    if question is not None:
+        raise UsageError("give a question or --questions, not both")
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the questions in {file}: {error}") from error
+    asked_in_file: list[str | None] = [line.strip() for line in text.splitlines() if line.strip()]
+    if not asked_in_file:
+        raise UsageError(f"there is no question in {file}; write one a line")
+    return asked_in_file
 
 
 def _way(recall: Way | None, evidence: int | None) -> Way:
@@ -145,29 +174,3 @@ def _section_note(chosen: int | None, saved: "SavedDocument") -> str:
     sections = saved.header().sections
     _, first, last = sections[chosen]
     return f"; from section {chosen + 1} of {len(sections)}, pages {first} to {last}"
-
-
-def _record(
-    recalled: "Recalled", found: "Sequence[Passage]", saved: "SavedDocument", reader: "Reader"
-) -> dict[str, Any]:
-    answer, support, sections = recalled.answer, recalled.support, saved.header().sections
-    pages = None if answer.section is None else sections[answer.section][1:]
-    return {
-        "schema": JSON_SCHEMA,
-        "answer": answer.text,
-        "document": saved.name,
-        "section": None if answer.section is None else answer.section + 1,
-        "sections": len(sections),
-        "section_pages": pages,
-        "model": reader.backbone.name,
-        "adapter": reader.adapter_identity.name,
-        "recall": recalled.way,
-        "lift": None if support is None else round(support.lift, 4),
-        "log_likelihood": None if support is None else round(support.log_likelihood, 4),
-        "supported": recalled.supported,
-        "citations": [asdict(passage) for passage in found],
-        "prompt_tokens": answer.prompt_tokens,
-        "document_tokens_in_prompt": recalled.document_tokens,
-        "answer_tokens": answer.answer_tokens,
-        "seconds": round(answer.seconds, 3),
-    }

@@ -15,7 +15,7 @@ from dmdoc.datasets import Question, QuestionedDocument, deal
 from dmdoc.errors import UsageError
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
-from dmdoc.recall import EVIDENCE_TOKENS, Recalled, recall, recall_all
+from dmdoc.recall import EVIDENCE_TOKENS, Inquiry, Recalled, recall, recall_all
 from dmdoc.settings import GenerationSettings, Way
 from dmdoc.support import log_likelihoods
 
@@ -128,8 +128,8 @@ class _Turn:
 
     def _recall_all(self, asked: Sequence[Question]) -> list[Recalled]:
         way, pages = WAYS[self.mode], self.document.sections
-        questions = [question.question for question in asked]
-        return recall_all(questions, self.reader, self.state, lambda: pages, settings=self.settings, way=way)
+        inquiries = [Inquiry(question.question, self.state, lambda: pages) for question in asked]
+        return recall_all(inquiries, self.reader, settings=self.settings, way=way)
 
     def _groups(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """As many at a time as go into one pass."""
