@@ -67,7 +67,7 @@ def _root(
 def main() -> None:
     """Run the command line; every expected error becomes one line on stderr and its exit code."""
     # Importing torch and transformers makes a million objects that stay: with the usual threshold the collector spends
-    # a fifth of that time on looking through them.
+    # a tenth of that time on looking through them.
     gc.set_threshold(100_000)
     # Damage that a reader of documents can read around is not worth a line; what it cannot raises.
     for name in ("pypdf", "trafilatura"):
