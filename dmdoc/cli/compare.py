@@ -12,7 +12,7 @@ from dmdoc.cli.options import (
     JsonOption,
     Machine,
     MaxTokensOption,
-    SeedOption,
+    NameOrCurrentArgument,
     named_or_current,
     open_library,
     spread,
@@ -32,7 +32,7 @@ class Asked:
 
     questions: Annotated[
         Path | None,
-        typer.Option("--questions", help="JSON lines of question and answer, about a saved document."),
+        typer.Option("--questions", help="JSON lines of question and answer, about the saved document NAME."),
     ] = None
     dataset: Annotated[
         Path | None,
@@ -61,7 +61,9 @@ class Asked:
             help="Refine states as `ingest` does. A saved one is as it is.",
         ),
     ] = None
-    seed: SeedOption = 0
+    seed: Annotated[
+        int, typer.Option("--seed", help="Of what is drawn or generated, and of the intervals.")
+    ] = 0
 
     def open(self, name: str | None, machine: Machine) -> "tuple[Cases, Reader, int]":
         """The documents, the reader for them, and the steps by which their states are refined.
@@ -106,12 +108,12 @@ class Asked:
 
 @spread
 def compare(
-    document: Annotated[
-        str | None, typer.Argument(help="The saved document of --questions; the last ingested if not given.")
-    ] = None,
+    name: NameOrCurrentArgument = None,
     modes: Annotated[
         list[str] | None,
-        typer.Option("--mode", help="Only this way of answering; may be given several times."),
+        typer.Option(
+            "--mode", help="Only this of state, zero, donor, frozen, full, evidence; may be repeated."
+        ),
     ] = None,
     max_tokens: MaxTokensOption = 32,
     output: Annotated[
@@ -127,12 +129,12 @@ def compare(
     asked: Asked,
     machine: Machine,
 ) -> None:
-    """Measure recall: the same questions from the state, from other states, and with the whole text."""
+    """Measure recall: the same questions from the state, from other states, and with the text in the prompt."""
     from dmdoc import compare as comparison
     from dmdoc.settings import GenerationSettings
 
     chosen = comparison.check_modes(modes) if modes else comparison.MODES
-    cases, reader, steps = asked.open(document, machine)
+    cases, reader, steps = asked.open(name, machine)
     settings = {"refine_steps": steps, "max_tokens": max_tokens}
     identities = {"model": reader.backbone.identity.sha256, "adapter": reader.adapter_identity.sha256}
     names = {"model": reader.backbone.name, "adapter": reader.adapter_identity.name}
