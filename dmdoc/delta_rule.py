@@ -117,10 +117,11 @@ def delta_rule_chunked(
         return (None if queries is None else torch.zeros_like(queries)), state
     keep, erase, write = _close_masked_gates(keep, erase, write, mask)
     size = min(CHUNK, time)
-    # Time stands last everywhere, so that a gate weights whole contiguous rows of numbers: several times faster.
-    k = _in_chunks(keys, size)  # [batch, heads, chunks, rank, size]
+    # Time stands last everywhere, so that a gate weights whole contiguous rows of numbers, and chunks first, so that
+    # each is one piece of memory: several times faster.
+    k = _in_chunks(keys, size)  # [chunks, batch, heads, rank, size]
     # A token that fills up the last chunk keeps everything and writes nothing.
-    keep, erase, write = (  # [batch, heads, chunks, gate rows, size]
+    keep, erase, write = (  # [chunks, batch, heads, gate rows, size]
         _in_chunks(gate, size, fill) for gate, fill in ((keep, 1.0), (erase, 0.0), (write, 0.0))
     )
     gate_rows = write.shape[3]
@@ -131,7 +132,7 @@ def delta_rule_chunked(
     log_before = functional.pad(log_after[..., :-1], (1, 0))
     before = log_before.exp()
     # Γ_{t−1}/Γ_j of writer j and reader t; only j < t is used, and elsewhere the exponential could overflow.
-    # In place where it can be: [batch, heads, chunks, gate rows, size, size] is by far the largest shape of the scan.
+    # In place where it can be: [chunks, batch, heads, gate rows, size, size] is by far the largest shape of the scan.
     decay = (log_before.unsqueeze(-2) - log_after.unsqueeze(-1)).clamp_max_(0.0).exp_()
     system = (decay * _earlier_products(k, k)).mul_(erase.unsqueeze(-2))
     right_sides = torch.cat(
@@ -154,15 +155,15 @@ def delta_rule_chunked(
     q = _in_chunks(queries, size)
     old = before.unsqueeze(-2) * torch.unflatten(starts.flatten(3, 4) @ q, 3, (gate_rows, own))
     new = (solved[..., :own, :] + starts @ solved[..., own:, :]) @ (decay * _earlier_products(k, q))
-    # [batch, heads, chunks, gate rows, own, size] → [batch, heads, time, rank]
-    reads = (old + new).flatten(3, 4).mT.flatten(2, 3)[:, :, :time]
+    # [chunks, batch, heads, gate rows, own, size] → [batch, heads, time, rank]
+    reads = (old + new).flatten(3, 4).permute(1, 2, 0, 4, 3).flatten(2, 3)[:, :, :time]
     return _zero_masked_reads(reads, mask), final
 
 
 def _in_chunks(x: Tensor, size: int, fill: float = 0.0) -> Tensor:
-    """`[batch, heads, time, d]` → `[batch, heads, chunks, d, size]`, the last chunk filled up."""
+    """`[batch, heads, time, d]` → `[chunks, batch, heads, d, size]`, the last chunk filled up."""
     padded = functional.pad(x, (0, 0, 0, -x.shape[2] % size), value=fill)
-    return torch.unflatten(padded, 2, (-1, size)).mT.contiguous()
+    return torch.unflatten(padded, 2, (-1, size)).permute(2, 0, 1, 4, 3).contiguous()
 
 
 def _earlier_products(keys: Tensor, others: Tensor) -> Tensor:
@@ -172,20 +173,14 @@ def _earlier_products(keys: Tensor, others: Tensor) -> Tensor:
 
 def _chain(maps: Tensor, offsets: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """Apply the affine maps of all chunks in turn: the rows before each chunk (shaped as offsets), the last state."""
-    # Both kinds of gate in one form: [batch, heads, gate rows, own, rank] with gate rows · own = rank.
-    rows = torch.unflatten(state, 2, offsets.shape[3:5])
-    shape, rows = rows.shape, rows.flatten(0, 2)
+    # Both kinds of gate in one form: [batch · heads · gate rows, own, rank] with gate rows · own = rank.
+    rows = state.reshape(-1, *offsets.shape[-2:])
     starts = []
-    for offset, chunk_map in zip(_by_chunk(offsets), _by_chunk(maps), strict=True):
+    by_chunk = zip(offsets.flatten(1, 3).unbind(), maps.flatten(1, 3).unbind(), strict=True)
+    for offset, chunk_map in by_chunk:
         starts.append(rows)
         rows = torch.baddbmm(offset, rows, chunk_map)
-    by_row = torch.unflatten(torch.stack(starts, dim=1), 0, shape[:3])
-    return by_row.transpose(2, 3), rows.reshape(state.shape)
-
-
-def _by_chunk(x: Tensor) -> tuple[Tensor, ...]:
-    """`[batch, heads, chunks, gate rows, a, b]` → one `[batch · heads · gate rows, a, b]` for each chunk."""
-    return x.transpose(2, 3).flatten(0, 2).unbind(1)
+    return torch.stack(starts).reshape(offsets.shape), rows.reshape(state.shape)
 
 
 def _close_masked_gates(
