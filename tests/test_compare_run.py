@@ -222,6 +222,14 @@ class TestCases:
             for question in document.questions:
                 assert 0 <= (document.position(question) or 0) < 1
 
+    def test_generated_facts_may_be_updated(self) -> None:
+        plain, updated = (generated_documents(3, 4, seed=1, updates=share) for share in (0.0, 1.0))
+        assert not any(question.superseded for document in plain for question in document.questions)
+        for document in updated:
+            changed = [question for question in document.questions if question.superseded is not None]
+            assert changed
+            assert all(question.superseded in document.text for question in changed)
+
     def test_a_long_text_is_asked_section_by_section(self, reader: Reader) -> None:
         document = replace(LOTS, sections=(TEXT * 6,))
         cases = dataset_cases([document], reader)

@@ -1,6 +1,6 @@
 import pytest
 
-from dmdoc.compare.scoring import contains, exact_match, normalise_answer, word_f1
+from dmdoc.compare.scoring import contains, exact_match, gives_later, normalise_answer, word_f1
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,19 @@ def test_how_right_an_answer_is(given: str, right: str, exact: bool, contained: 
     assert exact_match(given, right) is exact
     assert contains(given, right) is contained
     assert word_f1(given, right) == pytest.approx(overlap)
+
+
+@pytest.mark.parametrize(
+    ("given", "superseded", "later"),
+    [
+        ("The captain is Ada Moor.", "Bo Lund", True),
+        ("bo lund", "Bo Lund", False),
+        ("Bo Lund, then Ada Moor", "Bo Lund", None),
+        ("nobody", "Bo Lund", None),
+        ("Ada Moor", None, None),
+    ],
+)
+def test_of_an_updated_value_either_the_later_or_the_earlier_is_given(
+    given: str, superseded: str | None, later: bool | None
+) -> None:
+    assert gives_later(given, ("Captain Moor", "Ada Moor"), superseded) is later

@@ -13,6 +13,7 @@ RIGHT = Result(
     position=0.5,
     exact=True,
     contains=True,
+    later=None,
     f1=1.0,
     log_likelihood=-0.5,
     lift=1.5,
@@ -70,3 +71,10 @@ def test_recall_by_position() -> None:
     counts = [sum(summary.questions for summary in part.summaries) for part in parts]
     assert counts == [2, 0, 0, 0, 0, 0, 0, 0, 0, 3]
     assert parts[9].summaries[0].measures["exact"].mean == pytest.approx(2 / 3)
+
+
+def test_updates_are_counted_over_the_answers_that_give_one_of_the_two_values() -> None:
+    later, earlier = replace(RIGHT, later=True), replace(RIGHT, later=False)
+    (summary,) = summarise([later, later, later, earlier, RIGHT, WRONG])
+    assert summary.measures["later"].mean == pytest.approx(0.75)
+    assert "later" not in summarise([RIGHT, WRONG])[0].measures

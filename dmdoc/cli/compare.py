@@ -52,6 +52,12 @@ class Asked:
         int, typer.Option("--documents", min=1, help="Generated documents, where nothing else is given.")
     ] = 10
     facts: Annotated[int, typer.Option("--facts", min=1, max=60, help="Facts of a generated document.")] = 4
+    updates: Annotated[
+        float, typer.Option("--updates", min=0, max=1, help="Share of generated facts that change later on.")
+    ] = 0.0
+    distractors: Annotated[
+        float, typer.Option("--distractors", min=0, help="Generated sentences without a fact, for each fact.")
+    ] = 0.0
     refine_steps: Annotated[
         int | None,
         typer.Option(
@@ -97,7 +103,13 @@ class Asked:
                 console.note(f"{chosen.unplaced:,} questions left out: not said which section answers them")
             documents = list(chosen.documents)
         else:
-            documents = generated_documents(self.documents, self.facts, seed=self.seed)
+            documents = generated_documents(
+                self.documents,
+                self.facts,
+                seed=self.seed,
+                updates=self.updates,
+                distractors=self.distractors,
+            )
         reader = machine.open_reader()
         return (
             dataset_cases(documents, reader, refine_steps=self.refine_steps or 0),

@@ -76,17 +76,28 @@ def dataset_cases(documents: Sequence[QuestionedDocument], reader: Reader, *, re
     return Cases(documents, lambda document: write_text(document.text, reader, refine_steps))
 
 
-def generated_documents(documents: int, facts: int, *, seed: int) -> list[QuestionedDocument]:
-    """Fictional documents whose names and phrasings training never saw."""
+def generated_documents(
+    documents: int, facts: int, *, seed: int, updates: float = 0.0, distractors: float = 0.0
+) -> list[QuestionedDocument]:
+    """Fictional documents whose names and phrasings training never saw; shares as in `fictional.generate`."""
     made = (
-        fictional.generate(seed * 10_000 + number, facts=facts, split="eval") for number in range(documents)
+        fictional.generate(
+            seed * 10_000 + number, facts=facts, split="eval", updates=updates, distractors=distractors
+        )
+        for number in range(documents)
     )
     return [
         QuestionedDocument(
             name=f"generated {number}: {document.title}",
             sections=(document.text,),
             questions=tuple(
-                Question(item.question, (item.answer,), 0, int(item.position * len(document.text)))
+                Question(
+                    item.question,
+                    (item.answer,),
+                    section=0,
+                    offset=int(item.position * len(document.text)),
+                    superseded=item.superseded,
+                )
                 for item in document.questions
             ),
         )

@@ -40,6 +40,8 @@ class Result:
     """Equal to a right answer but for case, articles and punctuation."""
     contains: bool
     """Contains a right answer, likewise."""
+    later: bool | None
+    """Of an updated value: whether the later one was given and not the earlier; None for neither or both."""
     f1: float
     """Word overlap with the best right answer, 0 to 1 (SQuAD's measure)."""
     log_likelihood: float

@@ -10,7 +10,7 @@ from dmdoc.chunking import tokenise
 from dmdoc.compare.cases import Cases
 from dmdoc.compare.results import MODES, Mode, Result, Skipped
 from dmdoc.compare.results_file import ResultsFile
-from dmdoc.compare.scoring import contains, exact_match, word_f1
+from dmdoc.compare.scoring import contains, exact_match, gives_later, word_f1
 from dmdoc.datasets import Question, QuestionedDocument, deal
 from dmdoc.errors import UsageError
 from dmdoc.memory_state import MemoryState
@@ -160,6 +160,7 @@ class _Turn:
             position=self.document.position(asked),
             exact=any(exact_match(answer.text, right) for right in asked.answers),
             contains=any(contains(answer.text, right) for right in asked.answers),
+            later=gives_later(answer.text, asked.answers, asked.superseded),
             f1=max(word_f1(answer.text, right) for right in asked.answers),
             log_likelihood=likelihood,
             lift=recalled.lift,

@@ -3,6 +3,7 @@
 import re
 import string
 from collections import Counter
+from collections.abc import Sequence
 
 
 def normalise_answer(text: str) -> str:
@@ -19,6 +20,14 @@ def exact_match(given: str, right: str) -> bool:
 def contains(given: str, right: str) -> bool:
     """Whether the right answer stands in the given one, in whole words, after `normalise_answer`."""
     return f" {normalise_answer(right)} " in f" {normalise_answer(given)} "
+
+
+def gives_later(given: str, right: Sequence[str], superseded: str | None) -> bool | None:
+    """Whether an answer has the later, right value and not the superseded one; None for neither, both, or no update."""
+    if superseded is None:
+        return None
+    later = any(contains(given, value) for value in right)
+    return None if later == contains(given, superseded) else later
 
 
 def word_f1(given: str, right: str) -> float:

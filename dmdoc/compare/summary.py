@@ -18,6 +18,7 @@ BINS = 10
 MEASURES: dict[str, Callable[[Result], float | None]] = {
     "exact": lambda result: result.exact,
     "contains": lambda result: result.contains,
+    "later": lambda result: result.later,
     "f1": lambda result: result.f1,
     "log_likelihood": lambda result: result.log_likelihood,
     "lift": lambda result: result.lift,

@@ -14,12 +14,17 @@ def comparison_tables(summaries: "Sequence[Summary]") -> None:
 
     Log-likelihood, of a right answer, and lift, of the given one, are in nats a token.
     """
+    updated = any("later" in row.measures for row in summaries)
+    later: dict[str, Callable[[Summary], str]] = {
+        "later wins": lambda row: _share(row.measures["later"]) if "later" in row.measures else ""
+    }
     _table(
         summaries,
         {
             "asked": lambda row: f"{row.questions:,}",
             "exact": lambda row: _share(row.measures["exact"]),
             "contains": lambda row: _share(row.measures["contains"]),
+            **(later if updated else {}),
             "F1": lambda row: _share(row.measures["f1"]),
             "log-likelihood": lambda row: f"{row.measures['log_likelihood'].mean:.2f}",
             "lift": lambda row: f"{row.measures['lift'].mean:+.2f}" if "lift" in row.measures else "",

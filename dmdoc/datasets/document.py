@@ -23,6 +23,8 @@ class Question:
     """The index of the section that holds the answer; None where that is not known."""
     offset: int | None = None
     """Characters of that section (without one: of the whole text) before the answer, where that is known."""
+    superseded: str | None = None
+    """An earlier value in the same text, which a later sentence replaced by the right one."""
 
     def __post_init__(self) -> None:
         if not self.question.strip():
