@@ -228,7 +228,7 @@ class TestCases:
         for document in updated:
             changed = [question for question in document.questions if question.superseded is not None]
             assert changed
-            assert all(question.superseded in document.text for question in changed)
+            assert all((question.superseded or "") in document.text for question in changed)
 
     def test_a_long_text_is_asked_section_by_section(self, reader: Reader) -> None:
         document = replace(LOTS, sections=(TEXT * 6,))
