@@ -120,15 +120,30 @@ def test_too_few_texts_that_fit_are_refused_at_once(tmp_path: Path) -> None:
         lengths_1_to_100(tmp_path, max_tokens=2)
 
 
+def any_length(text: str) -> bool:
+    return True
+
+
 def test_generated_documents_follow_the_stage() -> None:
     stage = Stage(steps=1, documents=5, facts=(2, 3), questions=2)
-    train = FictionalSource(stage, "train").draw(random.Random(1))
+    train = FictionalSource(stage, "train", any_length).draw(random.Random(1))
 
     assert len(train) == 5
     assert all(len(example.questions) == 2 for example in train)
     assert all(answer in example.text for example in train for _, answer in example.questions)
-    assert train == FictionalSource(stage, "train").draw(random.Random(1))
-    assert train != FictionalSource(stage, "eval").draw(random.Random(1))
+    assert train == FictionalSource(stage, "train", any_length).draw(random.Random(1))
+    assert train != FictionalSource(stage, "eval", any_length).draw(random.Random(1))
+
+
+def test_a_generated_document_that_fits_no_write_is_drawn_again() -> None:
+    stage = Stage(steps=1, documents=4, facts=(2, 2), questions=2)
+    lengths = {
+        len(example.text) for example in FictionalSource(stage, "train", any_length).draw(random.Random(1))
+    }
+    limit = max(lengths)
+    drawn = FictionalSource(stage, "train", lambda text: len(text) < limit).draw(random.Random(1))
+    assert len(drawn) == 4
+    assert max(len(example.text) for example in drawn) < limit
 
 
 def test_batches_depend_on_seed_step_and_number_alone(tmp_path: Path) -> None:

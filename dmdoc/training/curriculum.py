@@ -5,6 +5,7 @@ continues as if it had not been.
 """
 
 import random
+from functools import partial
 from pathlib import Path
 
 from dmdoc.chunking import Chunk, Layout
@@ -12,7 +13,7 @@ from dmdoc.errors import TrainingError
 from dmdoc.reader import Reader
 from dmdoc.training.config import FICTIONAL, Stage, TrainingConfig
 from dmdoc.training.examples import FictionalSource, FileSource, Source
-from dmdoc.training.reads import Batch, build_batch, write_chunk
+from dmdoc.training.reads import Batch, build_batch, is_one_write, write_chunk
 
 
 class Curriculum:
@@ -28,7 +29,7 @@ class Curriculum:
         self._reader = reader
         paths = {dataset.name: Path(dataset.path) for dataset in config.datasets}
         self._sources: dict[tuple[Stage, str], Source] = {
-            (stage, name): FictionalSource(stage, "train")
+            (stage, name): FictionalSource(stage, "train", partial(is_one_write, reader=reader))
             if name == FICTIONAL
             else open_file(paths[name], stage, reader)
             for stage in config.stages

@@ -23,6 +23,9 @@ from dmdoc import fictional
 from dmdoc.errors import TrainingError
 from dmdoc.training.config import Stage
 
+DRAWS = 20
+"""A generated document that does not fit a write is drawn again, so many times in all."""
+
 WINDOW = 8
 """A batch from a file is drawn from so many times its number of documents, all of like length."""
 
@@ -49,23 +52,33 @@ class FictionalSource:
 
     stage: Stage
     split: fictional.Split
+    fits: Callable[[str], bool]
+    """Whether a text is one write."""
 
     def draw(self, generator: random.Random) -> list[Example]:
+        """As `Source`; a document is longer than one write only where none of `DRAWS` was short enough."""
         stage = self.stage
         facts = generator.randint(*stage.facts)
         examples = []
         for _ in range(stage.documents):
-            document = fictional.generate(
-                generator.randrange(2**48),
-                facts=facts,
-                split=self.split,
-                updates=stage.updates,
-                distractors=stage.distractors,
-            )
+            document = self._document(facts, generator)
             asked = generator.sample(document.questions, min(stage.questions, len(document.questions)))
             pairs = ((generator.choice((item.question, *item.paraphrases)), item.answer) for item in asked)
             examples.append(Example(document.text, tuple(pairs)))
         return examples
+
+    def _document(self, facts: int, generator: random.Random) -> fictional.FictionalDocument:
+        for _ in range(DRAWS):
+            document = fictional.generate(
+                generator.randrange(2**48),
+                facts=facts,
+                split=self.split,
+                updates=self.stage.updates,
+                distractors=self.stage.distractors,
+            )
+            if self.fits(document.text):
+                break
+        return document
 
 
 @dataclass(frozen=True)

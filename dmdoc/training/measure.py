@@ -5,7 +5,9 @@ is measured on them too: what its figures say is how much of reading and answeri
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 
 import torch
 
@@ -13,7 +15,7 @@ from dmdoc.reader import Reader
 from dmdoc.training.config import Stage
 from dmdoc.training.examples import Example, FictionalSource
 from dmdoc.training.loss import score_reads, write_batch
-from dmdoc.training.reads import build_batch
+from dmdoc.training.reads import build_batch, is_one_write
 
 BATCHES = 2
 
@@ -30,7 +32,7 @@ def measure(stage: Stage, reader: Reader, seed: int) -> dict[str, dict[str, floa
     shape = _shape(stage)
     totals: dict[str, dict[str, float]] = {"own": {}, "donor": {}}
     with torch.no_grad():
-        for number, examples in enumerate(_examples(stage, seed)):
+        for number, examples in enumerate(_examples(stage, seed, partial(is_one_write, reader=reader))):
             batch = build_batch(examples, shape, reader, random.Random(number))
             own = write_batch(batch, reader)
             next_one = torch.arange(own.batch, device=own.device).roll(-1)
@@ -43,12 +45,13 @@ def measure(stage: Stage, reader: Reader, seed: int) -> dict[str, dict[str, floa
 
 
 def questions_measured(stage: Stage, seed: int) -> int:
-    """How many questions are behind each share that `measure` gives."""
-    return sum(len(example.questions) for examples in _examples(stage, seed) for example in examples)
+    """How many questions are behind each share that `measure` gives, however often a document was drawn again."""
+    batches = _examples(stage, seed, fits=lambda _: True)
+    return sum(len(example.questions) for examples in batches for example in examples)
 
 
-def _examples(stage: Stage, seed: int) -> list[list[Example]]:
-    source = FictionalSource(_shape(stage), "eval")
+def _examples(stage: Stage, seed: int, fits: Callable[[str], bool]) -> list[list[Example]]:
+    source = FictionalSource(_shape(stage), "eval", fits)
     return [source.draw(random.Random(f"{seed}/eval/{number}")) for number in range(BATCHES)]
 
 

@@ -33,14 +33,26 @@ def write_chunk(text: str, reader: Reader) -> Chunk:
     Raises:
         TrainingError: the text is blank, or longer than the adapter's write budget.
     """
-    budget, layout = reader.adapter.config.write_budget, Layout(reader.adapter.config.write_layout)
-    chunks = chunk_document(text, reader.backbone.tokenizer, budget=budget, layout=layout)
+    chunks = _chunks(text, reader)
     if len(chunks) != 1:
         raise TrainingError(
-            f"a training document of {len(reader.encode(text))} tokens is not one write of at most {budget}; "
+            f"a training document of {len(reader.encode(text))} tokens is not one write "
+            f"of at most {reader.adapter.config.write_budget}; "
             "raise write_budget, or lower facts and distractors (generated) or max_tokens (files)"
         )
     return chunks[0]
+
+
+def is_one_write(text: str, reader: Reader) -> bool:
+    """Whether `write_chunk` takes a text."""
+    return len(_chunks(text, reader)) == 1
+
+
+def _chunks(text: str, reader: Reader) -> list[Chunk]:
+    """As trained, even where the backbone at hand takes less."""
+    config = reader.adapter.config
+    layout = Layout(config.write_layout)
+    return chunk_document(text, reader.backbone.tokenizer, budget=config.write_budget, layout=layout)
 
 
 def build_batch(examples: Sequence[Example], stage: Stage, reader: Reader, generator: random.Random) -> Batch:
