@@ -228,7 +228,7 @@ class DeltaMemAdapter(nn.Module):
         """
         super().__init__()
         self.config = config
-        self.layer_indices = config.target_layers or tuple(range(len(sizes)))
+        self.layer_indices = tuple(sorted(config.target_layers)) or tuple(range(len(sizes)))
         for index in self.layer_indices:
             if not 0 <= index < len(sizes):
                 raise AdapterError(

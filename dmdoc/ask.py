@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import Prompt
 from dmdoc.reader import Reader
-from dmdoc.routing import choose_section, choose_sections
+from dmdoc.routing import choose_sections
 from dmdoc.saved_document import SavedDocument
 from dmdoc.settings import GenerationSettings
 from dmdoc.state_file import check_identity
@@ -76,10 +76,11 @@ def ask(
         UsageError: the prompt needs a question and there is none, or prompt and answer exceed the context.
     """
     started = time.monotonic()
-    asked = {} if question is None else {"question": question}
-    prompt_ids = reader.prompt_ids(prompt.fill(**asked, **(variables or {})))
-    section = None if state is None else choose_section(prompt_ids, state, reader)
-    if state is not None and section is not None:
+    messages = _filled(prompt, question, variables or {})
+    prompt_ids = reader.prompt_ids(messages)
+    section = None
+    if state is not None:
+        (section,) = choose_sections([_asked(question, messages)], [state], reader)
         state = state.rows(section, section + 1)
     stream = _TextStream(reader, on_text, started)
     tokens = reader.generate(prompt_ids, state, settings, stream.add)
@@ -115,13 +116,12 @@ def ask_all(
         UsageError: as `ask`.
     """
     started = time.monotonic()
-    prompts = [
-        reader.prompt_ids(prompt.fill(**({} if question is None else {"question": question}), **more))
-        for question, more in zip(questions, variables, strict=True)
-    ]
+    filled = [_filled(prompt, question, more) for question, more in zip(questions, variables, strict=True)]
+    prompts = [reader.prompt_ids(messages) for messages in filled]
     sections, state = None, None
     if states is not None:
-        sections = choose_sections(prompts, states, reader)
+        asked = [_asked(question, messages) for question, messages in zip(questions, filled, strict=True)]
+        sections = choose_sections(asked, states, reader)
         state = chosen_rows(states, sections)
     answers = reader.generate_batch(prompts, state, settings)
     seconds = time.monotonic() - started
@@ -142,6 +142,15 @@ def chosen_rows(states: Sequence[MemoryState], sections: Sequence[int]) -> Memor
     """One row of each state, in one batch."""
     rows = zip(states, sections, strict=True)
     return MemoryState.cat([state.rows(section, section + 1) for state, section in rows])
+
+
+def _filled(prompt: Prompt, question: str | None, variables: Mapping[str, str]) -> list[dict[str, str]]:
+    return prompt.fill(**({} if question is None else {"question": question}), **variables)
+
+
+def _asked(question: str | None, messages: Sequence[Mapping[str, str]]) -> str:
+    """What a section is sought for: the question, or all that a prompt without one says."""
+    return question or messages[-1]["content"]
 
 
 class _TextStream:

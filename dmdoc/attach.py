@@ -76,6 +76,26 @@ def _weight(attention: nn.Module, head: str) -> Tensor:
     return weight
 
 
+@contextmanager
+def attention_inputs(model: nn.Module, adapter: DeltaMemAdapter) -> Iterator[list[Tensor]]:
+    """What enters each layer that has a memory, `[batch, time, hidden]`, once a forward pass inside is done.
+
+    Raises:
+        BackboneError: as `attention_layers`.
+    """
+    inputs = [torch.empty(0)] * len(adapter.layer_indices)
+
+    def keep(position: int, module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        inputs[position] = _hidden(args, kwargs)
+
+    attention = attention_layers(model)
+    with ExitStack() as hooks:
+        for position, index in enumerate(adapter.layer_indices):
+            hook = attention[index].register_forward_pre_hook(partial(keep, position), with_kwargs=True)
+            hooks.callback(hook.remove)
+        yield inputs
+
+
 class MemoryPass:
     """One forward pass with a memory: the state that goes in, what is to be written, the state that comes out."""
 
@@ -162,7 +182,7 @@ class MemoryPass:
     def _on_input(
         self, position: int, module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> None:
-        hidden = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+        hidden = _hidden(args, kwargs)
         with torch.set_grad_enabled(self._gradients):
             self._read_and_write(position, hidden)
         if self._stop_after_writing and position == len(self._adapter.layer_indices) - 1:
@@ -208,6 +228,12 @@ class MemoryPass:
         means = (member @ hidden) / count.clamp_min(1)
         _, written = delta_rule(None, *layer.write_inputs(means), state, count.squeeze(-1) > 0)
         return written
+
+
+def _hidden(args: Sequence[Any], kwargs: dict[str, Any]) -> Tensor:
+    """What an attention layer was called with."""
+    hidden: Tensor = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+    return hidden
 
 
 def _read(layer: DeltaMemLayer, hidden: Tensor, state: Tensor) -> Tensor:

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from dmdoc import models
-from dmdoc.adapter import DeltaMemAdapter
+from dmdoc.adapter import DeltaMemAdapter, WriteInputs
 from dmdoc.adapter_config import read_support_threshold
 from dmdoc.adapter_file import load_adapter
-from dmdoc.attach import AllLayersWritten, MemoryPass, attention_sizes
+from dmdoc.attach import AllLayersWritten, MemoryPass, attention_inputs, attention_sizes
 from dmdoc.backbone import Backbone, load_backbone
 from dmdoc.chunking import Chunk, Layout, chunk_document
 from dmdoc.errors import UsageError
@@ -89,6 +89,17 @@ class Reader:
         with hooks, gradients, suppress(AllLayersWritten):
             self.backbone.model.get_decoder()(input_ids=token_ids, use_cache=False)
         return memory.state_out
+
+    def write_inputs(self, texts: Sequence[Sequence[int]]) -> list[WriteInputs]:
+        """What each layer would write of several tokenised texts: a time step a token, whatever the granularity.
+
+        The texts go through the frozen model, as they do when they are written without corrections; what stands
+        after the last token of a shorter one is padding.
+        """
+        model, ids = self.backbone.model, self.pad(texts, 0)
+        with torch.no_grad(), attention_inputs(model, self.adapter) as inputs:
+            model.get_decoder()(input_ids=ids, use_cache=False)
+        return [self.adapter.layer(position).write_inputs(hidden) for position, hidden in enumerate(inputs)]
 
     @contextmanager
     def reading(self, state: MemoryState | None) -> Iterator[Any]:

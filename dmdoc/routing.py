@@ -1,58 +1,51 @@
 """Which section of a document answers a question: found from the states alone, without any text.
 
-Every section gives its likeliest answer; the one whose state makes its own answer most likelier than an empty state
-does is taken. Knows nothing about saved documents or how the answer is then drawn.
+A state recalls values by keys. Where a section speaks of what is asked, its state recalls, by the keys of the
+question, much the same values that writing the question would put there. Keys and values do not depend on the state,
+so that a question goes through the model once, however many sections there are. Knows nothing about saved documents
+or how an answer is drawn.
 """
 
 from collections.abc import Sequence
-from itertools import islice
+
+import torch
+from torch import Tensor
+from torch.nn import functional
 
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
-from dmdoc.settings import GenerationSettings
-from dmdoc.support import supports
-
-CANDIDATE_TOKENS = 16
-"""The most tokens of an answer by which sections are compared."""
-
-PASS_SECTIONS = 16
-"""Sections in one forward pass. Bounds memory, not the result."""
 
 
-def choose_section(prompt_ids: Sequence[int], state: MemoryState, reader: Reader) -> int:
-    """The row of `state`, a section a row, from which to answer a prompt.
+def choose_sections(questions: Sequence[str], states: Sequence[MemoryState], reader: Reader) -> list[int]:
+    """For each question the row of its own state, a section a row, that speaks most of what it asks."""
+    open_ones = [number for number, state in enumerate(states) if state.batch > 1]
+    found = matches(
+        [questions[number] for number in open_ones], [states[number] for number in open_ones], reader
+    )
+    chosen = [0] * len(states)
+    for number, match in zip(open_ones, found, strict=True):
+        chosen[number] = int(match.argmax())
+    return chosen
 
-    Raises:
-        UsageError: the prompt does not fit the backbone's context.
+
+def matches(texts: Sequence[str], states: Sequence[MemoryState], reader: Reader) -> list[Tensor]:
+    """How like what each state recalls by the keys of a text is to what that text would be written with.
+
+    The mean, over layers, heads and tokens, of the cosine of S k and v: 0 for an empty state.
+
+    Returns:
+        For each text float32 `[batch of its state]`, on the state's device.
     """
-    (chosen,) = choose_sections([prompt_ids], [state], reader)
-    return chosen
-
-
-def choose_sections(
-    prompts: Sequence[Sequence[int]], states: Sequence[MemoryState], reader: Reader
-) -> list[int]:
-    """As `choose_section`, for each prompt in its own state; the sections of all go through the model together."""
-    rows = [
-        (prompt_ids, state.rows(section, section + 1))
-        for prompt_ids, state in zip(prompts, states, strict=True)
-        if state.batch > 1
-        for section in range(state.batch)
-    ]
-    lifts: list[float] = []
-    for start in range(0, len(rows), PASS_SECTIONS):
-        lifts += _lifts(rows[start : start + PASS_SECTIONS], reader)
-    left = iter(lifts)
-    chosen = []
-    for state in states:
-        own = list(islice(left, state.batch)) if state.batch > 1 else [0.0]
-        chosen.append(own.index(max(own)))
-    return chosen
-
-
-def _lifts(rows: Sequence[tuple[Sequence[int], MemoryState]], reader: Reader) -> list[float]:
-    """How much likelier each state makes its own answer to its prompt than an empty one does, in nats a token."""
-    prompts = [prompt_ids for prompt_ids, _ in rows]
-    state = MemoryState.cat([section for _, section in rows])
-    answers = reader.generate_batch(prompts, state, GenerationSettings(CANDIDATE_TOKENS))
-    return [support.lift for support in supports(prompts, answers, state, reader)]
+    if not texts:
+        return []
+    tokens = [reader.encode(text) for text in texts]
+    written = reader.write_inputs(tokens)
+    found = []
+    for row, (own, state) in enumerate(zip(tokens, states, strict=True)):
+        cosines = []
+        for layer, inputs in zip(state.layers, written, strict=True):
+            keys, values = inputs.keys[row, :, : len(own)], inputs.values[row, :, : len(own)]
+            recalled = keys @ layer.transpose(-1, -2)  # [batch, heads, time, rank]
+            cosines.append(functional.cosine_similarity(recalled, values, dim=-1).mean((1, 2)))
+        found.append(torch.stack(cosines).mean(0))
+    return found

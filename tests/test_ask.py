@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -35,27 +34,17 @@ def saved(reader: Reader, tmp_path: Path) -> SavedDocument:
 
 
 @pytest.mark.parametrize("sections", [1, 4])
-def test_no_token_of_the_document_reaches_the_backbone(
-    sections: int, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_token_of_the_document_reaches_the_backbone(sections: int, reader: Reader, tmp_path: Path) -> None:
     text = TEXT[: 60 * sections]
     document = Document(name="codes", source="/files/codes.txt", pages=(text,))
     saved = ingest(document, reader, Library(tmp_path)).document
     state = load_state(saved, reader)
     assert state.batch == sections
-    passes: list[torch.Tensor] = []
-    said: set[int] = set()  # what the model itself said: a candidate answer is read again to be judged
+    fed: list[int] = []
 
     def record(_module: object, args: tuple[torch.Tensor, ...]) -> None:
-        passes.append(args[0])
+        fed.extend(args[0].flatten().tolist())
 
-    def remember(*arguments: Any) -> list[list[int]]:
-        answers = generate(*arguments)
-        said.update(token for answer in answers for token in answer)
-        return answers
-
-    generate = Reader._generate
-    monkeypatch.setattr(Reader, "_generate", remember)
     handle = reader.backbone.model.get_input_embeddings().register_forward_pre_hook(record)
     before = saved.state_path.read_bytes()
     try:
@@ -64,15 +53,12 @@ def test_no_token_of_the_document_reaches_the_backbone(
         handle.remove()
     prompt = reader.prompt_ids(load_prompt("answer").fill(question=QUESTION))
     assert answer.prompt_tokens == len(prompt)
+    # Of several sections the question chooses one; then the prompt, then what the model itself said.
+    expected = [*(reader.encode(QUESTION) if sections > 1 else ()), *prompt, *answer.answer_ids]
+    assert fed == expected[: len(fed)]
+    assert len(fed) >= len(expected) - 1
     # One token is one byte here, so what went in can be compared with the text itself.
     assert not set(reader.encode(TEXT.replace(" ", ""))) & set(prompt)
-    for ids in passes:
-        for row in ids.tolist():
-            begins = row[: len(prompt)] == prompt
-            assert begins or len(row) == 1
-            assert set(row[len(prompt) if begins else 0 :]) <= said | {0}  # 0 fills up shorter answers
-    # Of several sections each gives an answer, which is then judged beside an empty state.
-    assert {len(ids) for ids in passes} == {1, *((sections, 2 * sections) if sections > 1 else ())}
     assert saved.state_path.read_bytes() == before
 
 
