@@ -140,6 +140,11 @@ def test_the_shipped_configuration_can_be_read() -> None:
         ),
         (MINIMAL + "documents = 0\n", " [[stage]] 1: documents must be at least 1, got 0"),
         (MINIMAL + "updates = 2\n", " [[stage]] 1: updates must be at most 1, got 2.0"),
+        (MINIMAL + "borrowed = 2\n", " [[stage]] 1: borrowed must be at most 1, got 2.0"),
+        (
+            MINIMAL + "borrowed = 0.5\n",
+            " [[stage]] 1: borrowed takes values from answers of datasets: name fictional and",
+        ),
         (MINIMAL + "distractors = nan\n", " [[stage]] 1: distractors must be at least 0, got nan"),
         (MINIMAL + "questions = 0\nrecitations = 0\n", " [[stage]] 1: questions and recitations are both 0"),
         (MINIMAL + "max_tokens = 9000\n", " [run]: max_tokens 9000 exceeds the write_budget 8192"),

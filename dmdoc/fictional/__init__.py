@@ -5,5 +5,6 @@ The two splits share no name, no company and no phrasing. Deterministic; needs t
 
 from dmdoc.fictional.catalogue import Split, phrasings, relations
 from dmdoc.fictional.generate import FictionalDocument, Question, generate
+from dmdoc.fictional.values import own_words
 
-__all__ = ["FictionalDocument", "Question", "Split", "generate", "phrasings", "relations"]
+__all__ = ["FictionalDocument", "Question", "Split", "generate", "own_words", "phrasings", "relations"]

@@ -87,6 +87,15 @@ def pool_values(pool: str, split: Split) -> tuple[str, ...]:
 
 
 @cache
+def own_words(split: Split) -> frozenset[str]:
+    """Every lower-case word of the names and values that one split has to itself; numbers are not among them."""
+    table = _table()
+    pools = [*table["joined"], *(pool for pool in table["words"] if pool not in shared_pools())]
+    values = (value for pool in pools for value in pool_values(pool, split))
+    return frozenset(word for value in values for word in re.findall(r"[a-z]+", value.lower()))
+
+
+@cache
 def common_pools() -> frozenset[str]:
     """Pools whose values may recur inside a document."""
     return frozenset(pool for pool, entry in _table()["words"].items() if entry.get("common", False))

@@ -41,6 +41,8 @@ class Stage:
     """Share of generated facts that a later sentence changes."""
     distractors: float = 0.0
     """Generated sentences without a fact, for each fact."""
+    borrowed: float = 0.0
+    """Share of generated facts whose value is an answer from the stage's datasets, not a word of the generator's."""
     questions: int = 4
     """Questions read a document."""
     recitations: int = 1
@@ -53,15 +55,20 @@ class Stage:
     def __post_init__(self) -> None:
         for name in ("steps", "documents", "batches", "max_tokens"):
             _at_least(name, getattr(self, name), 1)
-        for name in ("updates", "distractors", "questions", "recitations", "refine_steps"):
+        for name in ("updates", "distractors", "borrowed", "questions", "recitations", "refine_steps"):
             _at_least(name, getattr(self, name), 0)
         if not self.data or self.batches % len(self.data):
             raise TrainingError(
                 f"batches must be a multiple of the {len(self.data)} data of the stage, so that each step "
                 f"has its share of them, got {self.batches}"
             )
-        if self.updates > 1:
-            raise TrainingError(f"updates must be at most 1, got {self.updates}")
+        for name in ("updates", "borrowed"):
+            if getattr(self, name) > 1:
+                raise TrainingError(f"{name} must be at most 1, got {getattr(self, name)}")
+        if self.borrowed and not set(self.data) > {FICTIONAL}:
+            raise TrainingError(
+                f"borrowed takes values from answers of datasets: name {FICTIONAL} and one of them in data"
+            )
         low, high = self.facts
         if not 1 <= low <= high:
             raise TrainingError(f"facts must be [fewest, most] with fewest from 1, got {list(self.facts)}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from dmdoc.chunking import Chunk, Layout
 from dmdoc.errors import TrainingError
 from dmdoc.reader import Reader
+from dmdoc.training.borrowing import lendable
 from dmdoc.training.config import FICTIONAL, Stage, TrainingConfig
 from dmdoc.training.examples import FictionalSource, FileSource, Source
 from dmdoc.training.reads import Batch, build_batch, is_one_write, write_chunk
@@ -28,13 +29,15 @@ class Curriculum:
         self._config = config
         self._reader = reader
         paths = {dataset.name: Path(dataset.path) for dataset in config.datasets}
-        self._sources: dict[tuple[Stage, str], Source] = {
-            (stage, name): FictionalSource(stage, "train", partial(is_one_write, reader=reader))
-            if name == FICTIONAL
-            else open_file(paths[name], stage, reader)
-            for stage in config.stages
-            for name in stage.data
-        }
+        self._sources: dict[tuple[Stage, str], Source] = {}
+        for stage in config.stages:
+            files = {name: open_file(paths[name], stage, reader) for name in stage.data if name != FICTIONAL}
+            self._sources.update({(stage, name): file for name, file in files.items()})
+            if FICTIONAL in stage.data:
+                answers = (answer for file in files.values() for answer in file.answers())
+                phrases = lendable(answers) if stage.borrowed else ()
+                fits = partial(is_one_write, reader=reader)
+                self._sources[stage, FICTIONAL] = FictionalSource(stage, "train", fits, phrases)
 
     def batch(self, step: int, number: int) -> Batch:
         """Batch `number` (from 0) of step `step` (from 0); the data of the stage take turns.

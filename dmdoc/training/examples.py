@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from dmdoc import fictional
 from dmdoc.errors import TrainingError
+from dmdoc.training.borrowing import borrow
 from dmdoc.training.config import Stage
 
 DRAWS = 20
@@ -54,6 +55,8 @@ class FictionalSource:
     split: fictional.Split
     fits: Callable[[str], bool]
     """Whether a text is one write."""
+    phrases: Sequence[str] = ()
+    """What the stage's share of values is borrowed from."""
 
     def draw(self, generator: random.Random) -> list[Example]:
         """As `Source`; a document is longer than one write only where none of `DRAWS` was short enough."""
@@ -76,6 +79,8 @@ class FictionalSource:
                 updates=self.stage.updates,
                 distractors=self.stage.distractors,
             )
+            if self.phrases:
+                document = borrow(document, self.stage.borrowed, self.phrases, generator)
             if self.fits(document.text):
                 break
         return document
@@ -103,6 +108,9 @@ class FileSource:
                 f"{stage.documents}; raise max_tokens or lower documents"
             )
         return cls(stage, [example for _, example in fitting])
+
+    def answers(self) -> list[str]:
+        return [answer for example in self.examples for _, answer in example.questions]
 
     def draw(self, generator: random.Random) -> list[Example]:
         stage = self.stage
