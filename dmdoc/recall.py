@@ -205,7 +205,8 @@ def _shown(
             question,
             most=most,
             longest=longest,
-            size=lambda text: len(reader.encode(text + _BETWEEN)),
+            # The gap before it: a tokenizer may take a blank line that a word follows for two tokens.
+            size=lambda text: len(reader.encode(_BETWEEN + text)),
         )
         return found, _BETWEEN.join(passage.text for passage in found)
     if way == "full":

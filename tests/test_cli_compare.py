@@ -41,9 +41,11 @@ def test_compare_writes_a_report(invoke: Invoke, tmp_path: Path) -> None:
     )
     assert invoke(*command, "--html", str(page)).code == 0
     assert "<title>state: " in page.read_text(encoding="utf-8")
-    run = invoke(*command, "--html", str(tmp_path))
-    assert run.code == 2
-    assert "cannot write the report" in run.err
+    for nowhere in (tmp_path, tmp_path / "none" / "report.html"):
+        run = invoke(*command[:-1], "--html", str(nowhere))
+        # Before anything is asked, so that no run is lost.
+        assert (run.code, len(run.err.splitlines())) == (2, 1)
+        assert "cannot write the report" in run.err
 
 
 def test_compare_of_a_dataset_goes_on_where_it_was(invoke: Invoke, tmp_path: Path) -> None:

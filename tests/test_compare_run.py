@@ -20,9 +20,13 @@ from dmdoc.compare import (
     dataset_cases,
     generated_documents,
     run,
+    saved_case,
 )
 from dmdoc.datasets import Question, QuestionedDocument
+from dmdoc.document import Document
 from dmdoc.errors import UsageError
+from dmdoc.ingest import ingest
+from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
 from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader
@@ -237,6 +241,14 @@ class TestCases:
         results, _ = compare(cases, reader, settings=SETTINGS, modes=("state",))
         assert len(results) == 2
 
+    def test_how_a_saved_text_was_cut_is_hashed_too(self, reader: Reader, tmp_path: Path) -> None:
+        hashes = []
+        for budget in (64, 128, 128):
+            document = Document(name="lots", source="/lots.txt", pages=(TEXT * 4,))
+            saved = ingest(document, reader, Library(tmp_path), budget=budget).document
+            hashes.append(saved_case(saved, LOTS.questions, reader).sha256)
+        assert hashes[0] != hashes[1] == hashes[2]
+
 
 RUN: dict[str, object] = {"model": "m", "max_tokens": 8}
 
@@ -278,6 +290,19 @@ class TestResuming:
         times = {"seconds": 0.0, "first_token_seconds": 0.0}
         assert [vars(result) | times for result in results] == [vars(result) | times for result in first[0]]
         assert len(path.read_text(encoding="utf-8").splitlines()) == 1 + 2 * len(self.MODES)
+
+    @pytest.mark.parametrize(
+        "line", ["nonsense", "[]", '{"document": "lots", "mode": "state", "results": [{}]}']
+    )
+    def test_a_damaged_line_is_named(self, reader: Reader, tmp_path: Path, line: str) -> None:
+        path = tmp_path / "results.jsonl"
+        self.run_once(path, reader)
+        lines = path.read_text(encoding="utf-8").splitlines()
+        content = "\n".join([*lines[:2], line, *lines[3:], ""])
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(UsageError, match=r"results\.jsonl line 3 is damaged, or of another version"):
+            self.run_once(path, reader)
+        assert path.read_text(encoding="utf-8") == content
 
     def test_skipped_documents_are_kept_too(self, tmp_path: Path) -> None:
         reader = tiny_reader(CONFIG, context=110)

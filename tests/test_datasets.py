@@ -179,6 +179,13 @@ class TestReading:
         (tmp_path / "README.md").write_text("not data")
         assert [document.name for document in read_dataset(tmp_path)] == ["Lots", "conv-1", "Lots (2)"]
 
+    def test_no_two_documents_have_one_name(self, tmp_path: Path) -> None:
+        names = ("Lots (2)", "Lots", "Lots", "Lots")
+        lines = [json.dumps({**LINES, "title": name}) for name in names]
+        (tmp_path / "a.jsonl").write_text("\n".join(lines), encoding="utf-8")
+        found = [document.name for document in read_dataset(tmp_path)]
+        assert found == ["Lots (2)", "Lots", "Lots (3)", "Lots (4)"]
+
     @pytest.mark.parametrize(
         ("content", "complaint"),
         [
@@ -194,6 +201,23 @@ class TestReading:
             ('{"sections": [" "], "qas": [{"question": "q", "answers": ["b"]}]}', "questions but no text"),
             ('{"data": [{"title": "t", "paragraphs": [7]}]}', r"SQuAD\), document 1"),
             ('{"sections": ["a"], "qas": []}', "no document has a question"),
+            ('{"sections": ["a"], "qas": null}', r"document 1: is built otherwise: 'NoneType'"),
+            ('{"sections": "abc", "qas": []}', "sections are not a list of texts"),
+            (
+                '{"sections": ["a"], "qas": [{"question": "q", "answers": "abc"}]}',
+                "answers are not a list of texts",
+            ),
+            ('{"sections": ["a"], "qas": [{"question": 7, "answers": ["b"]}]}', "blank or no text: 7"),
+            (
+                '{"data": [{"title": "t", "paragraphs": [{"context": "abc", "qas": [{"question": "q", '
+                '"answers": [{"text": "c", "answer_start": 3}]}]}]}]}',
+                "stand after 3 characters of a text of 3",
+            ),
+            (
+                '{"p": {"full_text": [{"section_name": "s", "paragraphs": "abc"}], "qas": []}}',
+                "paragraphs are not",
+            ),
+            ("[" * 100_000, "line 1 is not JSON"),
         ],
     )
     def test_what_cannot_be_used_is_named(self, tmp_path: Path, content: str, complaint: str) -> None:
@@ -293,7 +317,21 @@ class TestQuestions:
         assert read_questions(path) == (Question("Q1", ("7",), 1), Question("Q2", ("B", "C")))
 
     @pytest.mark.parametrize(
-        "line", ["nonsense", '{"question": "Q"}', "[]", '{"answer": "A"}', '{"question": "", "answer": "A"}']
+        "line",
+        [
+            "nonsense",
+            '{"question": "Q"}',
+            "[]",
+            '{"answer": "A"}',
+            '{"question": "", "answer": "A"}',
+            '{"question": "Q", "answers": "salt"}',
+            '{"question": "Q", "answer": null}',
+            '{"question": null, "answer": "A"}',
+            '{"question": "Q", "answer": "A", "page": 0}',
+            '{"question": "Q", "answer": "A", "page": "2"}',
+            "[" * 100_000,
+        ],
+        ids=range(11),
     )
     def test_a_line_that_is_no_question_is_named(self, tmp_path: Path, line: str) -> None:
         path = tmp_path / "questions.jsonl"

@@ -1,5 +1,6 @@
 """The four ways of answering: what the model is given in each, and what is said about the answer."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -134,6 +135,16 @@ def test_evidence_keeps_within_its_tokens_however_many_passages(reader: Reader, 
         recalled = recall(QUESTION, reader, state, lambda: pages, settings=SHORT, way="evidence", most=most)
         assert len(recalled.evidence) == most
         assert EVIDENCE_TOKENS * 0.7 < recalled.document_tokens <= EVIDENCE_TOKENS
+
+
+def test_a_gap_that_is_longer_before_a_word_is_counted(
+    reader: Reader, state: MemoryState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As byte-level BPE parts blanks: all of them are one token at the end of a text, the last is one before a word.
+    monkeypatch.setattr(Reader, "encode", lambda _, text: [0] * len(re.findall(r"\s+(?!\S)|\s|\w+", text)))
+    pages = ["casks " * 24 + "casks"] * 12  # 49 tokens
+    recalled = recall("casks?", reader, state, lambda: pages, settings=SHORT, way="evidence", most=12)
+    assert 0 < recalled.document_tokens <= EVIDENCE_TOKENS
 
 
 def test_the_verbatim_mark_of_evidence_is_of_the_answer(

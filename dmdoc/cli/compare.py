@@ -145,6 +145,8 @@ def compare(
     from dmdoc import compare as comparison
     from dmdoc.settings import GenerationSettings
 
+    if html is not None and (html.is_dir() or not html.parent.is_dir()):
+        raise UsageError(f"cannot write the report to {html}: give a file in a folder that there is")
     chosen = comparison.check_modes(modes) if modes else comparison.MODES
     cases, reader, steps = asked.open(name, machine)
     settings = {"refine_steps": steps, "max_tokens": max_tokens}

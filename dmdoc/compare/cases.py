@@ -28,16 +28,23 @@ class Cases:
     The donor of a document is the one before it (of the first: the second). A lone document's is generated: what
     its state gets right was not recalled from the document.
 
+    Args:
+        sections: tokens of the sections that were written already; the reader cuts all others.
+
     Raises:
         UsageError: there is no question.
     """
 
     def __init__(
-        self, documents: Sequence[QuestionedDocument], make_state: Callable[[QuestionedDocument], MemoryState]
+        self,
+        documents: Sequence[QuestionedDocument],
+        make_state: Callable[[QuestionedDocument], MemoryState],
+        sections: Sequence[int] = (),
     ) -> None:
         if not any(document.questions for document in documents):
             raise UsageError("there are no questions to compare with")
         self.documents = tuple(documents)
+        self._sections = tuple(sections)
         row = (
             self.documents
             if len(documents) > 1
@@ -50,8 +57,9 @@ class Cases:
 
     @property
     def sha256(self) -> str:
-        """Of all texts, questions and answers, in their order."""
-        everything = json.dumps([asdict(document) for document in self.documents], ensure_ascii=False)
+        """Of all texts, questions and answers, in their order, and of how a saved text was cut into sections."""
+        asked = [asdict(document) for document in self.documents]
+        everything = json.dumps([*asked, *self._sections], ensure_ascii=False)
         return hashlib.sha256(everything.encode()).hexdigest()
 
 
@@ -62,13 +70,17 @@ def saved_case(saved: SavedDocument, questions: Sequence[Question], reader: Read
         UsageError: there are no questions, or one names a page that there is not.
         IdentityError, StateFileError: as `load_state`.
     """
-    steps = saved.header().refine_steps
+    header = saved.header()
     own = QuestionedDocument(saved.name, saved.pages(), tuple(questions))
 
     def make_state(document: QuestionedDocument) -> MemoryState:
-        return load_state(saved, reader) if document is own else write_text(document.text, reader, steps)
+        return (
+            load_state(saved, reader)
+            if document is own
+            else write_text(document.text, reader, header.refine_steps)
+        )
 
-    return Cases([own], make_state)
+    return Cases([own], make_state, [section.tokens for section in header.sections])
 
 
 def dataset_cases(documents: Sequence[QuestionedDocument], reader: Reader, *, refine_steps: int = 0) -> Cases:

@@ -37,8 +37,8 @@ class ResultsFile:
         lines = self._read()
         if lines:
             self._check(lines[0], first)
-            for record in map(json.loads, lines[1:]):
-                self._done[record["document"], record["mode"]] = _outcome(record)
+            for number, line in enumerate(lines[1:], start=2):
+                self._take(line, number)
         self._write("".join(f"{line}\n" for line in lines or [first]))
 
     def get(self, document: str, mode: Mode) -> Outcome | None:
@@ -52,8 +52,11 @@ class ResultsFile:
             record["skipped"] = outcome.reason
         else:
             record["results"] = [asdict(result) for result in outcome]
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise self._unwritable(error) from error
         self._done[document, mode] = outcome
 
     def _read(self) -> list[str]:
@@ -76,13 +79,23 @@ class ResultsFile:
                 f"{self._path} has the results of another run ({differing} differ); give another --output"
             )
 
+    def _take(self, line: str, number: int) -> None:
+        try:
+            record = json.loads(line)
+            self._done[record["document"], record["mode"]] = _outcome(record)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{self._path} line {number} is damaged, or of another version of dmdoc; give another --output"
+            ) from error
+
     def _write(self, text: str) -> None:
         try:
             write_atomically(self._path, text.encode())
         except OSError as error:
-            raise UsageError(
-                f"cannot write the results to {self._path}: {error.strerror or error}"
-            ) from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> UsageError:
+        return UsageError(f"cannot write the results to {self._path}: {error.strerror or error}")
 
 
 def _outcome(record: dict[str, Any]) -> Outcome:

@@ -1,6 +1,7 @@
 """A document in sections, with questions about it, and where in it each answer stands."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from dmdoc.errors import UsageError
 
@@ -13,7 +14,7 @@ class Question:
     """A question with its right answers.
 
     Raises:
-        UsageError: the question is blank, or there is no right answer.
+        UsageError: the question is blank or no text, or there is no right answer.
     """
 
     question: str
@@ -27,9 +28,9 @@ class Question:
     """An earlier value in the same text, which a later sentence replaced by the right one."""
 
     def __post_init__(self) -> None:
-        if not self.question.strip():
-            raise UsageError("a question is blank")
-        if not self.answers or not all(answer.strip() for answer in self.answers):
+        if not isinstance(self.question, str) or not self.question.strip():
+            raise UsageError(f"a question is blank or no text: {self.question!r}")
+        if not self.answers or not all(isinstance(answer, str) and answer.strip() for answer in self.answers):
             raise UsageError(f"the question {self.question!r} has no answer, or a blank one")
 
 
@@ -38,7 +39,7 @@ class QuestionedDocument:
     """A document and what is asked of it.
 
     Raises:
-        UsageError: it is asked about but has no text, or a question names a section that there is not.
+        UsageError: it is asked about but has no text, or a question names a section or offset that there is not.
     """
 
     name: str
@@ -49,10 +50,16 @@ class QuestionedDocument:
         if self.questions and not self.text.strip():
             raise UsageError(f"{self.name!r} has questions but no text")
         for question in self.questions:
-            if question.section is not None and not 0 <= question.section < len(self.sections):
+            if question.section is not None and question.section not in range(len(self.sections)):
                 raise UsageError(
                     f"{self.name!r} has {len(self.sections)} sections, and the question {question.question!r} "
-                    f"names section {question.section}, counted from 0"
+                    f"names section {question.section!r}, counted from 0"
+                )
+            place = self.text if question.section is None else self.sections[question.section]
+            if question.offset is not None and question.offset not in range(len(place)):
+                raise UsageError(
+                    f"the answer to {question.question!r} is said to stand after {question.offset!r} characters of a "
+                    f"text of {len(place):,}"
                 )
 
     @property
@@ -75,6 +82,17 @@ class QuestionedDocument:
         if offset is None and question.section is not None and len(self.sections) > 1:
             offset = len(place) // 2
         return None if offset is None else (start + offset) / max(1, len(self.text))
+
+
+def texts(value: Any, what: str) -> tuple[str, ...]:
+    """A list of strings as JSON has it; a string alone is not taken for the list of its characters.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise UsageError(f"{what} are not a list of texts")
+    return tuple(value)
 
 
 def _only_place(text: str, answers: tuple[str, ...]) -> int | None:

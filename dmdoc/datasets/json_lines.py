@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dmdoc.datasets.document import Question, QuestionedDocument
+from dmdoc.datasets.document import Question, QuestionedDocument, texts
 from dmdoc.errors import UsageError
 
 NAME = "JSON lines of documents"
@@ -24,12 +24,14 @@ def documents(content: Any) -> Iterator[QuestionedDocument]:
     """The documents of parsed lines, or of the one object of a file that has a single line."""
     for record in content if isinstance(content, list) else [content]:
         asked = [
-            Question(item["question"], tuple(dict.fromkeys(item["answers"])), item.get("section"))
+            Question(
+                item["question"], tuple(dict.fromkeys(texts(item["answers"], "answers"))), item.get("section")
+            )
             for item in record["qas"]
             if item["answers"]
         ]
         name = str(record.get("title") or record.get("doc_id") or "untitled")
-        yield QuestionedDocument(name, tuple(record["sections"]), tuple(asked))
+        yield QuestionedDocument(name, texts(record["sections"], "sections"), tuple(asked))
 
 
 def read_questions(path: Path) -> tuple[Question, ...]:
@@ -53,9 +55,15 @@ def _parse_question(line: str, where: str) -> Question:
     try:
         record = json.loads(line)
         answers = record["answers"] if "answers" in record else [record["answer"]]
-        section = record["page"] - 1 if "page" in record else None
-        return Question(str(record["question"]), tuple(str(answer) for answer in answers), section)
-    except (ValueError, KeyError, TypeError) as error:
+        if not isinstance(answers, list) or not all(
+            isinstance(answer, str | int | float) for answer in answers
+        ):
+            raise UsageError("an answer is a text or a number, and answers are a list of them")
+        page = record.get("page")
+        if page is not None and (type(page) is not int or page < 1):
+            raise UsageError(f"a page is a number from 1 on, got {page!r}")
+        return Question(record["question"], tuple(map(str, answers)), None if page is None else page - 1)
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise UsageError(f"{where} is not an object with question and answer") from error
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error

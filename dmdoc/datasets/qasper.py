@@ -8,7 +8,7 @@ Questions that all annotators found unanswerable are left out.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dmdoc.datasets.document import Question, QuestionedDocument
+from dmdoc.datasets.document import Question, QuestionedDocument, texts
 
 NAME = "QASPER"
 
@@ -36,9 +36,9 @@ def documents(content: Any) -> Iterator[QuestionedDocument]:
 
 def _sections(paper: Mapping[str, Any]) -> tuple[str, ...]:
     parts = [(None, [paper.get("abstract") or ""])]
-    parts += [(part["section_name"], part["paragraphs"]) for part in paper["full_text"]]
-    texts = ("\n\n".join(filter(None, [heading, *paragraphs])) for heading, paragraphs in parts)
-    return tuple(text for text in texts if text)
+    parts += [(part["section_name"], texts(part["paragraphs"], "paragraphs")) for part in paper["full_text"]]
+    joined = ("\n\n".join(filter(None, [heading, *paragraphs])) for heading, paragraphs in parts)
+    return tuple(text for text in joined if text)
 
 
 def _answer(answer: Mapping[str, Any]) -> str:
@@ -46,7 +46,7 @@ def _answer(answer: Mapping[str, Any]) -> str:
     if answer.get("unanswerable"):
         return ""
     if answer.get("extractive_spans"):
-        return ", ".join(answer["extractive_spans"])
+        return ", ".join(texts(answer["extractive_spans"], "extractive spans"))
     if answer.get("free_form_answer"):
         return str(answer["free_form_answer"])
     yes = answer.get("yes_no")

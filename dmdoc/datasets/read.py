@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +44,21 @@ def read_dataset(path: Path) -> tuple[QuestionedDocument, ...]:
     found = [document for file in _files(path) for document in _read(file) if document.questions]
     if not found:
         raise UsageError(f"{path}: no document has a question with an answer")
-    seen: dict[str, int] = {}
-    named = []
+    named: dict[str, QuestionedDocument] = {}
     for document in found:
-        count = seen[document.name] = seen.get(document.name, 0) + 1
-        named.append(document if count == 1 else replace(document, name=f"{document.name} ({count})"))
-    return tuple(named)
+        numbered = (f"{document.name} ({number})" for number in count(2))
+        name = next(name for name in chain([document.name], numbered) if name not in named)
+        named[name] = replace(document, name=name)
+    return tuple(named.values())
 
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES) and file.is_file())
+    try:
+        files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES) and file.is_file())
+    except OSError as error:
+        raise UsageError(f"cannot read the folder {path}: {error.strerror or error}") from error
     if not files:
         raise UsageError(f"the folder {path} has no dataset in it: no file ending in {', '.join(SUFFIXES)}")
     return files
@@ -70,8 +74,14 @@ def _read(file: Path) -> list[QuestionedDocument]:
     try:
         done.extend(known.documents(content))
     except (KeyError, TypeError, AttributeError, UsageError) as error:
-        what = f"lacks {error}" if isinstance(error, KeyError) else error
-        raise UsageError(f"{file} ({known.name}), document {len(done) + 1}: {what}") from error
+        what = (
+            "lacks "
+            if isinstance(error, KeyError)
+            else ""
+            if isinstance(error, UsageError)
+            else "is built otherwise: "
+        )
+        raise UsageError(f"{file} ({known.name}), document {len(done) + 1}: {what}{error}") from error
     return done
 
 
@@ -87,13 +97,13 @@ def _parse(text: str, file: Path) -> Any:
     """One JSON value, or the list of the values of its lines."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     values = []
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             try:
                 values.append(json.loads(line))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise UsageError(f"{file} line {number} is not JSON: {error}") from error
     return values
