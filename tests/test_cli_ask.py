@@ -82,8 +82,8 @@ def test_evidence_is_labelled_with_its_pages(
     label, *citations = run.err.splitlines()
     tokens = record["document_tokens_in_prompt"]
     assert 20 < tokens < record["prompt_tokens"]
-    named = "page 1" if pages == [1] else "pages 1, 2"
-    said = f"answered from the state and passages of {named}: {tokens} tokens of the document in the prompt; lift "
+    named = "1 passage of page 1" if pages == [1] else "2 passages of pages 1, 2"
+    said = f"answered from the state and {named}: {tokens} tokens of the document in the prompt; lift "
     assert label.startswith(said)
     assert len(citations) == (0 if "--quiet" in options else len(pages))
     assert [citation["page"] for citation in record["citations"]] == pages

@@ -1,10 +1,16 @@
 """`dmdoc compare`, with a tiny reader."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from command_line import Invoke, Run, checked
+from test_compare_summary import RIGHT
+
+from dmdoc.compare import MODES, summarise
+from dmdoc.console.comparison import comparison_tables
 
 
 def test_compare_prints_every_mode(invoke: Invoke, lots: Path, tmp_path: Path) -> None:
@@ -74,6 +80,22 @@ def test_compare_of_a_dataset_goes_on_where_it_was(invoke: Invoke, tmp_path: Pat
     other = invoke(*command, "--output", str(results), "--refine", "1", "--quiet")
     assert other.code == 2
     assert "another run (refine_steps differ)" in other.err
+
+
+def test_the_tables_fit_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    result = replace(RIGHT, later=True, prompt_tokens=4096, kept_bytes=10**9, seconds=123.4)
+    wrong = replace(result, exact=False, contains=False, later=False)
+    for mode in MODES:
+        comparison_tables(summarise([replace(r, mode=mode) for r in [result] * 6 + [wrong] * 5]))
+        out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+        assert max(map(len, out.splitlines())) <= 80
+        row, cost = (line.split() for line in out.splitlines() if line.startswith(f"{mode} "))
+        assert row == [mode, "11", *["55%", "(27–82)"] * 3, "1.00", "-0.50", "+1.50"]  # noqa: RUF001
+        assert cost == [mode, "4,096", "0.10", "s", "123.40", "s", "953.7", "MB"]
 
 
 @pytest.mark.parametrize(

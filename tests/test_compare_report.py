@@ -6,7 +6,7 @@ import pytest
 from test_compare_summary import RIGHT, WRONG
 
 from dmdoc.compare import MODES, Mode, Result, Skipped, by_position, html_report, summarise
-from dmdoc.compare.charts import BOTTOM, LEFT, TOP, Scale, accuracy, by_length, positions
+from dmdoc.compare.charts import APART, BOTTOM, LEFT, TOP, Scale, accuracy, by_length, positions
 from dmdoc.compare.charts import RIGHT as RIGHT_EDGE
 
 SKIPPED = Skipped("long", "full", "a prompt of 9,000 tokens exceeds the context")
@@ -70,6 +70,18 @@ class TestReport:
         assert "All 2 questions" in page
         assert page.count(">q<small>") == 2
 
+    def test_a_column_that_nothing_was_measured_for_is_left_out(self) -> None:
+        heading = "<th>later\N{NO-BREAK SPACE}wins</th>"
+        assert heading not in html_report(results(), [], {})
+        assert heading in html_report([replace(RIGHT, later=True), *results()], [], {})
+
+    def test_an_answer_says_by_itself_how_it_came_about_where_a_screen_is_too_narrow_for_columns(
+        self,
+    ) -> None:
+        page = html_report([RIGHT, replace(WRONG, mode="full", given="tar")], [], {})
+        assert '<td data-mode="state" class="right">✓ a</td>' in page
+        assert '<td data-mode="full" class="wrong">tar</td>' in page
+
     def test_without_positions_and_states_it_still_stands(self) -> None:
         page = html_report([replace(WRONG, mode="frozen", position=None, lift=None, kept_bytes=0)], [], {})
         assert len(plots(page)) == 2
@@ -96,8 +108,9 @@ class TestCharts:
         chart = positions(by_position([*placed, replace(WRONG, mode=other, position=0.5)]), "exact", MODES)
         assert chart is not None
         state, full = chart.series
-        assert [(mark.x, mark.y) for mark in state.marks] == [(59.3, TOP), (334.7, BOTTOM)]
+        assert [(mark.x, mark.y) for mark in state.marks] == [(56.8, TOP), (332.2, BOTTOM)]
         assert [mark.y for mark in full.marks] == [BOTTOM]
+        assert full.marks[0].x - state.marks[0].x == pytest.approx(0.5 * (RIGHT_EDGE - LEFT) + APART)
         assert [tick.label for tick in chart.y_ticks] == ["0 %", "25 %", "50 %", "75 %", "100 %"]
 
     def test_a_low_recall_gets_a_closer_look(self) -> None:
@@ -123,4 +136,7 @@ class TestCharts:
         assert {"100", "200", "500"} <= {tick.label for tick in chart.x_ticks}
         (alone,) = by_length(results()[:1], lambda result: result.seconds, MODES).series[0].marks  # type: ignore[union-attr]
         assert (alone.x, alone.y) == ((LEFT + RIGHT_EDGE) / 2, (TOP + BOTTOM) / 2)
+        large = by_length(results(), lambda result: 3e4 * result.document_tokens, MODES)
+        assert large is not None
+        assert {"5M", "10M"} <= {tick.label for tick in large.y_ticks}
         assert by_length([], lambda result: result.seconds, MODES) is None

@@ -149,7 +149,7 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
         "/recall evidence\nWhen left the ferry?\n",
         "At noon.\n",
         "answers come from: evidence\n"
-        "answered from the state and passages of page 1: 33 tokens of the document in the prompt; "
+        "answered from the state and 1 passage of page 1: 33 tokens of the document in the prompt; "
         "lift +1.00, likelihood -1.00 nats a token\n"
         "page 1 (word for word): The ferry Halvorsen left at noon.\n",
     ),

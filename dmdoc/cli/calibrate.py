@@ -36,7 +36,7 @@ def calibrate(
     write_support_threshold(folder, found.threshold)
     card = folder / CARD
     if card.is_file():
-        text = calibration.card_with_support(card.read_text(encoding="utf-8"), found, _described(asked))
+        text = calibration.card_with_support(card.read_text(encoding="utf-8"), found, asked.describe())
         card.write_text(text, encoding="utf-8")
     if as_json:
         console.write_json({"schema": JSON_SCHEMA, "adapter": reader.adapter_identity.name, **asdict(found)})
@@ -45,10 +45,3 @@ def calibrate(
         f"supported from a likelihood of {found.threshold:+.2f} nats a token on, chosen on {found.chosen_on} answers\n"
         f"on other documents: supported {found.supported}, not supported {found.unsupported}\n"
     )
-
-
-def _described(asked: Asked) -> str:
-    """What was asked, for the card."""
-    if asked.dataset is None:
-        return f"generated documents of {asked.facts} facts"
-    return f"`{asked.dataset.name}`, its {asked.unit}s"

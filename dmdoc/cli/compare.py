@@ -71,6 +71,14 @@ class Asked:
         int, typer.Option("--seed", help="Of what is drawn or generated, and of the intervals.")
     ] = 0
 
+    def describe(self) -> str:
+        """Whose questions they are, for a report."""
+        if self.questions is not None:
+            return self.questions.name
+        if self.dataset is not None:
+            return f"{self.dataset.name}, its {self.unit}s"
+        return f"generated documents of {self.facts} fact{'s' if self.facts > 1 else ''}"
+
     def open(self, name: str | None, machine: Machine) -> "tuple[Cases, Reader, int]":
         """The documents, the reader for them, and the steps by which their states are refined.
 
@@ -167,7 +175,7 @@ def compare(
         for line in comparison.describe_skipped(skipped):
             console.note(line)
     if html is not None:
-        told = {"dmdoc": __version__, **names, **settings, "seed": asked.seed}
+        told = {"questions": asked.describe(), **names, **settings, "seed": asked.seed, "dmdoc": __version__}
         _write(html, comparison.html_report(results, skipped, told, seed=asked.seed))
     summaries = comparison.summarise(results, seed=asked.seed)
     if as_json:
@@ -175,6 +183,7 @@ def compare(
             "schema": JSON_SCHEMA,
             **names,
             **settings,
+            "seed": asked.seed,
             "modes": {summary.mode: _as_json(summary) for summary in summaries},
             "positions": [
                 {"begin": part.begin, "end": part.end, "modes": {s.mode: _as_json(s) for s in part.summaries}}

@@ -5,6 +5,7 @@ datasets' business, how figures look on a terminal console's.
 """
 
 from dmdoc.compare.cases import Cases, dataset_cases, generated_documents, saved_case
+from dmdoc.compare.charts import size
 from dmdoc.compare.report import html_report
 from dmdoc.compare.results import MODES, Mode, Result, Skipped, check_modes, describe_skipped
 from dmdoc.compare.results_file import ResultsFile
@@ -29,5 +30,6 @@ __all__ = [
     "generated_documents",
     "html_report",
     "saved_case",
+    "size",
     "summarise",
 ]

@@ -21,6 +21,9 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 350, 10, 194
 SHARES = (0.1, 0.25, 0.5, 1.0)
 """What an axis of shares may end with: the least that holds all marks."""
 
+APART = 5
+"""Between the marks of two modes at one place of an axis, so that none hides another."""
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -117,6 +120,13 @@ def share(value: float) -> str:
     return f"{value:.0%}".replace("%", " %")
 
 
+def size(count: float) -> str:
+    """Bytes as they are told."""
+    if count < 1024**2:
+        return f"{count / 1024:,.0f} KB" if count else "0"
+    return f"{count / 1024**2:,.1f} MB"
+
+
 def accuracy(summaries: Sequence[Summary], measure: str) -> BarChart:
     """A measure between 0 and 1 by mode; the axis is the same for every measure."""
     scale = Scale(0, 1, 74, 312)
@@ -140,12 +150,13 @@ def positions(parts: Sequence[Part], measure: str, modes: Sequence[Mode]) -> Cha
     highest = max(max(estimate.mean for *_, estimate in own) for own in found.values())
     top = next(value for value in SHARES if highest <= value)
     x, y = Scale(0, 1, LEFT, RIGHT), Scale(0, top, BOTTOM, TOP)
+    shown = [mode for mode in MODES if mode in found]
     series = [
         Series(
             mode,
             tuple(
                 Mark(
-                    x=x((part.begin + part.end) / 2),
+                    x=round(x((part.begin + part.end) / 2) + APART * (number - (len(shown) - 1) / 2), 1),
                     y=y(estimate.mean),
                     title=f"{mode}, {part.begin:.0%} to {part.end:.0%} of the text: "
                     f"{share(estimate.mean)} of {summary.questions} questions",
@@ -155,8 +166,7 @@ def positions(parts: Sequence[Part], measure: str, modes: Sequence[Mode]) -> Cha
                 for part, summary, estimate in found[mode]
             ),
         )
-        for mode in MODES
-        if mode in found
+        for number, mode in enumerate(shown)
     ]
     x_ticks = x.ticks(
         (0, 0.25, 0.5, 0.75, 1), lambda at: "begin" if at == 0 else "end" if at == 1 else share(at)
@@ -201,6 +211,11 @@ def by_length(
     )
 
 
+def _short(value: float) -> str:
+    """A tick's label, which has room for five characters."""
+    return f"{value / 1e6:g}M" if value >= 1e6 else f"{value / 1e3:g}k" if value >= 1e4 else f"{value:,g}"
+
+
 def _log_scale(values: Sequence[float], begin: float, end: float) -> Scale:
     """A scale that holds the values with some room around them, and at least a decade."""
     low, high = min(values), max(values)
@@ -213,7 +228,7 @@ def _log_ticks(scale: Scale) -> tuple[Tick, ...]:
     first, last = math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high))
     for digits in ((1, 2, 5), (1, 3), (1,)):
         values = [digit * 10.0**power for power in range(first, last + 1) for digit in digits]
-        ticks = scale.ticks(values, "{:,g}".format)
+        ticks = scale.ticks(values, _short)
         if len(ticks) <= 6:
             break
     return ticks

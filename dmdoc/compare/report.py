@@ -5,7 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dmdoc.compare.charts import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, accuracy, by_length, positions, share
+from dmdoc.compare.charts import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    WIDTH,
+    accuracy,
+    by_length,
+    positions,
+    share,
+    size,
+)
 from dmdoc.compare.results import MEANINGS, MODES, Mode, Result, Skipped, describe_skipped
 from dmdoc.compare.summary import Summary, by_position, summarise
 
@@ -20,6 +31,7 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "exact": ("exact", share),
     "contains": ("contains", share),
+    f"later{NO_BREAK}wins": ("later", share),
     "F1": ("f1", share),
     "log-likelihood": ("log_likelihood", "{:.2f}".format),
     "lift": ("lift", "{:+.2f}".format),
@@ -28,7 +40,7 @@ COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     f"answer,{NO_BREAK}s": ("seconds", "{:.2g}".format),
     f"kept,{NO_BREAK}KB": ("kept_bytes", lambda size: f"{size / 1024:,.0f}"),
 }
-"""The columns of the table: heading → measure, and how it is written."""
+"""The columns of the table: heading → measure, and how it is written. One that nothing was measured for is left out."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,8 @@ def html_report(
     summaries = summarise(results, seed=seed)
     answers = _answers(results)
     documents = len({row.document for row in answers})
+    measured = {name for summary in summaries for name in summary.measures}
+    columns = {heading: column for heading, column in COLUMNS.items() if column[0] in measured}
     return template.render(
         lead=f"{_count(len(answers), 'question')} about {_count(documents, 'document')}, "
         f"each answered in {_count(len(summaries), 'way')}.",
@@ -77,8 +91,7 @@ def html_report(
         latency=by_length(results, lambda result: result.first_token_seconds, BY_LENGTH),
         memory=by_length(results, lambda result: result.kept_bytes / 1024, BY_LENGTH),
         summaries=summaries,
-        measures={heading: measure for heading, (measure, _) in COLUMNS.items()},
-        columns={heading: show for heading, (_, show) in COLUMNS.items()},
+        columns=columns,
         meanings=MEANINGS,
         modes=MODES,
         skipped=describe_skipped(skipped),
@@ -103,12 +116,13 @@ def _tiles(summaries: Sequence[Summary]) -> list[Tile]:
     for mode, meaning in meanings.items():
         if mode in found:
             estimate = found[mode]["contains"]
-            interval = f"({share(estimate.low)} to {share(estimate.high)})".replace(" ", NO_BREAK)
+            interval = ""
+            if estimate.low != estimate.high:
+                interval = f"({share(estimate.low)} to {share(estimate.high)})".replace(" ", NO_BREAK)
             tiles.append(Tile(share(estimate.mean), meaning, interval))
     if "state" in found and "full" in found:
-        state, cache = (found[mode]["kept_bytes"].mean / 1024 for mode in ("state", "full"))
-        detail = f"for the {cache:,.0f} KB of its text's key-value cache"
-        tiles.append(Tile(f"{state:,.0f} KB", "kept of a document", detail))
+        state, cache = (size(found[mode]["kept_bytes"].mean) for mode in ("state", "full"))
+        tiles.append(Tile(state, "kept of a document", f"for the {cache} of its text's key-value cache"))
     return tiles
 
 

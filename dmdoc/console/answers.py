@@ -24,9 +24,10 @@ def origin(recalled: "Recalled") -> str:
         return measured + verdicts[recalled.supported]
     if not recalled.evidence:
         return f"answered from the state alone: no passage shares a word with the question; {measured}"
-    pages = ", ".join(str(page) for page in sorted({passage.page for passage in recalled.evidence}))
+    count, pages = len(recalled.evidence), sorted({passage.page for passage in recalled.evidence})
     return (
-        f"answered from the state and passages of page{'s' if ',' in pages else ''} {pages}: "
+        f"answered from the state and {count} passage{'s' if count > 1 else ''} "
+        f"of page{'s' if len(pages) > 1 else ''} {', '.join(map(str, pages))}: "
         f"{recalled.document_tokens:,} tokens of the document in the prompt; {measured}"
     )
 

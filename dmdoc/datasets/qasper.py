@@ -35,7 +35,7 @@ def documents(content: Any) -> Iterator[QuestionedDocument]:
 
 
 def _sections(paper: Mapping[str, Any]) -> tuple[str, ...]:
-    parts = [(None, [paper.get("abstract") or ""])]
+    parts: list[tuple[str | None, Sequence[str]]] = [(None, [paper.get("abstract") or ""])]
     parts += [(part["section_name"], texts(part["paragraphs"], "paragraphs")) for part in paper["full_text"]]
     joined = ("\n\n".join(filter(None, [heading, *paragraphs])) for heading, paragraphs in parts)
     return tuple(text for text in joined if text)
