@@ -58,6 +58,17 @@ def test_lift_is_the_likelihood_over_that_of_an_empty_state(reader: Reader, prom
         assert support.lift == pytest.approx(own - zero, abs=1e-5)
 
 
+def test_all_states_and_the_empty_one_are_read_in_one_pass(reader: Reader, prompt: list[int]) -> None:
+    states = MemoryState.cat([state_of("Ada wrote the notes.", reader), state_of("A seal.", reader)])
+    passes: list[int] = []
+    handle = reader.backbone.model.register_forward_pre_hook(
+        lambda _module, _args, keywords: passes.append(len(keywords["input_ids"])), with_kwargs=True
+    )
+    supports([prompt, prompt], [reader.encode("Ada."), reader.encode("salt")], states, reader)
+    handle.remove()
+    assert passes == [4]
+
+
 def test_an_empty_state_lifts_nothing(reader: Reader, prompt: list[int]) -> None:
     (support,) = supports([prompt], [reader.encode("Ada.")], reader.zero_state(), reader)
     assert support.lift == 0.0
