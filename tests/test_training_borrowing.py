@@ -8,8 +8,8 @@ from dmdoc.training.borrowing import MOST_CHARACTERS, MOST_WORDS, borrow, lendab
 PHRASES = ["the Treaty of Utrecht", r"C:\1 drive", "47 percent"]
 
 
-def document(seed: int, **more: float) -> fictional.FictionalDocument:
-    return fictional.generate(seed, facts=6, split="train", **more)
+def document(seed: int, updates: float = 0.0) -> fictional.FictionalDocument:
+    return fictional.generate(seed, facts=6, split="train", updates=updates)
 
 
 def test_borrowed_values_stand_in_the_text_and_answer_the_same_questions() -> None:
