@@ -66,7 +66,8 @@ def write_bundle(saved: SavedDocument, path: Path) -> int:
         "tags": saved.tags,
     }
     members = {
-        _RECORD: json.dumps(record, ensure_ascii=False).encode(),
+        # A source may be called what UTF-8 cannot hold; this makes a JSON escape of it.
+        _RECORD: json.dumps(record, ensure_ascii=False).encode(errors="backslashreplace"),
         _PAGES: json.dumps({"pages": saved.pages()}, ensure_ascii=False).encode(),
         _STATE: _bare_state(saved),
     }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError
 from dmdoc.ingest import IngestResult, Progress, Status, already_done, carry_out, result_of
-from dmdoc.ingest_task import Task, plan
+from dmdoc.ingest_task import Task, check_settings, plan
 from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
@@ -54,7 +54,11 @@ def ingest_many(
     Args:
         read: makes a named document of a source.
         show_progress: of documents that are written by themselves.
+
+    Raises:
+        UsageError: no document can be written with these settings.
     """
+    check_settings(reader, budget=budget, refine_steps=refine_steps)
     waiting: list[tuple[str, Task]] = []
     for source in sources:
         try:

@@ -36,15 +36,25 @@ def plan(document: Document, reader: Reader, *, budget: int | None = None, refin
     """What there is to write of a document; arguments as for `ingest`.
 
     Raises:
-        UsageError: the budget is larger than what the adapter or the backbone takes, or `refine_steps` is negative.
+        UsageError: as `check_settings`.
     """
-    if refine_steps < 0:
-        raise UsageError(f"--refine takes 0 or more steps, got {refine_steps}")
+    check_settings(reader, budget=budget, refine_steps=refine_steps)
     chunks = reader.chunks(document.text, budget)
     header = _header(
         document, reader, chunks, reader.write_budget if budget is None else budget, refine_steps
     )
     return Task(document, tuple(chunks), header, _warnings(document, reader, header))
+
+
+def check_settings(reader: Reader, *, budget: int | None, refine_steps: int) -> None:
+    """
+    Raises:
+        UsageError: the budget is larger than what the adapter or the backbone takes, or leaves room for nothing, or
+            `refine_steps` is negative.
+    """
+    if refine_steps < 0:
+        raise UsageError(f"--refine takes 0 or more steps, got {refine_steps}")
+    reader.chunks("a", budget)  # any text: what is wrong with the budget alone is wrong with all of them
 
 
 def fits(header: StateHeader, fresh: StateHeader) -> bool:

@@ -59,6 +59,24 @@ class Library:
         found = [self._finished(name) for name in self.names()]
         return tuple(saved for saved in found if saved is not None)  # None: removed since it was listed
 
+    def sources(self) -> dict[str, str]:
+        """Every name that is taken, be its ingest finished or interrupted, and where that document is from.
+
+        The source of a document that is too damaged to name it is "".
+        """
+        found: dict[str, str] = {}
+        with _explained(self.root):
+            names = sorted(names_in(self._documents))
+        for name in names:
+            try:
+                saved = self._finished(name) or self._staged(name)
+            except DmdocError:
+                found[name] = ""
+            else:
+                if saved is not None:
+                    found[name] = saved.source
+        return found
+
     def get(self, name: str) -> SavedDocument:
         """The finished document of a name.
 
@@ -191,19 +209,23 @@ class Library:
             self.set_current(staged.name)
             return self.get(staged.name)
 
-    def remove(self, name: str) -> None:
-        """Remove a document, and whatever an unfinished ingest of it left.
+    def remove(self, *names: str) -> None:
+        """Remove documents, and whatever unfinished ingests of them left.
 
         Raises:
-            DocumentNotFoundError: there is nothing of that name.
+            DocumentNotFoundError: there is nothing of one of these names; nothing was removed.
         """
-        with self._changing(name) as folders:
-            if not folders.used:
-                raise DocumentNotFoundError(self._why_missing(name))
-            folders.discard(folders.staging)
-            folders.discard(folders.home)
+        with ExitStack() as held:
+            # Always in the same order, as in `rename`.
+            found = [held.enter_context(self._changing(name)) for name in sorted(set(names))]
+            for folders in found:
+                if not folders.used:
+                    raise DocumentNotFoundError(self._why_missing(folders.name))
+            for folders in found:
+                folders.discard(folders.staging)
+                folders.discard(folders.home)
             with self._lock_file(".current"):
-                if self._current_name() == name:
+                if self._current_name() in names:
                     self._current.unlink()
 
     def rename(self, old: str, new: str) -> SavedDocument:

@@ -175,7 +175,9 @@ def write_tags(saved: SavedDocument, tags: Iterable[str]) -> SavedDocument:
 
 
 def _write_record(path: Path, record: dict[str, Any]) -> None:
-    write_atomically(path, (json.dumps(record, ensure_ascii=False, indent=1) + "\n").encode())
+    text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+    # A source may be called what UTF-8 cannot hold; this makes a JSON escape of it.
+    write_atomically(path, text.encode(errors="backslashreplace"))
 
 
 def _read_record(path: Path) -> dict[str, Any]:

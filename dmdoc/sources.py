@@ -7,12 +7,11 @@ many of its folders in front as it takes to tell it from the others.
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from dmdoc.document import STDIN, Document, slug
-from dmdoc.errors import DmdocError, UsageError
+from dmdoc.errors import UsageError
 from dmdoc.library import Library
 
 
@@ -20,13 +19,12 @@ def listed_files(data: bytes, *, null: bool) -> list[str]:
     """The paths in a list of them, one a line or, with `null`, each ended by a NUL as `find -print0` does.
 
     Raises:
-        UsageError: it is not UTF-8.
+        UsageError: it is a list with NULs, and `null` is not set.
     """
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the list of files is not UTF-8 (byte {error.start})") from error
-    return [path for path in (text.split("\0") if null else text.splitlines()) if path]
+    if not null and b"\0" in data:
+        raise UsageError("the files of the list end with NUL, not with their line; pass -0 for such a list")
+    # What a file is called need not be UTF-8.
+    return [os.fsdecode(path) for path in (data.split(b"\0") if null else data.splitlines()) if path]
 
 
 def expand(paths: Iterable[str], patterns: Sequence[str] = ()) -> list[str]:
@@ -37,7 +35,7 @@ def expand(paths: Iterable[str], patterns: Sequence[str] = ()) -> list[str]:
     """
     found: dict[str, str] = {}
     for path in paths:
-        inside = _inside(Path(path), patterns) if path != STDIN and Path(path).is_dir() else [path]
+        inside = _inside(Path(path), patterns) if path != STDIN and os.path.isdir(path) else [path]
         for each in inside:
             found.setdefault(each if each == STDIN else os.path.abspath(each), each)
     return list(found.values())
@@ -55,11 +53,7 @@ class Names:
     """The names of the documents of one run; no two sources get the same."""
 
     def __init__(self, library: Library) -> None:
-        self._sources: dict[str, str] = {}
-        for name in library.names():
-            with suppress(DmdocError):  # a damaged one has a name too, but no source that could claim it
-                self._sources[name] = ""
-                self._sources[name] = library.get(name).source
+        self._sources = library.sources()
 
     def named(self, document: Document) -> Document:
         """The document under the name that it has in the library, or under a free one."""
@@ -83,4 +77,4 @@ def _candidates(document: Document) -> Iterator[str]:
         folders.insert(0, parent.name)
         if name := slug("-".join([*folders, document.name])):
             yield name
-    yield slug(f"{document.name[:80]}-{hashlib.sha256(document.source.encode()).hexdigest()[:8]}")
+    yield slug(f"{document.name[:80]}-{hashlib.sha256(os.fsencode(document.source)).hexdigest()[:8]}")

@@ -1,11 +1,13 @@
 """`ingest` of many files, as people and scripts meet it."""
 
 import io
+import os
 import sys
 from pathlib import Path
 
 import pytest
-from command_line import Invoke, checked
+from command_line import CONFIG, Invoke, checked, start
+from tiny import save_tiny_reader, tiny_reader
 
 from dmdoc.library import Library
 
@@ -91,6 +93,9 @@ def test_a_document_gets_its_name_and_its_tags(invoke: Invoke, papers: Path) -> 
         (("--json",), "--name and --json are for one document"),
         (("--tag", "Two words"), "'Two words' cannot be a tag"),
         (("--files-from", "missing"), "cannot read missing"),
+        (("--files-from", "-", "-"), "either the list of files or a document"),
+        (("--budget", "65"), "more than the 64 that tiny-adapter was trained with"),
+        (("--refine", "-1"), "--refine takes 0 or more steps, got -1"),
     ],
 )
 def test_what_fits_no_batch_is_refused(
@@ -102,6 +107,70 @@ def test_what_fits_no_batch_is_refused(
     assert Library(home).names() == ()
 
 
+@pytest.mark.parametrize("option", [(), ("--jsonl",)])
+def test_a_folder_of_one_bad_file_is_a_batch_too(
+    invoke: Invoke, papers: Path, option: tuple[str, ...]
+) -> None:
+    """A script that reads a folder every night need not know how many files are in it."""
+    (papers / "c").mkdir()
+    (papers / "c" / "empty.txt").touch()
+    run = invoke("ingest", str(papers / "c"), *option)
+    assert (run.code, len(run.out.splitlines())) == (7, len(option))
+    assert run.err.splitlines()[-1] == "error: 1 of 1 files failed; none is saved"
+    assert invoke("ingest", str(papers / "c" / "empty.txt")).code == 5
+    run = invoke("ingest", str(papers / "c" / "empty.txt"), "--jsonl", "--quiet")
+    assert (run.code, checked("failed", run.out)["source"]) == (7, str(papers / "c" / "empty.txt"))
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names are Unicode there")
+def test_a_file_may_be_called_what_is_not_unicode_and_what_is_no_line(
+    invoke: Invoke, home: Path, papers: Path, tmp_path: Path
+) -> None:
+    names = (os.fsdecode(b"caf\xe9.txt"), "two\nlines.txt")
+    for name in names:
+        (papers / name).write_text(f"The file {name!r} holds salt.", encoding="utf-8")
+    (papers / os.fsdecode(b"\xff.txt")).touch()
+    listed = b"".join(os.fsencode(path) + b"\0" for path in papers.glob("*.txt"))
+    (tmp_path / "list").write_bytes(listed)
+    run = invoke("ingest", "--files-from", str(tmp_path / "list"), "-0", "--jsonl")
+    assert (run.code, run.err.splitlines()[-1]) == (7, "error: 1 of 3 files failed; the others are saved")
+    sources = {checked("ls", invoke("ls", "--json").out)["documents"][n]["source"] for n in range(2)}
+    assert sources == {str(papers / name) for name in names}
+    assert [line.split()[0] for line in invoke("ls").out.splitlines()] == ["name", "caf", "two-lines"]
+    assert "two\\nlines.txt" in invoke("show", "two-lines").out
+    assert invoke("export", "caf", "--output", str(tmp_path)).code == 0
+    assert invoke("rm", "caf").code == 0
+    imported = checked("document", invoke("import", str(tmp_path / "caf.dmdoc"), "--json").out)
+    assert imported["source"] == names[0]
+
+
+def test_a_path_that_is_too_long_is_one_line(invoke: Invoke, home: Path) -> None:
+    run = invoke("ingest", "x" * 5000)
+    assert (run.code, run.out, run.err.count("\n")) == (5, "", 1)
+
+
+@pytest.mark.slow
+def test_eight_processes_on_one_home_lose_nothing(papers: Path, tmp_path: Path) -> None:
+    """Six read folders that they share with one another, in any order; two ask what is there already."""
+    models, home = save_tiny_reader(tiny_reader(CONFIG), tmp_path), tmp_path / "library"
+    first = start("ingest", str(papers / "a"), home=home, models=models)
+    _, err = first.communicate()
+    assert first.returncode == 0, err
+    for number in range(6):
+        (papers / f"{number}.txt").write_text(f"Lot {number} holds salt.", encoding="utf-8")
+    folders = [("ingest", str(papers), "--tag", f"run-{number}", "--force") for number in range(6)]
+    asks = [("ask", "Salt?", "-d", "readme", "--max-tokens", "2") for _ in range(2)]
+    processes = [start(*command, home=home, models=models) for command in (*folders, *asks)]
+    for process in processes:
+        _, err = process.communicate()
+        assert process.returncode == 0, err
+    library = Library(home)
+    assert library.names() == (*map(str, range(6)), "b-readme", "lot", "readme")
+    for saved in library.documents():
+        assert saved.tags == tuple(f"run-{number}" for number in range(6))
+        assert saved.pages() and saved.state()[0].batch == len(saved.header().sections)
+
+
 def test_no_file_is_no_error(invoke: Invoke, tmp_path: Path) -> None:
     run = invoke("ingest", str(tmp_path), "--glob", "*.pdf")
-    assert (run.code, run.out, run.err) == (0, "", "there is no such file\n")
+    assert (run.code, run.out, run.err) == (0, "", "there is no file to read in what was given\n")

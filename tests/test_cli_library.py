@@ -35,6 +35,7 @@ def test_tags_are_added_taken_away_and_listed_by(invoke: Invoke) -> None:
         for tag in ("contracts", "salt")
     ]
     assert listed == [["lots"], []]
+    assert invoke("ls", "--tag", "salt") == Run(0, "", "no document is tagged 'salt'\n")
 
 
 def test_a_newer_version_keeps_its_tags(invoke: Invoke, lots: Path) -> None:
@@ -91,7 +92,8 @@ def test_a_document_is_handed_over(invoke: Invoke, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("DMDOC_HOME", str(tmp_path / "there"))
     imported = checked("document", invoke("import", "lots.dmdoc", "--tag", "new", "--json").out)
     assert (imported["name"], imported["source"], imported["tags"]) == ("lots", "lots.txt", ["new", "salt"])
-    assert invoke("ask", "Salt?", "--max-tokens", "4") == Run(0, answer, "")
+    there = invoke("ask", "Salt?", "--max-tokens", "4")
+    assert (there.code, there.out) == (0, answer)
     assert invoke("verify").code == 0
 
 
@@ -105,6 +107,8 @@ def test_a_document_is_handed_over(invoke: Invoke, tmp_path: Path, monkeypatch: 
         (("export", "nothing"), 3, "there is no saved document 'nothing'"),
         (("import", "missing.dmdoc"), 1, "no such file: missing.dmdoc"),
         (("verify", "nothing"), 3, "there is no saved document 'nothing'"),
+        (("verify", "lots", "nothing"), 3, "there is no saved document 'nothing'"),
+        (("rm", "lots", "nothing"), 3, "there is no saved document 'nothing'"),
     ],
 )
 def test_bad_input_is_one_line_and_an_exit_code(

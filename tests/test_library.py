@@ -312,6 +312,18 @@ def test_remove(library: Library) -> None:
         library.remove("report")
 
 
+def test_several_are_removed_or_none(library: Library) -> None:
+    for name in "abc":
+        ingest(library, document(name=name))
+    with pytest.raises(DocumentNotFoundError, match="no saved document 'nothing'"):
+        library.remove("a", "nothing", "b")
+    assert library.names() == ("a", "b", "c")
+    library.remove("c", "a", "c")
+    assert library.names() == ("b",)
+    with pytest.raises(DocumentNotFoundError, match="no document is current"):
+        library.current()
+
+
 def test_removing_another_document_leaves_the_current_one(library: Library) -> None:
     ingest(library, document(name="other"))
     ingest(library, document())

@@ -227,3 +227,26 @@ for number in range(10):
     assert len(versions) > 1, "the reader looked while the writers wrote"
     assert library.get("report").pages()[0] in ("version a9", "version b9")
     assert_tidy(library, "report")
+
+
+def test_eight_processes_lose_nothing(library: Library, start: Start) -> None:
+    """Each adds, renames and removes documents of its own and replaces and tags one that all share."""
+    ingest(library, document("version 0", name="shared"))
+    script = """
+for number in range(4):
+    ingest(library, document(f"mine {number}", name=f"own-NUMBER-{number}"))
+    ingest(library, document(f"version NUMBER-{number}", name="shared"))
+    library.tag("shared", add=[f"tag-NUMBER-{number}"])
+library.remove("own-NUMBER-0")
+library.rename("own-NUMBER-1", "renamed-NUMBER")
+"""
+    processes = [start(script.replace("NUMBER", str(number))) for number in range(8)]
+    assert [process.wait() for process in processes] == [0] * 8
+    own = {f"own-{n}-{k}": f"mine {k}" for n in range(8) for k in (2, 3)}
+    own |= {f"renamed-{n}": "mine 1" for n in range(8)}
+    assert_tidy(library, "shared", *own)
+    for name, text in own.items():
+        assert_complete(library.get(name), document(text, name=name))
+    shared = library.get("shared")
+    assert shared.tags == tuple(sorted(f"tag-{n}-{k}" for n in range(8) for k in range(4)))
+    assert_complete(shared, document(shared.pages()[0], name="shared"))

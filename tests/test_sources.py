@@ -1,5 +1,6 @@
 """Which files are read, and what they are called."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,9 @@ def test_each_file_is_read_once_and_in_order(folder: Path, monkeypatch: pytest.M
 def test_lists_are_of_lines_or_of_what_find_prints() -> None:
     assert listed_files(b"a.txt\nwith space.md\r\n\n", null=False) == ["a.txt", "with space.md"]
     assert listed_files(b"a.txt\0with\nline.md\0", null=True) == ["a.txt", "with\nline.md"]
-    with pytest.raises(UsageError, match="not UTF-8"):
-        listed_files(b"\xff.txt\n", null=False)
+    assert [os.fsencode(path) for path in listed_files(b"\xff.txt\n", null=False)] == [b"\xff.txt"]
+    with pytest.raises(UsageError, match="pass -0"):
+        listed_files(b"a.txt\0b.md\0", null=False)
 
 
 def document(source: str) -> Document:
@@ -79,3 +81,17 @@ def test_a_document_keeps_the_name_that_it_has(tmp_path: Path) -> None:
     assert names.named(taken).name == "cargo"
     assert names.named(document("/papers/cargo.txt")).name == "papers-cargo"
     assert names.named(Document("stdin-1", "-", taken.pages)).name == "stdin-1"
+
+
+def test_an_interrupted_ingest_has_a_name_too(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    library.begin(document("/papers/a/readme.md"))
+    names = Names(library)
+    assert names.named(document("/papers/b/readme.md")).name == "b-readme"
+    assert names.named(document("/papers/a/readme.md")).name == "readme"
+
+
+def test_the_name_of_a_damaged_document_is_taken(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    library.begin(document("/papers/readme.md")).folder.joinpath("document.json").write_text("{")
+    assert Names(library).named(document("/papers/readme.md")).name == "papers-readme"

@@ -6,6 +6,7 @@ command that needs it.
 
 import gc
 import logging
+import os
 import sys
 from typing import Annotated
 
@@ -66,6 +67,9 @@ def _root(
 
 def main() -> None:
     """Run the command line; every expected error becomes one line on stderr and its exit code."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by a shell or a service
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
     # Importing torch and transformers makes a million objects that stay: with the usual threshold the collector spends
     # a tenth of that time on looking through them.
     gc.set_threshold(100_000)

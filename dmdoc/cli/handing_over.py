@@ -42,6 +42,9 @@ def verify(
     if names and every:
         raise UsageError("give the names of documents or --all, not both")
     library = open_library()
+    names = list(dict.fromkeys(names or ()))
+    for name in set(names).difference(library.names()):
+        library.get(name)  # says why there is none, before a model is loaded
     if not names:
         names = list(library.names()) if every else [library.current().name]
     records = [_verified(name, library, machine, alone=len(names) == 1) for name in names]
@@ -55,7 +58,8 @@ def verify(
             moved = f"its state moves {found['moved']:.1%} of the first token's probability"
             console.write_answer(f"{found['document']}: verified, {moved}\n")
     if failed:
-        raise PartialFailureError(f"{failed} of {len(records)} documents failed; the others are whole")
+        others = "the others are whole" if failed < len(records) else "none is whole"
+        raise PartialFailureError(f"{failed} of {len(records)} documents failed; {others}")
 
 
 def _verified(name: str, library: "Library", machine: Machine, *, alone: bool) -> dict[str, Any]:
@@ -75,7 +79,8 @@ def _verified(name: str, library: "Library", machine: Machine, *, alone: bool) -
 def export(
     name: NameArgument,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; NAME.dmdoc here if not given.")
+        Path | None,
+        typer.Option("--output", "-o", help="The file or folder to write to; NAME.dmdoc here if not given."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace the file if there is one.")] = False,
     as_json: JsonOption = False,
@@ -85,6 +90,8 @@ def export(
 
     saved = open_library().get(name)
     path = output or Path(f"{name}{SUFFIX}")
+    if path.is_dir():
+        path /= f"{name}{SUFFIX}"
     if path.exists() and not force:
         raise UsageError(f"{path} exists; pass --force to replace it, or another --output")
     size = write_bundle(saved, path)

@@ -70,6 +70,8 @@ class Selection:
 
         if not self.files and self.files_from is None:
             raise typer.BadParameter("give files or folders, or --files-from")
+        if self.files_from == STDIN and STDIN in (self.files or ()):
+            raise UsageError("standard input is either the list of files or a document, not both")
         listed: list[str] = []
         try:
             if self.files_from == STDIN:
@@ -107,17 +109,19 @@ def ingest(
     from dmdoc.ingest_many import ingest_many
 
     sources, library = selection.sources(), open_library()
-    alone = len(sources) == 1
-    if not alone and (name or as_json):
+    single = len(sources) == 1
+    if not single and (name or as_json):
         raise UsageError(
             f"--name and --json are for one document, got {len(sources)}; use --jsonl for several"
         )
     for each in tag or ():
         check_tag(each)
     if not sources:
-        console.note("there is no such file")
+        console.note("there is no file to read in what was given")
         return
-    read = _reading(library, name, password, alone=alone, verbose=machine.verbose)
+    # A folder and a list are many files, however many they happen to hold: the same script gets the same exit codes.
+    alone = as_json or (single and selection.files == sources and not as_jsonl)
+    read = _reading(library, name, password, single=single, verbose=machine.verbose)
     if alone:
         read(sources[0])  # what cannot be read is told before a model is loaded for it
     reader, failed = machine.open_reader(), 0
@@ -140,11 +144,12 @@ def ingest(
         if as_json or as_jsonl:
             console.write_json(_record(outcome, reader, writing))
     if failed:
-        raise PartialFailureError(f"{failed} of {len(sources)} files failed; the others are saved")
+        others = "the others are saved" if failed < len(sources) else "none is saved"
+        raise PartialFailureError(f"{failed} of {len(sources)} files failed; {others}")
 
 
 def _reading(
-    library: "Library", name: str | None, password: str | None, *, alone: bool, verbose: bool
+    library: "Library", name: str | None, password: str | None, *, single: bool, verbose: bool
 ) -> "Callable[[str], Document]":
     """How a source becomes a document under its name; the last one is kept, for it may be asked for again."""
     from dmdoc.document import read_document
@@ -155,7 +160,7 @@ def _reading(
     @lru_cache(maxsize=1)
     def read(source: str) -> "Document":
         # Of many files some may be encrypted PDFs, and no others take a password.
-        key = password if alone or source.lower().endswith(".pdf") else None
+        key = password if single or source.lower().endswith(".pdf") else None
         document = read_document(source, name=name, password=key, stdin=sys.stdin.buffer)
         if verbose:
             console.note(f"{source}: {len(document.text):,} characters extracted by {document.reader}")

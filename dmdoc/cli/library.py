@@ -32,8 +32,12 @@ def list_documents(
     documents = [saved for saved in open_library().documents() if tag is None or tag in saved.tags]
     if as_json:
         console.write_json({"schema": JSON_SCHEMA, "documents": [record(saved) for saved in documents]})
-    else:
+    elif documents:
         documents_table(documents)
+    elif tag is not None:
+        console.note(f"no document is tagged {tag!r}")
+    else:
+        console.note("nothing is saved yet; read a document with `dmdoc ingest FILE`")
 
 
 def show(name: NameOrCurrentArgument = None, as_json: JsonOption = False) -> None:
@@ -81,9 +85,7 @@ def tag(
 
 def remove(names: NamesArgument, as_json: JsonOption = False) -> None:
     """Remove saved documents: their states and their extracted texts."""
-    library = open_library()
-    for name in names:
-        library.remove(name)
+    open_library().remove(*names)
     if as_json:
         console.write_json({"schema": JSON_SCHEMA, "removed": names})
 

@@ -4,8 +4,13 @@ Colour and animation are for terminals only, and NO_COLOR is honoured (by rich).
 """
 
 import json
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+from dmdoc.errors import DmdocError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,19 +20,19 @@ if TYPE_CHECKING:
 
 def write_answer(text: str) -> None:
     """A piece of an answer, as it comes."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    with stdout() as out:
+        out.write(text)
+        out.flush()
 
 
 def write_json(value: dict[str, Any]) -> None:
-    """One object on one line of stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    """One object on one line of stdout; what UTF-8 cannot hold of the name of a file is escaped."""
+    write_answer(json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode() + "\n")
 
 
 def error(message: str) -> None:
     """What went wrong, in one line."""
-    stderr().print(f"[bold red]error:[/] {_escaped(message)}", soft_wrap=True, highlight=False)
+    stderr().print(f"[bold red]error:[/] {_escaped(printable(message))}", soft_wrap=True, highlight=False)
 
 
 def warn(message: str) -> None:
@@ -55,6 +60,31 @@ def ingest_summary(result: "IngestResult") -> None:
         f"in {result.sections} section{'s' if result.sections != 1 else ''}{refined}, "
         f"{result.seconds:.1f} s, state {size:.0f} KB"
     )
+
+
+def printable(text: str) -> str:
+    """One line, whatever a file is called: characters that cannot be printed, such as a line end, are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+@contextmanager
+def stdout() -> Iterator[TextIO]:
+    """Where data goes.
+
+    Raises:
+        DmdocError: it cannot be written.
+        BrokenPipeError: nobody reads it any more; typer ends the command quietly.
+    """
+    try:
+        yield sys.stdout
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What Python has kept of it would be tried again at the end, and complained about.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise DmdocError(
+            f"cannot write to standard output: {error.strerror or error}; what it has is not complete"
+        ) from error
 
 
 def stderr() -> "Console":

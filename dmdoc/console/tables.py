@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dmdoc.console import note
+from dmdoc.console import printable, stdout
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,9 +19,6 @@ def documents_table(documents: "Sequence[SavedDocument]") -> None:
     """The saved documents, on stdout."""
     from rich.table import Table
 
-    if not documents:
-        note("nothing is saved yet; read a document with `dmdoc ingest FILE`")
-        return
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "tags", "pages", "tokens", "model", "created", "source"):
         table.add_column(
@@ -35,9 +32,9 @@ def documents_table(documents: "Sequence[SavedDocument]") -> None:
             " ".join(saved.tags),
             str(saved.page_count),
             tokens,
-            header.backbone.name,
+            printable(header.backbone.name),
             saved.created,
-            saved.source,
+            printable(saved.source),
         )
     print_table(table)
 
@@ -77,7 +74,7 @@ def values_table(values: dict[str, Any]) -> None:
         shown = (
             " ".join(value) if isinstance(value, list) else f"{value:,}" if type(value) is int else str(value)
         )
-        table.add_row(name.replace("_", " "), shown)
+        table.add_row(name.replace("_", " "), printable(shown))
     print_table(table)
 
 
@@ -88,4 +85,5 @@ def print_table(table: "Table") -> None:
     console = Console()
     if not console.is_terminal:
         console.width = UNFOLDED  # a script reads lines: a row is one, however long
-    console.print(table)
+    with stdout():
+        console.print(table)
