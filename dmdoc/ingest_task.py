@@ -96,7 +96,8 @@ def _warnings(document: Document, reader: Reader, header: StateHeader) -> tuple[
     warnings = []
     if document.empty_pages:
         pages = ", ".join(str(number) for number in document.empty_pages)
-        warnings.append(f"{document.name}: no text on page {pages}; scanned pages need OCR first")
+        several = "s" if len(document.empty_pages) > 1 else ""
+        warnings.append(f"{document.name}: no text on page{several} {pages}; scanned pages need OCR first")
     tokens, evidenced = header.tokens_written, reader.adapter.config.evidenced_tokens
     if tokens > evidenced:
         expect = "less of it will be recalled"

@@ -138,6 +138,16 @@ class Library:
                 held.enter_context(self._lock_file(name))
             yield
 
+    def claim(self, document: Document) -> None:
+        """Take a document's name, so that no other run gives it to a document from elsewhere.
+
+        Raises:
+            UsageError: the name belongs to a document from elsewhere.
+        """
+        with self._changing(document.name):
+            if self.status(document) == "new":
+                self.begin(document)
+
     def begin(self, document: Document, *, restart: bool = False) -> SavedDocument:
         """Stage a document for its ingest; an interrupted one of the same text is taken up unless `restart`.
 

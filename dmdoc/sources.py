@@ -50,21 +50,30 @@ def _inside(folder: Path, patterns: Sequence[str]) -> Iterator[str]:
 
 
 class Names:
-    """The names of the documents of one run; no two sources get the same."""
+    """The names of the documents of one run; no two sources get the same, not in runs at the same time either."""
 
     def __init__(self, library: Library) -> None:
+        self._library = library
         self._sources = library.sources()
 
     def named(self, document: Document) -> Document:
         """The document under the name that it has in the library, or under a free one."""
         known = (name for name, source in self._sources.items() if source == document.source != STDIN)
         name = next(known, None) or next(
-            name
-            for name in _candidates(document)
-            if self._sources.get(name, document.source) == document.source
+            (name for name in _candidates(document) if self._is_free(name, document)), document.name
         )
         self._sources[name] = document.source
         return replace(document, name=name)
+
+    def _is_free(self, name: str, document: Document) -> bool:
+        """Whether the name is this document's, which it then is for every other run too."""
+        if self._sources.get(name, document.source) != document.source:
+            return False
+        try:
+            self._library.claim(replace(document, name=name))
+        except UsageError:
+            return False  # another run gave it away since this one began
+        return True
 
 
 def _candidates(document: Document) -> Iterator[str]:

@@ -151,24 +151,34 @@ def test_a_path_that_is_too_long_is_one_line(invoke: Invoke, home: Path) -> None
 
 @pytest.mark.slow
 def test_eight_processes_on_one_home_lose_nothing(papers: Path, tmp_path: Path) -> None:
-    """Six read folders that they share with one another, in any order; two ask what is there already."""
+    """Six read one folder and a file of their own, all of the same name; two ask what is there already."""
     models, home = save_tiny_reader(tiny_reader(CONFIG), tmp_path), tmp_path / "library"
     first = start("ingest", str(papers / "a"), home=home, models=models)
     _, err = first.communicate()
     assert first.returncode == 0, err
     for number in range(6):
         (papers / f"{number}.txt").write_text(f"Lot {number} holds salt.", encoding="utf-8")
-    folders = [("ingest", str(papers), "--tag", f"run-{number}", "--force") for number in range(6)]
+        (tmp_path / f"desk-{number}").mkdir()
+        (tmp_path / f"desk-{number}" / "report.txt").write_text(f"Desk {number}.", encoding="utf-8")
+    folders = [
+        ("ingest", str(tmp_path / f"desk-{number}"), str(papers), "--tag", f"run-{number}", "--force")
+        for number in range(6)
+    ]
     asks = [("ask", "Salt?", "-d", "readme", "--max-tokens", "2") for _ in range(2)]
     processes = [start(*command, home=home, models=models) for command in (*folders, *asks)]
     for process in processes:
         _, err = process.communicate()
         assert process.returncode == 0, err
     library = Library(home)
-    assert library.names() == (*map(str, range(6)), "b-readme", "lot", "readme")
-    for saved in library.documents():
-        assert saved.tags == tuple(f"run-{number}" for number in range(6))
-        assert saved.pages() and saved.state()[0].batch == len(saved.header().sections)
+    found = {saved.source: saved for saved in library.documents()}
+    assert len(library.names()) == len(found) == 15
+    for path in papers.rglob("*.*"):
+        assert found[str(path)].tags == tuple(f"run-{number}" for number in range(6))
+    for number in range(6):
+        saved = found[str(tmp_path / f"desk-{number}" / "report.txt")]
+        assert (saved.pages(), saved.tags) == ((f"Desk {number}.",), (f"run-{number}",))
+    for saved in found.values():
+        assert saved.state()[0].batch == len(saved.header().sections)
 
 
 def test_no_file_is_no_error(invoke: Invoke, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_one_section_beyond_the_evidence_is_warned_about(library: Library) -> No
 def test_empty_pages_are_named(reader: Reader, library: Library) -> None:
     pages = replace(document(), pages=("Salt.", "", "Brine.", ""))
     (warning,) = ingest(pages, reader, library).warnings
-    assert "no text on page 2, 4" in warning
+    assert "no text on pages 2, 4" in warning
 
 
 @pytest.mark.parametrize("granularity", ["message_mean", "sentence_mean"])

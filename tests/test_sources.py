@@ -83,6 +83,13 @@ def test_a_document_keeps_the_name_that_it_has(tmp_path: Path) -> None:
     assert names.named(Document("stdin-1", "-", taken.pages)).name == "stdin-1"
 
 
+def test_two_runs_at_once_give_no_name_twice(tmp_path: Path) -> None:
+    one, two = Names(Library(tmp_path)), Names(Library(tmp_path))
+    assert one.named(document("/papers/a/readme.md")).name == "readme"
+    assert two.named(document("/papers/b/readme.md")).name == "b-readme"
+    assert two.named(document("/papers/a/readme.md")).name == "readme"
+
+
 def test_an_interrupted_ingest_has_a_name_too(tmp_path: Path) -> None:
     library = Library(tmp_path)
     library.begin(document("/papers/a/readme.md"))

@@ -30,7 +30,6 @@ from dmdoc.errors import PartialFailureError, UsageError
 if TYPE_CHECKING:
     from dmdoc.document import Document
     from dmdoc.ingest_many import Outcome
-    from dmdoc.library import Library
     from dmdoc.reader import Reader
 
 
@@ -107,6 +106,7 @@ def ingest(
     """Read documents once and save their states."""
     from dmdoc.document import check_tag
     from dmdoc.ingest_many import ingest_many
+    from dmdoc.sources import Names
 
     sources, library = selection.sources(), open_library()
     single = len(sources) == 1
@@ -121,13 +121,13 @@ def ingest(
         return
     # A folder and a list are many files, however many they happen to hold: the same script gets the same exit codes.
     alone = as_json or (single and selection.files == sources and not as_jsonl)
-    read = _reading(library, name, password, single=single, verbose=machine.verbose)
+    extract = _extracting(name, password, single=single, verbose=machine.verbose)
     if alone:
-        read(sources[0])  # what cannot be read is told before a model is loaded for it
-    reader, failed = machine.open_reader(), 0
+        extract(sources[0])  # what cannot be read is told before a model is loaded for it
+    reader, names, failed = machine.open_reader(), Names(library), 0
     for outcome in ingest_many(
         sources,
-        read,
+        extract if name else lambda source: names.named(extract(source)),
         reader,
         library,
         budget=writing.budget,
@@ -148,25 +148,22 @@ def ingest(
         raise PartialFailureError(f"{failed} of {len(sources)} files failed; {others}")
 
 
-def _reading(
-    library: "Library", name: str | None, password: str | None, *, single: bool, verbose: bool
+def _extracting(
+    name: str | None, password: str | None, *, single: bool, verbose: bool
 ) -> "Callable[[str], Document]":
-    """How a source becomes a document under its name; the last one is kept, for it may be asked for again."""
+    """How a source becomes a document; the last one is kept, for it may be asked for again."""
     from dmdoc.document import read_document
-    from dmdoc.sources import Names
-
-    names = Names(library)
 
     @lru_cache(maxsize=1)
-    def read(source: str) -> "Document":
+    def extract(source: str) -> "Document":
         # Of many files some may be encrypted PDFs, and no others take a password.
         key = password if single or source.lower().endswith(".pdf") else None
         document = read_document(source, name=name, password=key, stdin=sys.stdin.buffer)
         if verbose:
             console.note(f"{source}: {len(document.text):,} characters extracted by {document.reader}")
-        return document if name else names.named(document)
+        return document
 
-    return read
+    return extract
 
 
 def _tell(outcome: "Outcome", *, quiet: bool) -> None:
