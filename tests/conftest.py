@@ -1,6 +1,7 @@
 """What the tests of the command line share: a home of their own, a document, and a way to run a command."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from tiny import tiny_reader
 from dmdoc import cli
 from dmdoc import reader as reader_module
 from dmdoc.reader import Reader
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible() -> None:
+    """A shell starts what it puts in the background with Ctrl-C ignored, and that is inherited."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

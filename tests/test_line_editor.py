@@ -105,10 +105,13 @@ def test_a_session_from_keys_to_answers(tmp_path: Path, capsys: pytest.CaptureFi
     with editor(tmp_path / "history", f"Lon{CTRL_C}Long?\r/nope\rWho?\r{CTRL_D}") as keys:
         run_terminal(lines, keys.read)
     assert "".join(said) == "The ferry\nAda.\n"
-    assert capsys.readouterr() == (
-        "",
-        "nothing is read yet: /ingest FILE reads a document, /help lists the commands\n"
-        "interrupted; this turn is not remembered\n"
-        "error: there is no command /nope; /help lists them\n",
-    )
+    out, err = capsys.readouterr()
+    assert out == ""
+    *told, measured = err.splitlines()
+    assert told == [
+        "nothing is read yet: /ingest FILE reads a document, /help lists the commands",
+        "interrupted; this turn is not remembered",
+        "error: there is no command /nope; /help lists them",
+    ]
+    assert measured.startswith("lift ")
     assert session.stats().turns == 1
