@@ -11,7 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from rich.console import Console
@@ -23,14 +26,21 @@ from dmdoc.attach import attention_sizes
 from dmdoc.backbone import load_backbone
 from dmdoc.chunking import Chunk
 from dmdoc.delta_rule import delta_rule, delta_rule_recurrent
+from dmdoc.document import Document
 from dmdoc.embedded_model import NAME, embedded_folder
 from dmdoc.folders import cache_folder
+from dmdoc.ingest import ingest
+from dmdoc.ingest_many import ingest_many
+from dmdoc.library import Library
 from dmdoc.reader import Reader
+from dmdoc.recall import Inquiry, recall, recall_all
 from dmdoc.settings import GenerationSettings
 from dmdoc.state_file import Identity
 
 DOCUMENT_TOKENS = 8192
 PROMPT_TOKENS = 30
+SHORT_DOCUMENTS, SHORT_DOCUMENT_TOKENS = 20, 200
+QUESTIONS, ANSWER_TOKENS = 32, 16
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,8 @@ def main() -> int:
         rows += scan_rows(4 * options.repeats)
         rows.append(ingest_row(reader, options.chunks, options.chunk_tokens, options.repeats))
         rows.append(ask_row(reader, options.repeats))
+        rows.append(documents_row(reader, options.repeats))
+        rows.append(questions_row(reader, options.repeats))
     Console().print(table(rows))
     return 0 if all(row.passed for row in rows) else 1
 
@@ -183,6 +195,54 @@ def ask_row(reader: Reader, repeats: int) -> Row:
     (asked,) = medians(ask, repeats=repeats)
     name = f"reading {DOCUMENT_TOKENS:,} tokens again / asking the state, first token ({asked * 1000:.0f} ms)"
     return Row(name, again / asked, 20, at_least=True)
+
+
+def documents_row(reader: Reader, repeats: int) -> Row:
+    """Short documents read one by one, against the same ones in one run; saving them included."""
+    budget = SHORT_DOCUMENT_TOKENS + 20  # what is decoded is not cut into the very same tokens again
+    texts = [reader.decode(random_ids(reader, SHORT_DOCUMENT_TOKENS)) for _ in range(SHORT_DOCUMENTS)]
+    documents = {f"d{n}": Document(f"d{n}", f"/d{n}.txt", (text,)) for n, text in enumerate(texts)}
+
+    with TemporaryDirectory() as folder:
+        library = Library(Path(folder))
+
+        def one_by_one() -> None:
+            for document in documents.values():
+                ingest(document, reader, library, budget=budget, force=True)
+
+        def together() -> None:
+            for outcome in ingest_many(
+                documents,
+                documents.__getitem__,
+                reader,
+                library,
+                budget=budget,
+                force=True,
+                show_progress=lambda _: nullcontext(),
+            ):
+                assert outcome.error is None
+
+        alone, many = medians(one_by_one, together, repeats=repeats)
+    rate = SHORT_DOCUMENTS / many
+    name = f"{SHORT_DOCUMENTS} documents of {SHORT_DOCUMENT_TOKENS} tokens, one by one / together ({rate:.1f} a second)"
+    return Row(name, alone / many, 1.5, at_least=True)
+
+
+def questions_row(reader: Reader, repeats: int) -> Row:
+    """Questions to one state, one by one against all at once; what is said of the answers included."""
+    state, settings = reader.zero_state(), GenerationSettings(max_tokens=ANSWER_TOKENS)
+    inquiries = [Inquiry(f"What is in lot {number}?", state, lambda: ()) for number in range(QUESTIONS)]
+
+    def one_by_one() -> None:
+        for each in inquiries:
+            recall(each.question, reader, each.state, each.pages, settings=settings)
+
+    def together() -> None:
+        recall_all(inquiries, reader, settings=settings)
+
+    alone, many = medians(one_by_one, together, repeats=max(1, repeats // 2))
+    name = f"{QUESTIONS} questions, answers of at most {ANSWER_TOKENS} tokens, one by one / together ({many:.1f} s)"
+    return Row(name, alone / many, 3, at_least=True)
 
 
 if __name__ == "__main__":
