@@ -23,18 +23,18 @@ $(STAMP): pyproject.toml constraints.txt
 model: $(STAMP)  ## fetch and convert the embedded model, once
 	$(DMDOC) models pull smollm2-135m
 
-demo: model  ## read a report and a note once, then ask them, each question in a new process
-	$(DEMO) ingest $(SAMPLES)/halvorsen-report.pdf
-	$(DEMO) ask "Who founded Halvorsen Brine Works?"
-	$(DEMO) ask "What was the revenue in 2023?"
-	$(DEMO) ask "Who was the largest customer?"
-	@echo
-	@echo "The report is over twenty times as long as what the embedded adapter was trained on. A short note, refined:"
+demo: model  ## read a note and a report once, then ask them, each question in a new process
 	$(DEMO) ingest --refine 20 $(SAMPLES)/sorrel-note.txt
 	$(DEMO) ask "In what year was the barge Sorrel built?"
 	$(DEMO) ask "Who is the captain of the barge Sorrel?"
 	$(DEMO) ask "How long is the barge Sorrel?"
 	$(DEMO) ask --verbose "What colour is the hull of the barge Sorrel?"
+	@echo
+	@echo "A report full of names that the embedded adapter never saw: it recalls little of it. The passages cited have the rest."
+	$(DEMO) ingest --refine 20 $(SAMPLES)/halvorsen-report.pdf
+	$(DEMO) ask "Who founded Halvorsen Brine Works?"
+	$(DEMO) ask "Who was the largest customer?"
+	$(DEMO) ask "What is the budget of the project Quiet Tide?"
 
 check: $(STAMP)  ## lint, formatting and types
 	$(BIN)/ruff check .
@@ -52,7 +52,7 @@ adapter: model  ## train the shipped adapter again (hours; run it again to resum
 	  $(if $(wildcard build/adapter/checkpoint.pt),--resume)
 
 adapter-check: model  ## measure the shipped adapter on generated documents (minutes)
-	$(DMDOC) compare --documents 15 --facts 4
+	$(DMDOC) compare --documents 15 --facts 8 --distractors 0.7
 
 clean:  ## remove the environment, the demo and every build product
 	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache
