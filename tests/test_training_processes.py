@@ -53,7 +53,7 @@ def test_two_processes_take_the_steps_of_one_with_twice_the_batches(tmp_path: Pa
 
     one, two = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("one", "two"))
     for name, tensor in one["adapter"].items():
-        torch.testing.assert_close(two["adapter"][name], tensor, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(two["adapter"][name], tensor, rtol=1e-4, atol=1e-4)
     assert _losses(tmp_path / "two") == pytest.approx(_losses(tmp_path / "one"), abs=2e-4)
 
 
