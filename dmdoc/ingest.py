@@ -180,7 +180,7 @@ def _resume(
     """Stage the document, with what an interrupted ingest by this reader with these settings wrote of it."""
     staged = library.begin(document, restart=restart)
     try:
-        partial = library.load_partial(staged)
+        partial = staged.partial_state()
     except StateFileError:
         partial = None  # a torn save: the sections have to be written again
     if partial is not None and fits(partial[1], header):

@@ -11,7 +11,6 @@ stays answerable until the new one replaces it. Knows nothing about models, toke
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,7 +26,7 @@ from dmdoc.saved_document import (
     write_saved_document,
     write_tags,
 )
-from dmdoc.state_file import Section, StateHeader, load_state, save_state
+from dmdoc.state_file import StateHeader, save_state
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -166,7 +165,7 @@ class Library:
     def save_partial(
         self, staged: SavedDocument, before: int, state: "MemoryState", header: StateHeader
     ) -> None:
-        """Keep a batch of sections, for `load_partial` after an interruption.
+        """Keep a batch of sections, for `SavedDocument.partial_state` after an interruption.
 
         Args:
             before: how many sections are kept already.
@@ -178,27 +177,6 @@ class Library:
         with self._changing(staged.name):
             self._check_staged(staged, header)
             save_state(staged.partial_path(before), state, header)
-
-    def load_partial(self, staged: SavedDocument) -> "tuple[MemoryState, StateHeader] | None":
-        """All sections that the interrupted ingest of a staged document wrote, or None when it wrote none.
-
-        Raises:
-            StateFileError, StateVersionError: as `load_state`; `begin` again with `restart`.
-        """
-        # An ingest that was killed inside `finish` may have nothing left to do: its state has the final name.
-        if staged.state_path.exists():
-            return load_state(staged.state_path)
-        from dmdoc.memory_state import MemoryState  # torch comes with it
-
-        states: list[MemoryState] = []
-        sections: tuple[Section, ...] = ()
-        while (path := staged.partial_path(len(sections))).exists():
-            state, header = load_state(path)
-            states.append(state)
-            sections += header.sections
-        if not states:
-            return None
-        return MemoryState.cat(states), replace(header, sections=sections)
 
     def finish(self, staged: SavedDocument, state: "MemoryState", header: StateHeader) -> SavedDocument:
         """Publish a staged document with its finished state, in place of the older one, and make it current.

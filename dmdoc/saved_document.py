@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dmdoc.atomic_file import write_atomically
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, StateFileError
-from dmdoc.state_file import StateHeader, load_state, read_header
+from dmdoc.state_file import Section, StateHeader, load_state, read_header
 
 if TYPE_CHECKING:
     from dmdoc.memory_state import MemoryState
@@ -89,6 +89,27 @@ class SavedDocument:
             state, header = load_state(self.state_path)
             self._check_text(header.document_sha256)
             return state, header
+
+    def partial_state(self) -> "tuple[MemoryState, StateHeader] | None":
+        """All sections that an interrupted ingest of it wrote, as `state`, or None when it wrote none.
+
+        Raises:
+            StateFileError, StateVersionError: as `load_state`.
+        """
+        # An ingest that was killed when it was all but published has nothing left to do: its state has the final name.
+        if self.state_path.exists():
+            return load_state(self.state_path)
+        from dmdoc.memory_state import MemoryState  # torch comes with it
+
+        states: list[MemoryState] = []
+        sections: tuple[Section, ...] = ()
+        while (path := self.partial_path(len(sections))).exists():
+            state, header = load_state(path)
+            states.append(state)
+            sections += header.sections
+        if not states:
+            return None
+        return MemoryState.cat(states), replace(header, sections=sections)
 
     @contextmanager
     def _unless_replaced(self) -> Iterator[None]:

@@ -59,7 +59,7 @@ def ingest(library: Library, document: Document) -> SavedDocument:
     """What the ingest does with the library: three sections, taken up where an earlier run stopped."""
     with library.lock(document.name):
         staged = library.begin(document)
-        partial = library.load_partial(staged)
+        partial = staged.partial_state()
         for number in range(partial[0].batch if partial else 0, 3):
             save_section(library, staged, document, number)
         return library.finish(staged, state_of(document), header_of(document))
@@ -239,13 +239,14 @@ def test_the_old_document_answers_until_the_new_one_is_finished(library: Library
 
 def test_an_interrupted_ingest_goes_on(library: Library) -> None:
     staged = library.begin(document())
-    assert library.load_partial(staged) is None
+    assert staged.partial_state() is None
     for number in (0, 1):
         save_section(library, staged, document(), number)
 
     again = Library(library.root)
-    assert again.begin(document()) == staged
-    partial = again.load_partial(staged)
+    taken_up = again.begin(document())
+    assert taken_up == staged
+    partial = taken_up.partial_state()
     assert partial is not None
     assert partial[0].equals(state_of(document(), range(2)))
     assert partial[1].sections == SECTIONS[:2]
@@ -263,10 +264,10 @@ def test_an_unfinished_document_is_not_listed(library: Library) -> None:
 def test_a_partial_state_is_dropped_when_the_text_changed_or_on_restart(library: Library) -> None:
     staged = library.begin(document())
     save_section(library, staged, document(), 0)
-    assert library.load_partial(library.begin(document(), restart=True)) is None
+    assert library.begin(document(), restart=True).partial_state() is None
 
     save_section(library, library.begin(document()), document(), 0)
-    assert library.load_partial(library.begin(document("The new text."))) is None
+    assert library.begin(document("The new text.")).partial_state() is None
 
 
 def test_an_altered_partial_state_is_refused_until_restart(library: Library) -> None:
@@ -275,14 +276,14 @@ def test_an_altered_partial_state_is_refused_until_restart(library: Library) -> 
     path = staged.partial_path(0)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StateFileError, match="truncated"):
-        library.load_partial(library.begin(document()))
-    assert library.load_partial(library.begin(document(), restart=True)) is None
+        library.begin(document()).partial_state()
+    assert library.begin(document(), restart=True).partial_state() is None
 
 
 def test_an_unchanged_document_can_be_ingested_again(library: Library) -> None:
     ingest(library, document())
     staged = library.begin(document(), restart=True)
-    assert library.load_partial(staged) is None
+    assert staged.partial_state() is None
     library.finish(staged, state_of(document()), header_of(document()))
     assert_complete(library.get("report"), document())
     assert_tidy(library, "report")
@@ -387,7 +388,7 @@ def test_rename(library: Library) -> None:
     assert_complete(renamed, document(name="thesis"))
     assert library.names() == ("thesis",)
     assert library.current() == renamed
-    partial = library.load_partial(library.begin(document("The new text.", name="thesis")))
+    partial = library.begin(document("The new text.", name="thesis")).partial_state()
     assert partial is not None, "an interrupted ingest follows its document"
 
 

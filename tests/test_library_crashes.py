@@ -117,7 +117,7 @@ def test_a_killed_ingest_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
     progress = []
     for library in libraries:
         if library.status(new) == "updated":
-            partial = library.load_partial(library.begin(new))
+            partial = library.begin(new).partial_state()
             progress.append(partial[0].batch if partial else 0)
     assert progress == sorted(progress)
     assert set(progress) == {0, 1, 2, 3}

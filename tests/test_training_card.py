@@ -72,10 +72,11 @@ def test_datasets_are_named_with_their_source_and_licence() -> None:
     squad = Dataset(
         name="squad", path="data/squad.jsonl.gz", licence="CC-BY-SA-4.0", source="Rajpurkar et al."
     )
-    mixed = Stage(steps=5, data=("fictional", "squad"), batches=2, facts=(3, 9), max_tokens=100)
+    mixed = Stage(steps=5, data=("fictional", "squad"), batches=2, facts=(3, 9), borrowed=0.4, max_tokens=100)
     text = card(replace(CONFIG, stages=(*CONFIG.stages, mixed), datasets=(squad,)))
 
-    assert "- 5 steps: generated documents of 3 to 9 facts, squad (texts to 100 tokens)\n" in text
+    generated = "generated documents of 3 to 9 facts (40% of their values borrowed from real answers)"
+    assert f"- 5 steps: {generated}, squad (texts to 100 tokens)\n" in text
     assert "- squad: Rajpurkar et al.; licence: CC-BY-SA-4.0\n" in text
     assert "\nlicense: other\n" in text
 

@@ -1,6 +1,7 @@
 import gzip
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tiny_training import ADAPTER, record, tiny_config, write_lines
 
 from dmdoc.adapter import DeltaMemConfig
 from dmdoc.errors import TrainingError
-from dmdoc.training.config import Stage, TrainingConfig
+from dmdoc.training.config import Dataset, Stage, TrainingConfig
 from dmdoc.training.curriculum import Curriculum
 from dmdoc.training.examples import Example, FictionalSource, FileSource, read_examples
 
@@ -174,3 +175,16 @@ def test_a_generated_document_beyond_the_budget_stops_the_run(tmp_path: Path) ->
         TrainingError, match="is not one write of at most 64; raise write_budget, or lower facts"
     ):
         curriculum.batch(0, 0)
+
+
+def test_a_stage_with_nothing_to_borrow_is_refused_at_once(tmp_path: Path) -> None:
+    path = write_lines(
+        tmp_path / "long.jsonl", record("A text.", ("What?", "an answer of many more words than four"))
+    )
+    config = tiny_config(tmp_path, data=("fictional",), batches=2)
+    data = Dataset("long", str(path), "", "")
+    stage = replace(config.stages[0], data=("fictional", "long"), documents=1, borrowed=0.5)
+    with pytest.raises(
+        TrainingError, match="no answer of the stage's datasets is short enough to be borrowed"
+    ):
+        _with_layout(replace(config, datasets=(data,), stages=(stage,)))

@@ -74,13 +74,7 @@ def _read(file: Path) -> list[QuestionedDocument]:
     try:
         done.extend(known.documents(content))
     except (KeyError, TypeError, AttributeError, UsageError) as error:
-        what = (
-            "lacks "
-            if isinstance(error, KeyError)
-            else ""
-            if isinstance(error, UsageError)
-            else "is built otherwise: "
-        )
+        what = {KeyError: "lacks ", UsageError: ""}.get(type(error), "is built otherwise: ")
         raise UsageError(f"{file} ({known.name}), document {len(done) + 1}: {what}{error}") from error
     return done
 

@@ -101,6 +101,8 @@ def _documents(stage: Stage) -> int:
 
 def _stage(stage: Stage) -> str:
     generated = f"generated documents of {stage.facts[0]} to {stage.facts[1]} facts"
+    if stage.borrowed:
+        generated += f" ({stage.borrowed:.0%} of their values borrowed from real answers)"
     kinds = [
         generated if name == FICTIONAL else f"{name} (texts to {stage.max_tokens} tokens)"
         for name in stage.data

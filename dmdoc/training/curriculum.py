@@ -5,13 +5,14 @@ continues as if it had not been.
 """
 
 import random
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 from dmdoc.chunking import Chunk, Layout
 from dmdoc.errors import TrainingError
 from dmdoc.reader import Reader
-from dmdoc.training.borrowing import lendable
+from dmdoc.training.borrowing import MOST_CHARACTERS, MOST_WORDS, lendable
 from dmdoc.training.config import FICTIONAL, Stage, TrainingConfig
 from dmdoc.training.examples import FictionalSource, FileSource, Source
 from dmdoc.training.reads import Batch, build_batch, is_one_write, write_chunk
@@ -34,8 +35,7 @@ class Curriculum:
             files = {name: open_file(paths[name], stage, reader) for name in stage.data if name != FICTIONAL}
             self._sources.update({(stage, name): file for name, file in files.items()})
             if FICTIONAL in stage.data:
-                answers = (answer for file in files.values() for answer in file.answers())
-                phrases = lendable(answers) if stage.borrowed else ()
+                phrases = _phrases(files.values()) if stage.borrowed else ()
                 fits = partial(is_one_write, reader=reader)
                 self._sources[stage, FICTIONAL] = FictionalSource(stage, "train", fits, phrases)
 
@@ -59,6 +59,21 @@ class Curriculum:
         while len(chunks) < documents:
             chunks += [write_chunk(example.text, self._reader) for example in source.draw(generator)]
         return chunks
+
+
+def _phrases(files: Iterable[FileSource]) -> list[str]:
+    """What generated facts borrow.
+
+    Raises:
+        TrainingError: there is nothing to borrow.
+    """
+    phrases = lendable(answer for file in files for answer in file.answers())
+    if not phrases:
+        raise TrainingError(
+            f"no answer of the stage's datasets is short enough to be borrowed: at most {MOST_WORDS} words and "
+            f"{MOST_CHARACTERS} characters; leave borrowed out"
+        )
+    return phrases
 
 
 def open_file(path: Path, stage: Stage, reader: Reader) -> FileSource:
