@@ -65,6 +65,9 @@ class DeltaMemConfig:
     delta_scale_granularity: ScaleGranularity = "layer"
     """One trained scale a layer, or one for each of q, k, v, o."""
 
+    shifts_keys: bool = False
+    """A value is written under the key of the token before it, the place where a reader stands when it is due (token
+    shift). The first token of a write has none and writes nothing."""
     corrects_while_writing: bool = True
     """Corrections are on while a document is written, as in the public code; without them the frozen model reads."""
     write_layout: WriteLayout = "chat"
@@ -93,6 +96,8 @@ class DeltaMemConfig:
         ):
             allowed, value = get_args(kind), getattr(self, field)
             _require(field, value in allowed, f"must be one of {', '.join(allowed)}", value)
+        shiftable = not self.shifts_keys or self.memory_write_granularity == "token"
+        _require("shifts_keys", shiftable, "needs memory_write_granularity token", self.shifts_keys)
         heads = self.delta_heads
         usable = bool(heads) and set(heads) <= set(HEADS) and len(set(heads)) == len(heads)
         _require("delta_heads", usable, "must name some of q, k, v, o, each once", heads)
@@ -182,7 +187,10 @@ class DeltaMemLayer(nn.Module):
             lam = torch.sigmoid(self._split_heads(own_lambda[0] + self.lambda_bias.float()))
         keep = torch.ones_like(lam) if self.config.state_update_mode == "no_lambda" else lam
         erase = lam * write if self.config.state_update_mode == "lambda_outside" else write
-        return WriteInputs(self._normalised(keys), self._split_heads(values), keep, erase, write)
+        addresses = self._normalised(keys)
+        if self.config.shifts_keys:
+            addresses = functional.pad(addresses, (0, 0, 1, 0))[:, :, :-1]
+        return WriteInputs(addresses, self._split_heads(values), keep, erase, write)
 
     def corrections(self, reads: Tensor, dtype: torch.dtype) -> dict[Head, Tensor]:
         """What is added to each corrected projection: reads `[batch, heads, time, rank]` → `[batch, time, out]`.

@@ -17,13 +17,13 @@ from dmdoc.errors import AdapterError
 
 CONFIG_FILE = "delta_mem_config.json"
 
-_FEEDING = ("corrects_while_writing", "write_layout", "write_budget", "evidenced_tokens")
+OUR_FIELDS = ("shifts_keys", "corrects_while_writing", "write_layout", "write_budget", "evidenced_tokens")
 """The fields of DeltaMemConfig that the public format lacks."""
 
 _THRESHOLD = "support_threshold"
 """Measured after training, so it is no part of what the adapter is: its identity does not depend on it."""
 
-_SHAPING = frozenset(field.name for field in fields(DeltaMemConfig)) - frozenset(_FEEDING)
+_SHAPING = frozenset(field.name for field in fields(DeltaMemConfig)) - frozenset(OUR_FIELDS)
 """The fields that it has."""
 
 _INITIAL_ONLY = frozenset({"output_init", "output_init_scale", "base_slice_ref_width", "online_gain"})
@@ -76,7 +76,7 @@ def write_config(config: DeltaMemConfig, folder: Path) -> None:
     """Write the configuration of a new adapter."""
     values = {field.name: getattr(config, field.name) for field in fields(DeltaMemConfig)}
     document = {key: value for key, value in values.items() if key in _SHAPING}
-    document["dmdoc"] = {key: values[key] for key in _FEEDING}
+    document["dmdoc"] = {key: values[key] for key in OUR_FIELDS}
     (folder / CONFIG_FILE).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
@@ -122,8 +122,8 @@ def parse_config(raw: Mapping[str, Any]) -> DeltaMemConfig:
         AdapterError: a field is unknown, retired or wrong.
     """
     ours = raw.get("dmdoc", {})
-    values = {key: value for key, value in ours.items() if key in _FEEDING}
-    unknown = [f"dmdoc.{key}" for key in ours if key not in (*_FEEDING, _THRESHOLD)]
+    values = {key: value for key, value in ours.items() if key in OUR_FIELDS}
+    unknown = [f"dmdoc.{key}" for key in ours if key not in (*OUR_FIELDS, _THRESHOLD)]
     for key, value in raw.items():
         if key in _SHAPING:
             values[key] = value

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dmdoc.adapter import AttentionSizes, DeltaMemAdapter, DeltaMemConfig, DeltaMemLayer
+from dmdoc.delta_rule import delta_rule
 from dmdoc.errors import AdapterError
 
 SIZES = AttentionSizes(hidden=6, q=10, k=4, v=5, o=7)
@@ -48,6 +49,27 @@ def test_the_gates_of_every_update_mode(
     assert gates[0].shape == (2, 1, 4, RANK if rankwise else 1)
     for gate, wanted in zip(gates, expected, strict=True):
         torch.testing.assert_close(gate, wanted)
+
+
+def test_shifted_keys_are_those_of_the_token_before(hidden: torch.Tensor) -> None:
+    plain, shifted = (layer(num_state_heads=2, shifts_keys=on).write_inputs(hidden) for on in (False, True))
+
+    assert torch.equal(shifted.keys[:, :, 1:], plain.keys[:, :, :-1])
+    assert not shifted.keys[:, :, 0].any()
+    for name in ("values", "keep", "erase", "write"):
+        assert torch.equal(getattr(shifted, name), getattr(plain, name)), name
+
+
+def test_with_shifted_keys_a_query_finds_what_came_next(hidden: torch.Tensor) -> None:
+    made = layer(shifts_keys=True, couple_lambda=False, state_update_mode="no_lambda")
+    made.memory_q_proj.copy_(made.memory_k_proj)
+    made.beta_proj.zero_()
+    made.beta_bias.fill_(20.0)  # β = 1: what was last written under a key is what it gives back
+    inputs = made.write_inputs(hidden)
+    _, state = delta_rule(None, *inputs, torch.zeros(2, 1, RANK, RANK), torch.ones(2, 4).bool())
+    found = made.queries(hidden) @ state.transpose(-1, -2)
+
+    torch.testing.assert_close(found[:, :, -2], inputs.values[:, :, -1])
 
 
 def test_keys_and_queries_have_length_one_in_every_state_head(hidden: torch.Tensor) -> None:
@@ -185,3 +207,8 @@ def test_a_value_that_no_adapter_can_have_is_refused(field: str, value: object) 
     with pytest.raises(AdapterError, match=rf"adapter config: {field} .*") as raised:
         DeltaMemConfig(**{field: value})  # type: ignore[arg-type]
     assert "\n" not in str(raised.value)
+
+
+def test_keys_of_means_are_not_shifted() -> None:
+    with pytest.raises(AdapterError, match="shifts_keys needs memory_write_granularity token"):
+        DeltaMemConfig(shifts_keys=True, memory_write_granularity="sentence_mean")

@@ -68,6 +68,7 @@ def refusal(folder: Path, sizes: list[AttentionSizes] = SIZES) -> str:
         ),
         DeltaMemConfig(
             target_layers=(2, 0),
+            shifts_keys=True,
             corrects_while_writing=False,
             write_layout="plain",
             write_budget=512,

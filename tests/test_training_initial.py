@@ -71,6 +71,21 @@ def test_a_state_gives_the_values_of_its_own_text_back_better_than_another() -> 
         assert float(recalled) > float(other) + 0.1
 
 
+def test_a_value_read_back_makes_its_own_token_likelier_than_others() -> None:
+    reader = copier()
+    ids = reader.encode(TEXTS[1])
+    unembedding = reader.backbone.model.get_output_embeddings().weight
+    pushed = torch.zeros(len(ids), len(unembedding))
+    with torch.no_grad():
+        for position, hidden in enumerate(layer_inputs(reader, torch.tensor([ids]))):
+            layer = reader.adapter.layer(position)
+            values = layer.write_inputs(hidden).values
+            pushed += (layer.corrections(values, hidden.dtype)["o"] @ unembedding.T)[0]
+    own = pushed[torch.arange(len(ids)), ids]
+
+    assert float(((pushed > own[:, None]).float().mean(1) < 0.1).float().mean()) > 0.8
+
+
 def test_keys_tell_tokens_apart() -> None:
     reader = copier()
     hidden = layer_inputs(reader, torch.tensor([reader.encode("abcdefghij")]))[0]

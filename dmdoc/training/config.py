@@ -11,14 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dmdoc.adapter import DeltaMemConfig
-from dmdoc.adapter_config import parse_config
+from dmdoc.adapter_config import OUR_FIELDS, parse_config
 from dmdoc.errors import AdapterError, TrainingError
 
 FICTIONAL = "fictional"
 """The name of the generated documents."""
-
-FEEDING = ("corrects_while_writing", "write_layout", "write_budget", "evidenced_tokens")
-"""The fields of an adapter's configuration that files keep under its key `dmdoc`."""
 
 _SECTIONS = {"run", "adapter", "optimiser", "dataset", "stage"}
 
@@ -201,8 +198,8 @@ def config_as_toml(config: TrainingConfig) -> str:
     run = asdict(config)
     adapter, optimiser = run.pop("adapter"), run.pop("optimiser")
     datasets, stages = run.pop("datasets"), run.pop("stages")
-    feeding = {name: adapter.pop(name) for name in FEEDING}
-    blocks = [_block("[run]", run), _block("[adapter]", adapter), _block("[adapter.dmdoc]", feeding)]
+    ours = {name: adapter.pop(name) for name in OUR_FIELDS}
+    blocks = [_block("[run]", run), _block("[adapter]", adapter), _block("[adapter.dmdoc]", ours)]
     blocks += [_block("[optimiser]", optimiser), *(_block("[[dataset]]", dataset) for dataset in datasets)]
     blocks += [_block("[[stage]]", stage) for stage in stages]
     return "\n".join(blocks)

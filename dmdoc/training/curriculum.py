@@ -54,10 +54,11 @@ class Curriculum:
         """At least so many documents of the first stage, to fit the start of the weights to."""
         generator = random.Random(f"{self._config.seed}/sample")
         first = self._config.stages[0]
-        source = self._sources[first, first.data[0]]
         chunks: list[Chunk] = []
         while len(chunks) < documents:
-            chunks += [write_chunk(example.text, self._reader) for example in source.draw(generator)]
+            for name in first.data:
+                examples = self._sources[first, name].draw(generator)
+                chunks += [write_chunk(example.text, self._reader) for example in examples]
         return chunks
 
 

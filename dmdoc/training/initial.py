@@ -1,9 +1,10 @@
 """Where training starts: from the weights of another adapter, or as a copier that already tells tokens apart.
 
 Of a copier, keys and queries are the same whitened directions of what the layer sees, so that a text met again
-finds what was written there; values are its strongest directions, and the output correction adds a little of them
-back. With a λ of its own the state forgets almost nothing (λ ≈ 1). From a random start, answer losses teach the
-form of an answer and nothing of recall.
+finds what was written there; values are what tells the layer's tokens from others (the unembedding of each, by
+ridge regression), and the output correction adds a little of that back, so that any word can be said again, those
+that training never shows as well. With a λ of its own the state forgets almost nothing (λ ≈ 1). From a random start,
+answer losses teach the form of an answer and nothing of recall.
 """
 
 from collections.abc import Sequence
@@ -19,13 +20,15 @@ from dmdoc.attach import attention_layers, attention_sizes
 from dmdoc.chunking import Chunk
 from dmdoc.errors import TrainingError
 from dmdoc.reader import Reader
-from dmdoc.training.config import FEEDING
 
 LAMBDA_BIAS = 7.0
 """λ = sigmoid(7): half of what is written is still there 760 tokens later."""
 
-OUTPUT_GAIN = 0.05
-"""The share of a value that a perfect read would add back, before alpha / rank."""
+OUTPUT_GAIN = 5.0
+"""How strongly a value of mean size pushes its token, in unembeddings of mean size, before alpha / rank."""
+
+RIDGE = 1e-2
+"""Regularisation of the values, as a share of the mean square of what a layer sees."""
 
 SKIPPED_DIRECTIONS = 4
 """The strongest directions of a decoder's activations are nearly alike for every token: useless as keys."""
@@ -41,7 +44,8 @@ def start_from_adapter(adapter: DeltaMemAdapter, reader: Reader, folder: Path) -
     given, _ = load_adapter(folder, name=str(folder), sizes=attention_sizes(reader.backbone.model))
     asked, found = asdict(adapter.config), asdict(given.config)
     # Where the first bias began says nothing of where a trained one stands.
-    shaping = asked.keys() - {*FEEDING, "beta_bias_init"}
+    free = {"corrects_while_writing", "write_layout", "write_budget", "evidenced_tokens", "beta_bias_init"}
+    shaping = asked.keys() - free
     differing = [
         f"{name} {found[name]!r}" for name in asked if name in shaping and asked[name] != found[name]
     ]
@@ -60,12 +64,13 @@ def start_as_copier(adapter: DeltaMemAdapter, reader: Reader, sample: Sequence[C
     """
     generator = torch.Generator().manual_seed(seed)
     inputs = _layer_inputs(reader, sample)
+    targets = _unembeddings(reader, sample)
     for position, index in enumerate(adapter.layer_indices):
-        _start_layer(adapter.layer(position), inputs[index], generator)
+        _start_layer(adapter.layer(position), inputs[index], targets, generator)
 
 
 @torch.no_grad()
-def _start_layer(layer: DeltaMemLayer, inputs: Tensor, generator: torch.Generator) -> None:
+def _start_layer(layer: DeltaMemLayer, inputs: Tensor, targets: Tensor, generator: torch.Generator) -> None:
     size, hidden = layer.config.read_size, inputs.shape[1]
     if SKIPPED_DIRECTIONS + size > hidden:
         raise TrainingError(
@@ -78,14 +83,27 @@ def _start_layer(layer: DeltaMemLayer, inputs: Tensor, generator: torch.Generato
     layer.memory_q_proj.copy_(_random_turn(len(whitened), generator)[:size] @ whitened)
     layer.memory_k_proj.copy_(layer.memory_q_proj)
 
-    strongest = slice(SKIPPED_DIRECTIONS, SKIPPED_DIRECTIONS + size)
-    scale = strengths[strongest].mean()
-    values = _random_turn(size, generator) @ directions[strongest]
-    layer.memory_v_proj.copy_(values / scale)
+    shown = _random_turn(hidden, generator)[:size]  # the directions of a token that this layer keeps
+    values = shown @ _ridge(inputs, targets).T
+    layer.memory_v_proj.copy_(values / (inputs @ values.T).square().mean().sqrt())
     if "o" in layer.config.delta_heads:
-        layer.get_parameter("delta_o_proj").copy_(OUTPUT_GAIN * scale * values.T)
+        layer.get_parameter("delta_o_proj").copy_(OUTPUT_GAIN * targets.square().mean().sqrt() * shown.T)
     if not layer.config.couple_lambda:
         layer.lambda_bias.fill_(LAMBDA_BIAS)
+
+
+def _ridge(inputs: Tensor, targets: Tensor) -> Tensor:
+    """The linear map `[hidden, hidden]` that best turns rows of `inputs` into those of `targets`."""
+    moment = inputs.T @ inputs
+    penalty = RIDGE * len(inputs) * inputs.square().mean()
+    return torch.linalg.solve(moment + penalty * torch.eye(len(moment)), inputs.T @ targets)
+
+
+def _unembeddings(reader: Reader, sample: Sequence[Chunk]) -> Tensor:
+    """What makes each token of the sample likely, less what makes all: `[tokens, hidden]` float32, on the CPU."""
+    weight = reader.backbone.model.get_output_embeddings().weight.detach()
+    ids = torch.tensor([token for chunk in sample for token in chunk.token_ids], device=weight.device)
+    return (weight[ids].float() - weight.float().mean(0)).cpu()
 
 
 def _random_turn(size: int, generator: torch.Generator) -> Tensor:

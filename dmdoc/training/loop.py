@@ -29,7 +29,7 @@ from dmdoc.training.processes import Processes
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
 ADAPTER = "adapter"
-SAMPLE_DOCUMENTS = 24
+SAMPLE_DOCUMENTS = 48
 """Documents that the start as a copier is fitted to."""
 
 _LOGGED = ("answer", "recitation", "answer_exact")
