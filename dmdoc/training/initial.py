@@ -96,14 +96,15 @@ def _ridge(inputs: Tensor, targets: Tensor) -> Tensor:
     """The linear map `[hidden, hidden]` that best turns rows of `inputs` into those of `targets`."""
     moment = inputs.T @ inputs
     penalty = RIDGE * len(inputs) * inputs.square().mean()
-    return torch.linalg.solve(moment + penalty * torch.eye(len(moment)), inputs.T @ targets)
+    solved: Tensor = torch.linalg.solve(moment + penalty * torch.eye(len(moment)), inputs.T @ targets)
+    return solved
 
 
 def _unembeddings(reader: Reader, sample: Sequence[Chunk]) -> Tensor:
     """What makes each token of the sample likely, less what makes all: `[tokens, hidden]` float32, on the CPU."""
-    weight = reader.backbone.model.get_output_embeddings().weight.detach()
+    weight: Tensor = reader.backbone.model.get_output_embeddings().weight.detach()
     ids = torch.tensor([token for chunk in sample for token in chunk.token_ids], device=weight.device)
-    return (weight[ids].float() - weight.float().mean(0)).cpu()
+    return weight[ids].float().sub(weight.float().mean(0)).cpu()
 
 
 def _random_turn(size: int, generator: torch.Generator) -> Tensor:
