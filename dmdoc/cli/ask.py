@@ -131,7 +131,8 @@ def ask(
         console.note(
             f"{saved.name}: {answer.prompt_tokens} prompt tokens, {recalled.document_tokens or 'none'} of them the "
             f"document's; first token after {answer.first_token_seconds:.2f} s, "
-            f"{answer.answer_tokens} tokens in {answer.seconds:.2f} s{_section_note(answer.section, saved)}"
+            f"{answer.answer_tokens} token{'' if answer.answer_tokens == 1 else 's'} in {answer.seconds:.2f} s"
+            f"{_section_note(answer.section, saved)}"
         )
 
 
@@ -173,4 +174,5 @@ def _section_note(chosen: int | None, saved: "SavedDocument") -> str:
         return ""
     sections = saved.header().sections
     _, first, last = sections[chosen]
-    return f"; from section {chosen + 1} of {len(sections)}, pages {first} to {last}"
+    pages = f"page {first}" if first == last else f"pages {first} to {last}"
+    return f"; from section {chosen + 1} of {len(sections)}, {pages}"
