@@ -148,4 +148,6 @@ def _interval(share: float, count: int) -> tuple[float, float]:
     z = 1.96
     middle = share + z * z / (2 * count)
     reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return (middle - reach) / (1 + z * z / count), (middle + reach) / (1 + z * z / count)
+    # Rounding may leave a hair below 0 or above 1.
+    low, high = (middle - reach) / (1 + z * z / count), (middle + reach) / (1 + z * z / count)
+    return max(0.0, low), min(1.0, high)
