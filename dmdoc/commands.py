@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from dmdoc.chat import ChatSession
+from dmdoc.counting import counted
 from dmdoc.document import read_document
 from dmdoc.errors import UsageError
 from dmdoc.ingest import Progress, ingest
@@ -109,7 +110,7 @@ def _docs(context: Context, _: str) -> Reply:
     lines = []
     for saved in documents:
         mark = "*" if saved.name == used else " "
-        lines.append(f"{mark} {saved.name:{width}}  {_count(saved.page_count, 'page')}")
+        lines.append(f"{mark} {saved.name:{width}}  {counted(saved.page_count, 'page')}")
     return Reply("\n".join(lines))
 
 
@@ -137,7 +138,9 @@ def _stats(context: Context, _: str) -> Reply:
         f"states    {stats.sections:,}, {stats.state_numbers:,} numbers, {stats.state_bytes:,} bytes",
     ]
     if (last := stats.last_answer) is not None:
-        tokens = f"{last.prompt_tokens} prompt tokens, {last.answer_tokens} answer tokens"
+        tokens = (
+            f"{counted(last.prompt_tokens, 'prompt token')}, {counted(last.answer_tokens, 'answer token')}"
+        )
         lines.append(f"answer    {tokens}, {last.seconds:.2f} s")
     return Reply("\n".join(lines))
 
@@ -192,11 +195,7 @@ def _switched(session: ChatSession, change: Callable[[], None]) -> str:
     read = "nothing is read"
     if stats.document is not None:
         read = f"{stats.document}, {stats.document_tokens:,} tokens read"
-    return f"{read}; {_count(turns, 'turn')} forgotten" if turns else read
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{read}; {counted(turns, 'turn')} forgotten" if turns else read
 
 
 COMMANDS = (

@@ -14,8 +14,8 @@ from dmdoc.reader import Reader
 from dmdoc.refine import refine, section_windows
 
 BATCH_TOKENS = 1024
-"""The most tokens, padding included, of the sections in one batch; a longer section is a batch of its own. On a
-processor larger ones are slower: what passes between layers no longer stays in its cache."""
+"""The most tokens, padding included, of the sections in one batch; a longer section is a batch of its own.
+2,048 gave no more documents a second on two cores."""
 
 
 def batches(chunks: Sequence[Chunk]) -> Iterator[Sequence[Chunk]]:

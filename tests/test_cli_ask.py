@@ -38,6 +38,16 @@ def test_what_stands_beside_an_answer_is_on_stderr(invoke: Invoke, two_pages: st
     assert f"lift {as_json['lift']:+.2f}, likelihood {as_json['log_likelihood']:+.2f} nats a token" == lift
 
 
+def test_verbose_says_where_an_answer_comes_from(invoke: Invoke, two_pages: str, tmp_path: Path) -> None:
+    one_page = tmp_path / "note.txt"
+    one_page.write_text("Lot nine holds flour.", encoding="utf-8")
+    invoke("ingest", str(one_page), "--quiet")
+    for name, place in ((two_pages, "pages 1 to 2"), ("note", "page 1")):
+        told = invoke("ask", "-d", name, "What?", "--max-tokens", "1", "--verbose").err.splitlines()[-1]
+        assert told.startswith(f"{name}: ")
+        assert re.search(rf", 1 token in [\d.]+ s; from section 1 of 1, {place}$", told), told
+
+
 def test_citations_feed_the_model_nothing(invoke: Invoke, reader: Reader, tmp_path: Path) -> None:
     text = tmp_path / "codes.txt"
     text.write_text("ZXZX 9876 QJQJ 5432 " * 6, encoding="utf-8")

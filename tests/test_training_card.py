@@ -5,7 +5,7 @@ from typing import Any
 from tiny import tiny_reader
 from tiny_training import ADAPTER
 
-from dmdoc.training.card import model_card
+from dmdoc.training.card import _interval, model_card
 from dmdoc.training.config import Dataset, Stage, TrainingConfig, config_as_toml, read_training_config
 
 CONFIG = TrainingConfig(backbone="smollm2-135m", adapter=ADAPTER, stages=(Stage(steps=2, facts=(3, 4)),))
@@ -66,6 +66,12 @@ def test_the_configuration_in_the_card_can_be_run_again(tmp_path: Path) -> None:
 
     assert toml == config_as_toml(CONFIG)
     assert read_training_config(tmp_path / "adapter.toml") == CONFIG
+
+
+def test_an_interval_stays_between_0_and_1() -> None:
+    for count in range(1, 100):
+        assert 0 <= _interval(0.0, count)[0] < _interval(1.0, count)[1] <= 1
+        assert f"{_interval(0.0, count)[0]:.2f}" == "0.00"
 
 
 def test_datasets_are_named_with_their_source_and_licence() -> None:

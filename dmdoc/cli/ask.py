@@ -20,6 +20,7 @@ from dmdoc.cli.options import (
     spread,
 )
 from dmdoc.console import answers
+from dmdoc.counting import counted
 from dmdoc.errors import UsageError
 from dmdoc.settings import EVIDENCE_PASSAGES, Way
 
@@ -131,7 +132,7 @@ def ask(
         console.note(
             f"{saved.name}: {answer.prompt_tokens} prompt tokens, {recalled.document_tokens or 'none'} of them the "
             f"document's; first token after {answer.first_token_seconds:.2f} s, "
-            f"{answer.answer_tokens} token{'' if answer.answer_tokens == 1 else 's'} in {answer.seconds:.2f} s"
+            f"{counted(answer.answer_tokens, 'token')} in {answer.seconds:.2f} s"
             f"{_section_note(answer.section, saved)}"
         )
 

@@ -19,6 +19,7 @@ from dmdoc.cli.options import (
 )
 from dmdoc.console.comparison import answers_table, comparison_tables
 from dmdoc.console.progress import comparison_progress
+from dmdoc.counting import counted
 from dmdoc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Asked:
             return self.questions.name
         if self.dataset is not None:
             return f"{self.dataset.name}, its {self.unit}s"
-        return f"generated documents of {self.facts} fact{'s' if self.facts > 1 else ''}"
+        return f"generated documents of {counted(self.facts, 'fact')}"
 
     def open(self, name: str | None, machine: Machine) -> "tuple[Cases, Reader, int]":
         """The documents, the reader for them, and the steps by which their states are refined.

@@ -19,6 +19,7 @@ from dmdoc.compare.charts import (
 )
 from dmdoc.compare.results import MEANINGS, MODES, Mode, Result, Skipped, describe_skipped
 from dmdoc.compare.summary import Summary, by_position, summarise
+from dmdoc.counting import counted
 
 BY_POSITION: tuple[Mode, ...] = ("state", "donor", "full", "evidence")
 """The modes whose recall can depend on the position, and the donor."""
@@ -82,8 +83,8 @@ def html_report(
     measured = {name for summary in summaries for name in summary.measures}
     columns = {heading: column for heading, column in COLUMNS.items() if column[0] in measured}
     return template.render(
-        lead=f"{_count(len(answers), 'question')} about {_count(documents, 'document')}, "
-        f"each answered in {_count(len(summaries), 'way')}.",
+        lead=f"{counted(len(answers), 'question')} about {counted(documents, 'document')}, "
+        f"each answered in {counted(len(summaries), 'way')}.",
         tiles=_tiles(summaries),
         contains=accuracy(summaries, "contains"),
         exact=accuracy(summaries, "exact"),
@@ -137,7 +138,3 @@ def _answers(results: Sequence[Result]) -> list[AnswersRow]:
         blank = AnswersRow(result.document, result.question, result.answers)
         rows.setdefault((result.document, number), blank).given[result.mode] = result
     return list(rows.values())
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from dmdoc.counting import counted
 from dmdoc.errors import UsageError
 
 Mode = Literal["state", "zero", "donor", "frozen", "full", "evidence"]
@@ -89,6 +90,6 @@ def describe_skipped(skipped: Sequence[Skipped]) -> list[str]:
         first.setdefault(item.mode, item)
     counts = Counter(item.mode for item in skipped)
     return [
-        f"{mode}: {counts[mode]} document{'s' if counts[mode] != 1 else ''} skipped; {item.document}: {item.reason}"
+        f"{mode}: {counted(counts[mode], 'document')} skipped; {item.document}: {item.reason}"
         for mode, item in first.items()
     ]

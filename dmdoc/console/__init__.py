@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from dmdoc.counting import counted
 from dmdoc.errors import DmdocError
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ def ingest_summary(result: "IngestResult") -> None:
         return
     size = result.document.state_path.stat().st_size / 1024
     steps = result.document.header().refine_steps
-    refined = f", refined in {steps} step{'s' if steps != 1 else ''}" if steps else ""
+    refined = f", refined in {counted(steps, 'step')}" if steps else ""
     note(
-        f"{name}: {result.status}, {pages} page{'s' if pages != 1 else ''}, {result.tokens:,} tokens "
-        f"in {result.sections} section{'s' if result.sections != 1 else ''}{refined}, "
+        f"{name}: {result.status}, {counted(pages, 'page')}, {result.tokens:,} tokens "
+        f"in {counted(result.sections, 'section')}{refined}, "
         f"{result.seconds:.1f} s, state {size:.0f} KB"
     )
 

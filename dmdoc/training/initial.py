@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from dmdoc.adapter import DeltaMemAdapter, DeltaMemLayer
+from dmdoc.adapter_config import OUR_FIELDS
 from dmdoc.adapter_file import load_adapter
 from dmdoc.attach import attention_layers, attention_sizes
 from dmdoc.chunking import Chunk
@@ -44,8 +45,7 @@ def start_from_adapter(adapter: DeltaMemAdapter, reader: Reader, folder: Path) -
     given, _ = load_adapter(folder, name=str(folder), sizes=attention_sizes(reader.backbone.model))
     asked, found = asdict(adapter.config), asdict(given.config)
     # Where the first bias began says nothing of where a trained one stands.
-    free = {"corrects_while_writing", "write_layout", "write_budget", "evidenced_tokens", "beta_bias_init"}
-    shaping = asked.keys() - free
+    shaping = asked.keys() - {*OUR_FIELDS, "beta_bias_init"} | {"shifts_keys"}
     differing = [
         f"{name} {found[name]!r}" for name in asked if name in shaping and asked[name] != found[name]
     ]
