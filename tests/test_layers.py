@@ -25,7 +25,7 @@ ORDER = (
     "state_file",
     "delta_rule memory_state document chunking packing prompt fictional datasets evidence preferences",
     "settings settings_files",
-    "normalise sentences folders atomic_file errors",
+    "normalise sentences folders atomic_file errors counting",
 )
 """Every module imports from its own line or from a lower one, never from a higher one."""
 
