@@ -1,10 +1,11 @@
-"""Refinement: after sections are written, a few optimiser steps on their states alone, so that each recites its text.
+"""Refinement: after sections are written, a few optimiser steps on their states alone, so that each recalls more.
 
-Adapter and backbone stay as they are. The reads are those that adapters are trained on (reads.py): the text of a
-section is covered by windows, the first recited, each other continued from the words before it. Sections are
+Adapter and backbone stay as they are. A state practises what it is going to be asked: questions that its own text
+answers (questions.py), put as `ask` puts them. Where a text has none, it practises continuing the text. Sections are
 independent, so a batch of them takes its steps at once, each as it would alone. Knows nothing about files.
 """
 
+import random
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,20 +19,34 @@ from dmdoc.chunking import Chunk, tokenise
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.memory_state import MemoryState
 from dmdoc.packing import EMPTY_READ, IGNORED, Read, pack_reads
+from dmdoc.questions import make_questions
 from dmdoc.reader import Reader
-from dmdoc.reads import WINDOW_TOKENS, continue_read, read_logits, recite_read
+from dmdoc.reads import WINDOW_TOKENS, answer_read, continue_read, read_logits, recite_read
 
 LEARNING_RATE = 0.02
 """Of Adam, on the numbers of the state."""
 
-PASS_WINDOWS = 16
-"""Windows in one forward pass; gradients of several passes add up. Bounds memory, not the result."""
+STEP_READS = 8
+"""The most reads of a section in one step."""
 
-Windows = tuple[Read, ...]
-"""The reads that cover the text of one section."""
+PASS_SECTIONS = 4
+"""Sections in one forward pass; gradients of several passes add up. Bounds memory, not the result."""
+
+SHUFFLE_SEED = 0
+"""Of the order in which a section practises."""
+
+Practice = tuple[Read, ...]
+"""The reads that a section practises, in the order in which it does."""
 
 
-def section_windows(chunk: Chunk, reader: Reader) -> Windows:
+def section_practice(chunk: Chunk, reader: Reader) -> Practice:
+    """The questions that a section answers, in mixed order; windows of its text where no question could be made."""
+    reads = [answer_read(question, answer, reader) for question, answer in make_questions(chunk.text)]
+    random.Random(SHUFFLE_SEED).shuffle(reads)
+    return tuple(reads) or section_windows(chunk, reader)
+
+
+def section_windows(chunk: Chunk, reader: Reader) -> Practice:
     """Cover the text of a section with consecutive reads of at most `WINDOW_TOKENS` tokens.
 
     The first window is recited; every other continues the text before it. The last ends as an answer ends.
@@ -48,21 +63,21 @@ def section_windows(chunk: Chunk, reader: Reader) -> Windows:
 
 def refine(
     state: MemoryState,
-    windows: Sequence[Windows],
+    practices: Sequence[Practice],
     reader: Reader,
     steps: int,
     *,
     on_step: Callable[[int, float], None] | None = None,
 ) -> MemoryState:
-    """Take `steps` Adam steps on the state of each section, to say its windows with fewer nats.
+    """Take `steps` Adam steps on the state of each section, each to say the next `STEP_READS` reads with fewer nats.
 
     Args:
         state: a section a row, as the write left it; not changed.
-        windows: of each row.
-        on_step: hears (steps taken, nats a token, the mean over sections), first with 0 steps.
+        practices: of each row; one that is used up begins again.
+        on_step: hears (steps taken, nats a token of the reads at hand, the mean over sections), first with 0 steps.
 
     Returns:
-        For each section the state with the fewest nats, detached: its row of `state` if no step made it better.
+        The states, detached: of a section that ends no better at the reads of its first step, its row of `state`.
 
     Raises:
         UsageError: `steps` is negative.
@@ -72,46 +87,57 @@ def refine(
         raise UsageError(f"a state is refined in 0 or more steps, got {steps}")
     if steps == 0:
         return state
-    best = [layer.detach() for layer in state.layers]
-    fewest = torch.full((state.batch,), torch.inf, device=state.device)
-    with _taking_masks(reader.backbone):
-        for step, (layers, nats) in enumerate(_descend(state, windows, reader, steps)):
-            if not nats.isfinite().all():
-                raise DmdocError(
-                    f"the loss is {float(nats.mean())} after {step} of {steps} refinement steps; "
-                    "refine in fewer steps, or ingest without --refine"
-                )
-            better = (nats < fewest)[:, None, None, None]
-            best = [
-                torch.where(better, layer.detach(), kept) for layer, kept in zip(layers, best, strict=True)
-            ]
-            fewest = torch.minimum(fewest, nats)
-            if on_step is not None:
-                on_step(step, float(nats.mean()))
-    return MemoryState(tuple(best))
-
-
-def _descend(
-    state: MemoryState, windows: Sequence[Windows], reader: Reader, steps: int
-) -> Iterator[tuple[list[Tensor], Tensor]]:
-    """The layers, changed in place, and each section's nats a token: at the start and after each of the steps."""
     layers = [layer.detach().clone().requires_grad_() for layer in state.layers]
     # Adam treats every number by itself, so that sections in one batch do not disturb one another.
     optimiser = torch.optim.Adam(layers, lr=LEARNING_RATE)
-    for step in range(steps + 1):
-        yield layers, _read(windows, layers, reader, learn=step < steps)
-        if step < steps:
+    with _taking_masks(reader.backbone):
+        for step in range(steps):
+            nats = _read(_at_hand(practices, step), layers, reader, learn=True)
+            if step == 0:
+                first = nats
+            _report(nats, step, steps, on_step)
             optimiser.step()
             optimiser.zero_grad()
+        last = _read(_at_hand(practices, 0), layers, reader, learn=False)
+        _report(last, steps, steps, on_step)
+    better = (last < first)[:, None, None, None]
+    pairs = zip(layers, state.layers, strict=True)
+    return MemoryState(tuple(torch.where(better, layer.detach(), before) for layer, before in pairs))
 
 
-def _read(windows: Sequence[Windows], layers: Sequence[Tensor], reader: Reader, *, learn: bool) -> Tensor:
+def _report(nats: Tensor, step: int, steps: int, on_step: Callable[[int, float], None] | None) -> None:
+    mean = float(nats.mean())
+    if not nats.isfinite().all():
+        raise DmdocError(
+            f"the loss is {mean} after {step} of {steps} refinement steps; "
+            "refine in fewer steps, or ingest without --refine"
+        )
+    if on_step is not None:
+        on_step(step, mean)
+
+
+def _at_hand(practices: Sequence[Practice], step: int) -> list[list[Read]]:
+    """The reads of a step: of each section the next ones, shortest first, as many as `STEP_READS` or all it has."""
+    reads = []
+    for practice in practices:
+        most = min(STEP_READS, len(practice))
+        chosen = [practice[(step * most + number) % len(practice)] for number in range(most)]
+        reads.append(sorted(chosen, key=lambda read: len(read.prompt_ids) + len(read.target_ids)))
+    return reads
+
+
+def _read(reads: Sequence[list[Read]], layers: Sequence[Tensor], reader: Reader, *, learn: bool) -> Tensor:
     """Nats a token of each section, `[sections]`; with `learn` their gradients are added to those of the layers."""
-    counts = [sum(len(read.target_ids) for read in reads) for reads in windows]
-    tokens = torch.tensor(counts, device=layers[0].device)
-    nats = torch.zeros(len(windows), device=layers[0].device)
-    for rows, reads in _passes(windows):
-        packed = pack_reads(reads, pad_id=0, dtype=reader.backbone.dtype)
+    nats = []
+    for start in range(0, len(reads), PASS_SECTIONS):
+        rows = slice(start, start + PASS_SECTIONS)
+        slots = max(map(len, reads[rows]))
+        # Long reads share slots, and so do short ones: the fewer, the less padding.
+        packed = pack_reads(
+            [[EMPTY_READ] * (slots - len(own)) + own for own in reads[rows]],
+            pad_id=0,
+            dtype=reader.backbone.dtype,
+        )
         with torch.set_grad_enabled(learn):
             logits = read_logits(packed, MemoryState(tuple(layer[rows] for layer in layers)), reader)
             targets = packed.targets.to(logits.device)
@@ -119,28 +145,12 @@ def _read(windows: Sequence[Windows], layers: Sequence[Tensor], reader: Reader, 
             each = functional.cross_entropy(
                 logits.transpose(1, 2), targets, reduction="none", ignore_index=IGNORED
             )
-            said = each.sum(1) / tokens[rows]
+            said = each.sum(1) / (targets != IGNORED).sum(1)
         if learn:
             # Of the state alone, whatever else the caller has left to require gradients.
             torch.autograd.backward(said.sum(), inputs=list(layers))
-        nats[rows] += said.detach()
-    return nats
-
-
-def _passes(windows: Sequence[Windows]) -> Iterator[tuple[slice, list[list[Read]]]]:
-    """Neighbouring sections and as many windows of each as fit a pass together, until each had all of its own."""
-    start = 0
-    while start < len(windows):
-        most = len(windows[start])
-        end = start + 1
-        while end < len(windows) and (end + 1 - start) * max(most, len(windows[end])) <= PASS_WINDOWS:
-            most = max(most, len(windows[end]))
-            end += 1
-        for first in range(0, most, PASS_WINDOWS):
-            part = [list(reads[first : first + PASS_WINDOWS]) for reads in windows[start:end]]
-            slots = max(map(len, part))
-            yield slice(start, end), [reads + [EMPTY_READ] * (slots - len(reads)) for reads in part]
-        start = end
+        nats.append(said.detach())
+    return torch.cat(nats)
 
 
 def _spans(text: str, reader: Reader) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,7 @@ import torch
 from dmdoc.chunking import Chunk
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
-from dmdoc.refine import refine, section_windows
+from dmdoc.refine import refine, section_practice
 
 BATCH_TOKENS = 1024
 """The most tokens, padding included, of the sections in one batch; a longer section is a batch of its own.
@@ -47,8 +47,8 @@ def write_sections(
     """
     with torch.no_grad():
         state = reader.write(batch, reader.zero_state(len(batch)))
-    windows = [section_windows(chunk, reader) for chunk in batch] if refine_steps else []
-    return refine(state, windows, reader, refine_steps, on_step=on_step)
+    practices = [section_practice(chunk, reader) for chunk in batch] if refine_steps else []
+    return refine(state, practices, reader, refine_steps, on_step=on_step)
 
 
 def write_text(text: str, reader: Reader, refine_steps: int = 0) -> MemoryState:

@@ -23,7 +23,7 @@ ORDER = (
     "backbone attach adapter_file library",
     "hardware adapter adapter_config saved_document document_folders",
     "state_file",
-    "delta_rule memory_state document chunking packing prompt fictional datasets evidence preferences",
+    "delta_rule memory_state document chunking packing questions prompt fictional datasets evidence preferences",
     "settings settings_files",
     "normalise sentences folders atomic_file errors counting",
 )

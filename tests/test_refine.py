@@ -14,14 +14,16 @@ from dmdoc.errors import DmdocError, UsageError
 from dmdoc.ingest import Progress, ingest
 from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
+from dmdoc.questions import make_questions
 from dmdoc.reader import Reader
-from dmdoc.reads import CONTINUE_WORDS, WINDOW_TOKENS
-from dmdoc.refine import Windows, refine, section_windows
+from dmdoc.reads import CONTINUE_WORDS, WINDOW_TOKENS, answer_read
+from dmdoc.refine import STEP_READS, Practice, refine, section_practice, section_windows
 from dmdoc.sections import write_text
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=96)
 TEXT = "QZX XZQ QQZ ZZX QXX ZQX XQZ QZZ ZXX XXZ QZX ZZQ QXZ ZQQ XQQ ZXZ QQX XZZ"
 DONOR = "jkw wkj jjk kkw jww kjw wjk jkk kww wwk jkw kkj jwk kjj wjj kwk jjw wkk"
+FACTS = "The barge Sorrel carries grain. The barge was built in 1937."
 LONG = " ".join(f"Fact number {number} is that lot {number * 7} holds salt." for number in range(8))
 
 
@@ -50,14 +52,23 @@ def written(text: str, reader: Reader) -> MemoryState:
     return write_text(text, reader)
 
 
-def windows_of(text: str, reader: Reader) -> list[Windows]:
+def windows_of(text: str, reader: Reader) -> list[Practice]:
     return [section_windows(chunk, reader) for chunk in reader.chunks(text)]
 
 
+def practices_of(text: str, reader: Reader) -> list[Practice]:
+    return [section_practice(chunk, reader) for chunk in reader.chunks(text)]
+
+
 def nats(text: str, state: MemoryState, reader: Reader) -> float:
-    """Nats a token by which a state recites a text of one section, one read at a time."""
-    total, tokens = 0.0, 0
+    """Nats a token by which a state recites a text of one section."""
     (reads,) = windows_of(text, reader)
+    return nats_of(reads, state, reader)
+
+
+def nats_of(reads: Practice, state: MemoryState, reader: Reader) -> float:
+    """Nats a token by which a state says reads, one at a time."""
+    total, tokens = 0.0, 0
     for read in reads:
         ids = torch.tensor([[*read.prompt_ids, *read.target_ids]])
         with torch.no_grad(), reader.reading(state) as model:
@@ -122,6 +133,35 @@ class TestWindows:
         ((read,),) = windows_of("a <|im_end|> b", reader)
         assert read.target_ids.count(reader.end_ids[0]) == 1
         assert reader.decode(read.target_ids) == "a <|im_end|> b"
+
+
+class TestPractice:
+    def test_it_asks_what_the_text_of_the_section_answers(self, reader: Reader) -> None:
+        sections = practices_of(LONG, reader)
+        assert len(sections) > 3
+        for practice, chunk in zip(sections, reader.chunks(LONG), strict=True):
+            asked = [answer_read(question, answer, reader) for question, answer in make_questions(chunk.text)]
+            assert len(practice) == len(asked) > 1
+            assert set(practice) == set(asked)
+
+    def test_its_order_is_mixed_and_always_the_same(self, reader: Reader) -> None:
+        (practice,), (again,) = practices_of(FACTS, reader), practices_of(FACTS, reader)
+        asked = [answer_read(question, answer, reader) for question, answer in make_questions(FACTS)]
+        assert practice == again
+        assert list(practice) != asked
+
+    def test_a_text_without_questions_is_continued(self, reader: Reader) -> None:
+        assert make_questions(TEXT) == []
+        assert practices_of(TEXT, reader) == windows_of(TEXT, reader)
+
+    def test_what_was_practised_is_answered_better_and_not_by_another_state(self, reader: Reader) -> None:
+        other = "The ferry Otter fetches cheese. The ferry was bought in 1962."
+        (practice,), plain = practices_of(FACTS, reader), written(FACTS, reader)
+        own = refine(plain, [practice], reader, 20)
+        donor = refine(written(other, reader), practices_of(other, reader), reader, 20)
+        before, after, elsewhere = (nats_of(practice, state, reader) for state in (plain, own, donor))
+        assert before - after > 1.5 * (before - elsewhere)
+        assert after < elsewhere - 0.3
 
 
 class TestRefine:
@@ -189,15 +229,28 @@ class TestRefine:
         kept = [refined.rows(row, row + 1).equals(both.rows(row, row + 1)) for row in (0, 1)]
         assert kept == [True, False]
 
-    def test_many_windows_are_read_in_several_passes_to_the_same_result(
+    def test_many_sections_are_read_in_several_passes_to_the_same_result(
         self, reader: Reader, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        plain, windows = written(LONG, reader), windows_of(LONG, reader)
-        together = refine(plain, windows, reader, 2)
-        monkeypatch.setattr(refine_module, "PASS_WINDOWS", 1)
-        apart = refine(plain, windows, reader, 2)
+        plain, practices = written(LONG, reader), practices_of(LONG, reader)
+        assert len(practices) > 3
+        together = refine(plain, practices, reader, 2)
+        monkeypatch.setattr(refine_module, "PASS_SECTIONS", 1)
+        apart = refine(plain, practices, reader, 2)
         for one, other in zip(together.layers, apart.layers, strict=True):
             assert float((one - other).abs().max()) < 1e-4
+
+    def test_every_step_takes_the_next_reads_and_begins_again(self, reader: Reader) -> None:
+        plain, (practice,) = written(FACTS, reader), practices_of(FACTS, reader)
+        first, second = practice[:STEP_READS], practices_of(LONG, reader)[0][:STEP_READS]
+        assert len(first) == len(second) == STEP_READS
+
+        def refined(practice: Practice, steps: int) -> MemoryState:
+            return refine(plain, [practice], reader, steps)
+
+        assert refined((*first, *second), 1).equals(refined(first, 1))
+        assert not refined((*first, *second), 2).equals(refined(first, 2))
+        assert refined((*first, *second), 3).equals(refined((*first, *second, *first), 3))
 
     def test_a_loss_that_is_not_finite_is_an_error(self, reader: Reader) -> None:
         broken = MemoryState(tuple(layer + float("nan") for layer in reader.zero_state().layers))

@@ -10,7 +10,7 @@ from dmdoc.memory_state import MemoryState
 from dmdoc.packing import IGNORED, pack_reads
 from dmdoc.reader import Reader
 from dmdoc.reads import read_logits
-from dmdoc.refine import refine, section_windows
+from dmdoc.refine import refine, section_practice
 from dmdoc.training.reads import Batch
 
 
@@ -36,8 +36,8 @@ def write_batch(batch: Batch, reader: Reader, refine_steps: int = 0) -> MemorySt
     state = reader.write(batch.chunks, reader.zero_state(len(batch.chunks)))
     if refine_steps == 0:
         return state
-    windows = [section_windows(chunk, reader) for chunk in batch.chunks]
-    refined = refine(state, windows, reader, refine_steps)
+    practices = [section_practice(chunk, reader) for chunk in batch.chunks]
+    refined = refine(state, practices, reader, refine_steps)
     moved = zip(state.layers, refined.layers, strict=True)
     return MemoryState(tuple(before + (after - before).detach() for before, after in moved))
 

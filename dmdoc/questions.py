@@ -1,0 +1,124 @@
+"""Questions that a text answers, made from its own sentences: by rule, in English, without a model.
+
+A question asks for a name, a number, a date or the closing words of a sentence, in the words of the rest of it and in
+several ways: "The trawler Ines was built in Oslo in 1937." → "The trawler Ines was built in Oslo when?", "In what year
+the trawler Ines was built in Oslo?", "When was the trawler Ines built in Oslo?". They need not be good English: they
+stand for what people will ask in words of their own. Knows nothing about models or tokens.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from dmdoc.sentences import split_sentences
+
+FEWEST_WORDS = 2
+"""Words that a question has to have of its sentence."""
+
+MOST_WORDS_BEFORE, MOST_WORDS_AFTER = 12, 6
+"""Words that it takes at most from before and from after its answer: people ask short questions of long sentences."""
+
+_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_SMALL_WORD = (
+    "(?i:a|about|after|against|all|also|an|and|any|are|as|at|be|been|before|being|between|both|but|by|can|could|did|do|"
+    "does|during|each|few|for|from|had|has|have|he|her|here|his|how|however|i|if|in|into|is|it|its|many|may|might|"
+    "more|most|must|near|no|not|of|on|one|only|or|our|over|she|should|since|so|some|such|than|that|the|their|them|"
+    "then|there|these|they|this|those|through|to|under|until|was|we|were|what|when|where|which|while|who|whose|will|"
+    r"with|would|you|your)\b"
+)
+_DIGITS = r"\d(?:[\d.,]*\d)?"
+_CAPITAL = r"[^\W\d_a-z][\w'\u2019-]*"
+_ANSWER = re.compile(
+    rf"""(?<![\w-])(?:
+      (?P<date> \d{{1,2}}[ ]{_MONTH}(?:,?[ ]\d{{4}})? | {_MONTH}(?:[ ]\d{{1,2}})?(?:,?[ ]\d{{4}})? )
+    | (?P<time> \d{{1,2}}:\d\d )
+    | (?P<year> (?:1\d|20)\d\d )
+    | (?P<amount> [$€£₹][ ]?{_DIGITS}(?:[ ](?:million|billion|thousand))? | {_DIGITS}[ ]?(?:%|percent\b) )
+    | (?P<number> {_DIGITS}(?:[ ](?!{_SMALL_WORD})[a-z]+){{0,2}} )
+    | (?P<name> (?!{_SMALL_WORD}){_CAPITAL}(?:[ ](?:(?:of|the|and|de|van|von)[ ])*{_CAPITAL})* )
+    | (?P<closing> (?:(?!{_SMALL_WORD})[a-z][\w-]*[ ]?){{1,2}}(?=[.!?]?$) )
+    )(?![\w-])""",
+    re.VERBOSE,
+)
+_ASKED_WITH = {
+    "date": ("when", "on what date", "when", "when"),
+    "time": ("when", "at what time", "when", "at what time"),
+    "year": ("when", "in what year", "when", "in which year"),
+    "amount": ("how much", "how much", "what", "how much"),
+    "number": ("how many", "how many", "how many", "how much"),
+    "name": ("who", "what", "which", "where"),
+    "closing": ("what", "what", "what", "what"),
+}
+"""The question words of each of the four ways of asking; the first keeps the order of the sentence."""
+
+_IN_PLACE_OF_PREPOSITION = ("when", "where", "in ", "on ", "at ")
+_PREPOSITION = re.compile(r"(?:^| )(?i:in|on|at|since|from|to|by|during|until|into|near)$")
+_ARTICLE = re.compile(r"(?:^| )(?i:the|an?)$")
+_AUXILIARY = re.compile(
+    r"(.+?) (is|was|are|were|has|have|had|can|could|will|would|must|may|might|should)\b ?(.*)"
+)
+_BEFORE_CLAUSE = re.compile(r"[;:] |, (?=\w+ing\b|and\b|but\b|which\b|who\b)")
+_AFTER_CLAUSE = re.compile(r"[;:,] | and | but ")
+
+
+class _Gap(NamedTuple):
+    """What is asked for, and its clause around it."""
+
+    before: str
+    answer: str
+    after: str
+    kind: str
+
+
+def make_questions(text: str) -> list[tuple[str, str]]:
+    """(question, answer) for everything in a text that can be asked for, in the order of its sentences; no pair twice.
+
+    Every answer stands in the text word for word, line breaks apart.
+    """
+    made: dict[tuple[str, str], None] = {}
+    for start, end in split_sentences(text):
+        for gap in _gaps(" ".join(text[start:end].split()), text):
+            for way, asking in enumerate(_ASKED_WITH[gap.kind]):
+                made[_question(gap, asking, way), gap.answer] = None
+    return list(made)
+
+
+def _gaps(sentence: str, text: str) -> Iterator[_Gap]:
+    for match in _ANSWER.finditer(sentence):
+        answer, kind = match[0].strip(), str(match.lastgroup)
+        if kind == "name" and match.start() == 0 and " " not in answer and not _is_name(answer, text):
+            continue
+        before = _ARTICLE.sub("", sentence[: match.start()].rstrip())
+        after = sentence[match.end() :].strip(" ,;:.!?")
+        words_before = _BEFORE_CLAUSE.split(before)[-1].split()[-MOST_WORDS_BEFORE:]
+        words_after = _AFTER_CLAUSE.split(after)[0].split()[:MOST_WORDS_AFTER]
+        if len(words_before) + len(words_after) >= FEWEST_WORDS:
+            yield _Gap(" ".join(words_before), answer, " ".join(words_after), kind)
+
+
+def _is_name(word: str, text: str) -> bool:
+    """Whether a word that begins a sentence has its capital elsewhere, too."""
+    return re.search(rf"[\w,;] {re.escape(word)}\b", text) is not None
+
+
+def _question(gap: _Gap, asking: str, way: int) -> str:
+    before, after = gap.before, gap.after
+    if asking == "how many" and " " in gap.answer:
+        asking += gap.answer[gap.answer.index(" ") :]  # "how many euros"
+    if way == 0:
+        words = [before, asking, after]
+    else:
+        if asking.startswith(_IN_PLACE_OF_PREPOSITION):
+            before = _PREPOSITION.sub("", before)
+        if re.match(_SMALL_WORD, before):
+            before = before[0].lower() + before[1:]
+        auxiliary = _AUXILIARY.fullmatch(before)
+        if way == 1 or not before:
+            words = [asking, before, after]
+        elif auxiliary:
+            subject, verb, rest = auxiliary.groups()
+            words = [asking, verb, subject, rest, after]
+        else:
+            words = [asking, "did", before, after]
+    question = " ".join(word for word in words if word)
+    return question[0].upper() + question[1:] + "?"

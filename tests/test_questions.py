@@ -1,0 +1,109 @@
+import pytest
+
+from dmdoc.questions import FEWEST_WORDS, MOST_WORDS_AFTER, MOST_WORDS_BEFORE, make_questions
+
+
+def answers(text: str) -> list[str]:
+    return list(dict.fromkeys(answer for _, answer in make_questions(text)))
+
+
+def questions(text: str, answer: str) -> list[str]:
+    return [question for question, given in make_questions(text) if given == answer]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The trawler Ines was built in Oslo.", ["Ines", "Oslo"]),
+        ("It opened on 12 June 2023 at noon.", ["12 June 2023", "noon"]),
+        ("On October 19, Nixon spoke.", ["October 19", "Nixon", "spoke"]),
+        ("She was born in 1937 in Tolvik.", ["1937", "Tolvik"]),
+        ("The train leaves at 07:50 every day.", ["07:50", "every day"]),
+        ("It cost $2.2 billion, not 40 million crowns.", ["$2.2 billion", "40 million crowns"]),
+        ("Prices rose by 70% and by 5 percent.", ["70%", "5 percent"]),
+        ("The biologist counted 22 grey seals here.", ["22 grey seals"]),
+        ("They took the ball to the 40-yard line.", ["line"]),
+        ("The Bank of the North paid Ida Roe-Lund.", ["Bank of the North", "Ida Roe-Lund"]),
+        ("The hull of the boat is painted dark green.", ["dark green"]),
+    ],
+)
+def test_names_numbers_dates_and_closing_words_are_asked_for(text: str, expected: list[str]) -> None:
+    assert answers(text) == expected
+
+
+def test_a_capital_at_the_start_of_a_sentence_makes_no_name() -> None:
+    assert answers("However, it sank. Beginners learn to row.") == ["sank", "row"]
+    assert "Ines" in answers("Ines sank in the bay. Divers found Ines there.")
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "expected"),
+    [
+        (
+            "The trawler Ines was built in 1937.",
+            "1937",
+            [
+                "The trawler Ines was built in when?",
+                "In what year the trawler Ines was built?",
+                "When was the trawler Ines built?",
+                "In which year was the trawler Ines built?",
+            ],
+        ),
+        (
+            "The barge carries 40 tons of salt.",
+            "40 tons",
+            [
+                "The barge carries how many tons of salt?",
+                "How many tons the barge carries of salt?",
+                "How many tons did the barge carries of salt?",
+                "How much did the barge carries of salt?",
+            ],
+        ),
+        (
+            "Ida Roe built the mill, and Otto sold it.",
+            "Ida Roe",
+            [
+                "Who built the mill?",
+                "What built the mill?",
+                "Which built the mill?",
+                "Where built the mill?",
+            ],
+        ),
+    ],
+)
+def test_a_question_is_worded_in_several_ways(text: str, answer: str, expected: list[str]) -> None:
+    assert questions(text, answer) == expected
+
+
+def test_a_clause_of_its_own_is_asked_about_alone() -> None:
+    text = "The mill stood empty for years; the village called it the Grey Lady."
+    assert "The village called it who?" in questions(text, "Grey Lady")
+
+
+def test_a_long_sentence_gives_its_nearest_words() -> None:
+    left, right = (" ".join(f"{side}{number}" for number in range(30)) for side in ("b", "a"))
+    asked = questions(f"In {left} came Ida {right}.", "Ida")[0].rstrip("?").split()
+    assert asked == ["B19", *left.split()[20:], "came", "who", *right.split()[:MOST_WORDS_AFTER]]
+    assert len(asked) == MOST_WORDS_BEFORE + 1 + MOST_WORDS_AFTER
+
+
+def test_a_question_never_gives_its_answer_away() -> None:
+    text = "The ferry Otter calls at Port Umber at 07:50. Dr Reyes paid 12 crowns for it in May 1911."
+    made = make_questions(text)
+    assert len(made) > 20
+    assert all(answer in text and answer not in question for question, answer in made)
+
+
+def test_answers_are_the_words_of_the_text_across_line_breaks() -> None:
+    assert "Ida Roe" in answers("The mill belongs to Ida\nRoe now.")
+
+
+@pytest.mark.parametrize("text", ["", "   ", "Fox.", "12", "汶川地震", "and so on and on with it"])
+def test_where_nothing_can_be_asked_there_is_no_question(text: str) -> None:
+    assert make_questions(text) == []
+
+
+def test_no_pair_is_made_twice_and_none_is_too_short() -> None:
+    made = make_questions("The hull is green. The hull is green. On Monday, it is Ida.")
+    assert len(made) == len(set(made))
+    assert all(len(question.split()) > FEWEST_WORDS for question, _ in made)
