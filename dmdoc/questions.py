@@ -34,7 +34,7 @@ _ANSWER = re.compile(
     | (?P<time> \d{{1,2}}:\d\d )
     | (?P<year> (?:1\d|20)\d\d )
     | (?P<amount> [$€£₹][ ]?{_DIGITS}(?:[ ](?:million|billion|thousand))? | {_DIGITS}[ ]?(?:%|percent\b) )
-    | (?P<number> {_DIGITS}(?:[ ](?!{_SMALL_WORD})[a-z]+){{0,2}} )
+    | (?P<number> {_DIGITS}(?:[ ](?:million|billion|thousand))?(?:[ ](?!{_SMALL_WORD})[a-z]+)? )
     | (?P<name> (?!{_SMALL_WORD}){_CAPITAL}(?:[ ](?:(?:of|the|and|de|van|von)[ ])*{_CAPITAL})* )
     | (?P<closing> (?:(?!{_SMALL_WORD})[a-z][\w-]*[ ]?){{1,2}}(?=[.!?]?$) )
     )(?![\w-])""",
