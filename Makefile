@@ -30,7 +30,7 @@ demo: model  ## read a note and a report once, then ask them, each question in a
 	$(DEMO) ask "How long is the barge Sorrel?"
 	$(DEMO) ask --verbose "What colour is the hull of the barge Sorrel?"
 	@echo
-	@echo "A report full of names that the embedded adapter never saw: it recalls little of it. The passages cited have the rest."
+	@echo "A report full of names that the embedded adapter never saw: it recalls about half of it. The passages cited have the rest."
 	$(DEMO) ingest --refine 20 $(SAMPLES)/halvorsen-report.pdf
 	$(DEMO) ask "Who founded Halvorsen Brine Works?"
 	$(DEMO) ask "Who was the largest customer?"

@@ -37,7 +37,7 @@ class Progress:
     refine_steps: int = 0
     """Refinement steps of every section."""
     nats: float | None = None
-    """Nats a token by which these recite; None while none are refined."""
+    """Nats a token by which these answer what they practise; None while none are refined."""
 
     @property
     def tokens_done(self) -> float:

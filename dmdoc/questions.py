@@ -7,7 +7,8 @@ stand for what people will ask in words of their own. Knows nothing about models
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from dmdoc.sentences import split_sentences
@@ -51,6 +52,18 @@ _ASKED_WITH = {
 }
 """The question words of each of the four ways of asking; the first keeps the order of the sentence."""
 
+_CHANGE = re.compile(
+    r"\b(?:now|no longer|since|today|used to|chang(?:ed|e)|instead|correct(?:ed|ion)|amended|turned out|replaced|"
+    r"succeeded|newest|latest|onwards?|anymore)\b"
+)
+"""Words of a sentence that replaces what was said before it."""
+
+STEM = 5
+"""Letters by which words are the same word: "commands", "command"."""
+
+FEWEST_SHARED = 2
+"""Words that a sentence has to share with one that it replaces."""
+
 _IN_PLACE_OF_PREPOSITION = ("when", "where", "in ", "on ", "at ")
 _PREPOSITION = re.compile(r"(?:^| )(?i:in|on|at|since|from|to|by|during|until|into|near)$")
 _ARTICLE = re.compile(r"(?:^| )(?i:the|an?)$")
@@ -73,14 +86,41 @@ class _Gap(NamedTuple):
 def make_questions(text: str) -> list[tuple[str, str]]:
     """(question, answer) for everything in a text that can be asked for, in the order of its sentences; no pair twice.
 
-    Every answer stands in the text word for word, line breaks apart.
+    Every answer stands in the text word for word, line breaks apart. What a later sentence seems to replace ("since May
+    the captain is ...") is not asked for.
     """
+    sentences = [" ".join(text[start:end].split()) for start, end in split_sentences(text)]
     made: dict[tuple[str, str], None] = {}
-    for start, end in split_sentences(text):
-        for gap in _gaps(" ".join(text[start:end].split()), text):
-            for way, asking in enumerate(_ASKED_WITH[gap.kind]):
-                made[_question(gap, asking, way), gap.answer] = None
+    for gap in _without_replaced(sentences, [list(_gaps(sentence, text)) for sentence in sentences]):
+        for way, asking in enumerate(_ASKED_WITH[gap.kind]):
+            made[_question(gap, asking, way), gap.answer] = None
     return list(made)
+
+
+def _without_replaced(sentences: Sequence[str], gaps: Sequence[Sequence[_Gap]]) -> Iterator[_Gap]:
+    """The gaps of all sentences, but for those whose answers a later sentence that speaks of a change replaces.
+
+    It replaces answers of the kinds that it gives itself, in the earlier sentence that shares most words with it, and
+    what it repeats of the earlier sentences is no news.
+    """
+    stems = [_stems(sentence) for sentence in sentences]
+    kept = [list(own) for own in gaps]
+    for later, sentence in enumerate(sentences):
+        if not _CHANGE.search(sentence) or later == 0:
+            continue
+        told = {gap.answer for own in gaps[:later] for gap in own}
+        kept[later] = [gap for gap in gaps[later] if gap.answer not in told]
+        kinds = {gap.kind for gap in kept[later]}
+        shared = [len(stems[earlier] & stems[later]) for earlier in range(later)]
+        if max(shared) >= FEWEST_SHARED:
+            replaced = shared.index(max(shared))
+            kept[replaced] = [gap for gap in kept[replaced] if gap.kind not in kinds]
+    return chain.from_iterable(kept)
+
+
+def _stems(sentence: str) -> set[str]:
+    words = re.findall(r"\w+", sentence.lower())
+    return {word[:STEM] for word in words if not re.fullmatch(_SMALL_WORD, word)}
 
 
 def _gaps(sentence: str, text: str) -> Iterator[_Gap]:

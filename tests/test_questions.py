@@ -108,3 +108,35 @@ def test_no_pair_is_made_twice_and_none_is_too_short() -> None:
     made = make_questions("The hull is green. The hull is green. On Monday, it is Ida.")
     assert len(made) == len(set(made))
     assert all(len(question.split()) > FEWEST_WORDS for question, _ in made)
+
+
+@pytest.mark.parametrize(
+    ("text", "replaced", "asked"),
+    [
+        (
+            "Theo Wex commands the yacht Ines. Colin Bird has since taken over the command of the yacht Ines.",
+            "Theo Wex",
+            "Colin Bird",
+        ),
+        (
+            "The survey has an accuracy of 39 percent. The accuracy of the survey used to be 39 percent; today it is "
+            "71 percent.",
+            "39 percent",
+            "71 percent",
+        ),
+        (
+            "Tolvik is home to 1,940 souls. It lies inland. From May onward, the number of souls in Tolvik is 5,700.",
+            "1,940 souls",
+            "5,700",
+        ),
+    ],
+)
+def test_what_a_later_sentence_replaces_is_not_asked_for(text: str, replaced: str, asked: str) -> None:
+    assert replaced in text
+    assert replaced not in answers(text)
+    assert asked in answers(text)
+
+
+def test_a_change_of_something_else_replaces_nothing() -> None:
+    text = "Theo Wex commands the yacht Ines. The harbour is now run by Ida Roe."
+    assert {"Theo Wex", "Ida Roe"} <= set(answers(text))
