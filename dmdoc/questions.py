@@ -28,7 +28,10 @@ _SMALL_WORD = (
     r"with|would|you|your)\b"
 )
 _DIGITS = r"\d(?:[\d.,]*\d)?"
-_CAPITAL = r"[^\W\d_a-z][\w'\u2019-]*"
+_SMALL_LETTERS = r"a-z\u00df-\u00f6\u00f8-\u00ff\u03ac-\u03ce\u0430-\u045f"
+"""Of Latin, Greek and Cyrillic."""
+
+_CAPITAL = rf"[^\W\d_{_SMALL_LETTERS}][\w'\u2019-]*"
 _ANSWER = re.compile(
     rf"""(?<![\w-])(?:
       (?P<date> \d{{1,2}}[ ]{_MONTH}(?:,?[ ]\d{{4}})? | {_MONTH}(?:[ ]\d{{1,2}})?(?:,?[ ]\d{{4}})? )
@@ -100,8 +103,8 @@ def make_questions(text: str) -> list[tuple[str, str]]:
 def _without_replaced(sentences: Sequence[str], gaps: Sequence[Sequence[_Gap]]) -> Iterator[_Gap]:
     """The gaps of all sentences, but for those whose answers a later sentence that speaks of a change replaces.
 
-    It replaces answers of the kinds that it gives itself, in the earlier sentence that shares most words with it, and
-    what it repeats of the earlier sentences is no news.
+    It replaces answers of the kinds that it gives itself, in the earlier sentence that shares most words with it. What
+    it repeats of the earlier sentences is not asked for either.
     """
     stems = [_stems(sentence) for sentence in sentences]
     kept = [list(own) for own in gaps]
@@ -126,7 +129,7 @@ def _stems(sentence: str) -> set[str]:
 def _gaps(sentence: str, text: str) -> Iterator[_Gap]:
     for match in _ANSWER.finditer(sentence):
         answer, kind = match[0].strip(), str(match.lastgroup)
-        if kind == "name" and match.start() == 0 and " " not in answer and not _is_name(answer, text):
+        if kind == "name" and not _is_name(answer, text, begins=match.start() == 0):
             continue
         before = _ARTICLE.sub("", sentence[: match.start()].rstrip())
         after = sentence[match.end() :].strip(" ,;:.!?")
@@ -136,9 +139,14 @@ def _gaps(sentence: str, text: str) -> Iterator[_Gap]:
             yield _Gap(" ".join(words_before), answer, " ".join(words_after), kind)
 
 
-def _is_name(word: str, text: str) -> bool:
-    """Whether a word that begins a sentence has its capital elsewhere, too."""
-    return re.search(rf"[\w,;] {re.escape(word)}\b", text) is not None
+def _is_name(words: str, text: str, *, begins: bool) -> bool:
+    """Whether words have their capital from being a name, and not from where they stand.
+
+    One word that begins a sentence must have it elsewhere in the text, too.
+    """
+    if begins and " " not in words:
+        return re.search(rf"[\w,;] {re.escape(words)}\b", text) is not None
+    return words[0].isupper()
 
 
 def _question(gap: _Gap, asking: str, way: int) -> str:

@@ -25,6 +25,7 @@ def questions(text: str, answer: str) -> list[str]:
         ("The barge is 38 metres long.", ["38 metres", "long"]),
         ("They took the ball to the 40-yard line.", ["line"]),
         ("The Bank of the North paid Ida Roe-Lund.", ["Bank of the North", "Ida Roe-Lund"]),
+        ("Heute fuhr der Kahn über den See nach Tolvik.", ["Kahn", "See", "Tolvik"]),
         ("The hull of the boat is painted dark green.", ["dark green"]),
     ],
 )
