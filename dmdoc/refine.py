@@ -1,8 +1,8 @@
 """Refinement: after sections are written, a few optimiser steps on their states alone, so that each recalls more.
 
 Adapter and backbone stay as they are. A state practises what it is going to be asked: questions that its own text
-answers (questions.py), put as `ask` puts them. Where a text has none, it practises continuing the text. Sections are
-independent, so a batch of them takes its steps at once, each as it would alone. Knows nothing about files.
+answers (questions.py), put as `ask` puts them. Where a text has few, it practises continuing the text, too. Sections
+are independent, so a batch of them takes its steps at once, each as it would alone. Knows nothing about files.
 """
 
 import random
@@ -40,10 +40,15 @@ Practice = tuple[Read, ...]
 
 
 def section_practice(chunk: Chunk, reader: Reader) -> Practice:
-    """The questions that a section answers, in mixed order; windows of its text where no question could be made."""
+    """The questions that a section answers, in mixed order; with windows of its text where they are too few for a step.
+
+    Few answers, practised alone, would become the answers to everything.
+    """
     reads = [answer_read(question, answer, reader) for question, answer in make_questions(chunk.text)]
+    if len(reads) < STEP_READS:
+        reads += section_windows(chunk, reader)
     random.Random(SHUFFLE_SEED).shuffle(reads)
-    return tuple(reads) or section_windows(chunk, reader)
+    return tuple(reads)
 
 
 def section_windows(chunk: Chunk, reader: Reader) -> Practice:
