@@ -28,6 +28,10 @@ _SMALL_WORD = (
     r"with|would|you|your)\b"
 )
 _DIGITS = r"\d(?:[\d.,]*\d)?"
+_NUMERAL = (
+    "(?i:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|"
+    "(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-[a-z]+)?|(?:hundred|thousand|million|dozen)s?)"
+)
 _SMALL_LETTERS = r"a-z\u00df-\u00f6\u00f8-\u00ff\u03ac-\u03ce\u0430-\u045f"
 """Of Latin, Greek and Cyrillic."""
 
@@ -38,8 +42,9 @@ _ANSWER = re.compile(
     | (?P<time> \d{{1,2}}:\d\d )
     | (?P<year> (?:1\d|20)\d\d )
     | (?P<amount> [$€£₹][ ]?{_DIGITS}(?:[ ](?:million|billion|thousand))? | {_DIGITS}[ ]?(?:%|percent\b) )
-    | (?P<number> {_DIGITS}(?:[ ](?:million|billion|thousand))?(?:[ ](?!{_SMALL_WORD})[a-z]+)? )
-    | (?P<name> (?!{_SMALL_WORD}){_CAPITAL}(?:[ ](?:(?:of|the|and|de|van|von)[ ])*{_CAPITAL})* )
+    | (?P<number> (?:{_DIGITS}(?:[ ](?:million|billion|thousand))?|{_NUMERAL}\b)
+        (?:[ ]?°[CF]|[ ](?!{_SMALL_WORD})[a-z]+)? )
+    | (?P<name> (?!{_SMALL_WORD}|\w\b){_CAPITAL}(?:[ ](?:(?:of|the|and|de|van|von)[ ])*{_CAPITAL})* )
     | (?P<closing> (?:(?!{_SMALL_WORD})[a-z][\w-]*[ ]?){{1,2}}(?=[.!?]?$) )
     )(?![\w-])""",
     re.VERBOSE,
@@ -86,18 +91,18 @@ class _Gap(NamedTuple):
     kind: str
 
 
-def make_questions(text: str) -> list[tuple[str, str]]:
-    """(question, answer) for everything in a text that can be asked for, in the order of its sentences; no pair twice.
+def make_questions(text: str) -> dict[str, list[str]]:
+    """Everything in a text that can be asked for, in the order of its sentences: answer → its questions, none twice.
 
     Every answer stands in the text word for word, line breaks apart. What a later sentence seems to replace ("since May
     the captain is ...") is not asked for.
     """
     sentences = [" ".join(text[start:end].split()) for start, end in split_sentences(text)]
-    made: dict[tuple[str, str], None] = {}
+    made: dict[str, dict[str, None]] = {}
     for gap in _without_replaced(sentences, [list(_gaps(sentence, text)) for sentence in sentences]):
         for way, asking in enumerate(_ASKED_WITH[gap.kind]):
-            made[_question(gap, asking, way), gap.answer] = None
-    return list(made)
+            made.setdefault(gap.answer, {})[_question(gap, asking, way)] = None
+    return {answer: list(questions) for answer, questions in made.items()}
 
 
 def _without_replaced(sentences: Sequence[str], gaps: Sequence[Sequence[_Gap]]) -> Iterator[_Gap]:

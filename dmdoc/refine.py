@@ -40,15 +40,23 @@ Practice = tuple[Read, ...]
 
 
 def section_practice(chunk: Chunk, reader: Reader) -> Practice:
-    """The questions that a section answers, in mixed order; with windows of its text where they are too few for a step.
+    """The questions that a section answers, in rounds that ask for every answer once, each time in another way.
 
-    Few answers, practised alone, would become the answers to everything.
+    An answer that is asked for more often than others becomes the answer to everything: whom a text is about is named
+    in most of its sentences. So would a few answers, practised alone: where there are fewer questions than a step has
+    reads, every round has windows of the text, too.
     """
-    reads = [answer_read(question, answer, reader) for question, answer in make_questions(chunk.text)]
-    if len(reads) < STEP_READS:
-        reads += section_windows(chunk, reader)
-    random.Random(SHUFFLE_SEED).shuffle(reads)
-    return tuple(reads)
+    draw = random.Random(SHUFFLE_SEED)
+    asked = [
+        [answer_read(question, answer, reader) for question in draw.sample(questions, len(questions))]
+        for answer, questions in make_questions(chunk.text).items()
+    ]
+    if sum(map(len, asked)) < STEP_READS:
+        asked += [[window] for window in section_windows(chunk, reader)]
+    rounds = max(map(len, asked))
+    return tuple(
+        ways[number % len(ways)] for number in range(rounds) for ways in draw.sample(asked, len(asked))
+    )
 
 
 def section_windows(chunk: Chunk, reader: Reader) -> Practice:

@@ -4,11 +4,11 @@ from dmdoc.questions import FEWEST_WORDS, MOST_WORDS_AFTER, MOST_WORDS_BEFORE, m
 
 
 def answers(text: str) -> list[str]:
-    return list(dict.fromkeys(answer for _, answer in make_questions(text)))
+    return list(make_questions(text))
 
 
 def questions(text: str, answer: str) -> list[str]:
-    return [question for question, given in make_questions(text) if given == answer]
+    return make_questions(text)[answer]
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,9 @@ def questions(text: str, answer: str) -> list[str]:
         ("Prices rose by 70% and by 5 percent.", ["70%", "5 percent"]),
         ("The biologist counted 22 seals here.", ["22 seals"]),
         ("The barge is 38 metres long.", ["38 metres", "long"]),
+        ("It has six masts and Twenty-two oars.", ["six masts", "Twenty-two oars"]),
+        ("In July it was 32 °C there.", ["July", "32 °C"]),
+        ("Vitamin D helps, J. Smith said.", ["Smith", "said"]),
         ("They took the ball to the 40-yard line.", ["line"]),
         ("The Bank of the North paid Ida Roe-Lund.", ["Bank of the North", "Ida Roe-Lund"]),
         ("Heute fuhr der Kahn über den See nach Tolvik.", ["Kahn", "See", "Tolvik"]),
@@ -92,8 +95,10 @@ def test_a_long_sentence_gives_its_nearest_words() -> None:
 def test_a_question_never_gives_its_answer_away() -> None:
     text = "The ferry Otter calls at Port Umber at 07:50. Dr Reyes paid 12 crowns for it in May 1911."
     made = make_questions(text)
-    assert len(made) > 20
-    assert all(answer in text and answer not in question for question, answer in made)
+    assert sum(map(len, made.values())) > 20
+    for answer, asked in made.items():
+        assert answer in text
+        assert all(answer not in question for question in asked)
 
 
 def test_answers_are_the_words_of_the_text_across_line_breaks() -> None:
@@ -102,13 +107,14 @@ def test_answers_are_the_words_of_the_text_across_line_breaks() -> None:
 
 @pytest.mark.parametrize("text", ["", "   ", "Fox.", "12", "汶川地震", "and so on and on with it"])
 def test_where_nothing_can_be_asked_there_is_no_question(text: str) -> None:
-    assert make_questions(text) == []
+    assert make_questions(text) == {}
 
 
-def test_no_pair_is_made_twice_and_none_is_too_short() -> None:
+def test_no_question_is_made_twice_and_none_is_too_short() -> None:
     made = make_questions("The hull is green. The hull is green. On Monday, it is Ida.")
-    assert len(made) == len(set(made))
-    assert all(len(question.split()) > FEWEST_WORDS for question, _ in made)
+    for asked in made.values():
+        assert len(asked) == len(set(asked))
+        assert all(len(question.split()) > FEWEST_WORDS for question in asked)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from dmdoc.errors import DmdocError, UsageError
 from dmdoc.ingest import Progress, ingest
 from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
+from dmdoc.packing import Read
 from dmdoc.questions import make_questions
 from dmdoc.reader import Reader
 from dmdoc.reads import CONTINUE_WORDS, WINDOW_TOKENS, answer_read
@@ -58,6 +59,15 @@ def windows_of(text: str, reader: Reader) -> list[Practice]:
 
 def practices_of(text: str, reader: Reader) -> list[Practice]:
     return [section_practice(chunk, reader) for chunk in reader.chunks(text)]
+
+
+def asked_of(text: str, reader: Reader) -> list[Read]:
+    """What a text can be asked, as reads, answer by answer."""
+    return [
+        answer_read(question, answer, reader)
+        for answer, questions in make_questions(text).items()
+        for question in questions
+    ]
 
 
 def nats(text: str, state: MemoryState, reader: Reader) -> float:
@@ -140,18 +150,26 @@ class TestPractice:
         sections = practices_of(LONG, reader)
         assert len(sections) > 3
         for practice, chunk in zip(sections, reader.chunks(LONG), strict=True):
-            asked = [answer_read(question, answer, reader) for question, answer in make_questions(chunk.text)]
-            assert len(practice) == len(asked) > 1
+            asked = asked_of(chunk.text, reader)
+            assert len(asked) >= STEP_READS
             assert set(practice) == set(asked)
 
     def test_its_order_is_mixed_and_always_the_same(self, reader: Reader) -> None:
         (practice,), (again,) = practices_of(FACTS, reader), practices_of(FACTS, reader)
-        asked = [answer_read(question, answer, reader) for question, answer in make_questions(FACTS)]
         assert practice == again
-        assert list(practice) != asked
+        assert list(practice[: len(practice) // 2]) != asked_of(FACTS, reader)[: len(practice) // 2]
+
+    def test_no_answer_is_asked_for_more_often_than_another(self, reader: Reader) -> None:
+        text = "Ida Roe was born in Tolvik. Ida Roe owns 12 goats. In May 1911, Ida Roe wed Otto Lund."
+        made = make_questions(text)
+        assert len(made["Ida Roe"]) > len(made["Tolvik"])
+        (practice,) = practices_of(text, reader)
+        for start in range(0, len(practice), len(made)):
+            told = [reader.decode(read.target_ids[:-1]) for read in practice[start : start + len(made)]]
+            assert sorted(told) == sorted(made)
 
     def test_a_text_without_questions_is_continued(self, reader: Reader) -> None:
-        assert make_questions(TEXT) == []
+        assert make_questions(TEXT) == {}
         (practice,), (windows,) = practices_of(TEXT, reader), windows_of(TEXT, reader)
         assert len(practice) == len(windows)
         assert set(practice) == set(windows)
@@ -159,7 +177,7 @@ class TestPractice:
     def test_few_questions_are_not_practised_alone(self, reader: Reader) -> None:
         text = "The hull is dark green. "
         (practice,), (windows,) = practices_of(text, reader), windows_of(text, reader)
-        asked = {answer_read(question, answer, reader) for question, answer in make_questions(text)}
+        asked = asked_of(text, reader)
         assert 0 < len(asked) < STEP_READS
         assert set(practice) == {*asked, *windows}
 
