@@ -7,6 +7,7 @@ stand for what people will ask in words of their own. Knows nothing about models
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -18,6 +19,9 @@ FEWEST_WORDS = 2
 
 MOST_WORDS_BEFORE, MOST_WORDS_AFTER = 12, 6
 """Words that it takes at most from before and from after its answer: people ask short questions of long sentences."""
+
+MOST_MENTIONS = 2
+"""Of an answer: what is told of more often is what the text is about; practised, it would answer everything."""
 
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _SMALL_WORD = (
@@ -95,11 +99,15 @@ def make_questions(text: str) -> dict[str, list[str]]:
     """Everything in a text that can be asked for, in the order of its sentences: answer → its questions, none twice.
 
     Every answer stands in the text word for word, line breaks apart. What a later sentence seems to replace ("since May
-    the captain is ...") is not asked for.
+    the captain is ...") is not asked for, nor what stands in more than `MOST_MENTIONS` places.
     """
     sentences = [" ".join(text[start:end].split()) for start, end in split_sentences(text)]
+    gaps = list(_without_replaced(sentences, [list(_gaps(sentence, text)) for sentence in sentences]))
+    mentions = Counter(gap.answer for gap in gaps)
     made: dict[str, dict[str, None]] = {}
-    for gap in _without_replaced(sentences, [list(_gaps(sentence, text)) for sentence in sentences]):
+    for gap in gaps:
+        if mentions[gap.answer] > MOST_MENTIONS:
+            continue
         for way, asking in enumerate(_ASKED_WITH[gap.kind]):
             made.setdefault(gap.answer, {})[_question(gap, asking, way)] = None
     return {answer: list(questions) for answer, questions in made.items()}

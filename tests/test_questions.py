@@ -101,6 +101,12 @@ def test_a_question_never_gives_its_answer_away() -> None:
         assert all(answer not in question for question in asked)
 
 
+def test_what_a_text_is_about_is_not_asked_for() -> None:
+    told = ["Ida Roe was born in Tolvik.", "Otto Lund wed Ida Roe.", "The mill belongs to Ida Roe."]
+    assert "Ida Roe" in answers(" ".join(told[:2]))
+    assert answers(" ".join(told)) == ["Tolvik", "Otto Lund"]
+
+
 def test_answers_are_the_words_of_the_text_across_line_breaks() -> None:
     assert "Ida Roe" in answers("The mill belongs to Ida\nRoe now.")
 

@@ -160,7 +160,7 @@ class TestPractice:
         assert list(practice[: len(practice) // 2]) != asked_of(FACTS, reader)[: len(practice) // 2]
 
     def test_no_answer_is_asked_for_more_often_than_another(self, reader: Reader) -> None:
-        text = "Ida Roe was born in Tolvik. Ida Roe owns 12 goats. In May 1911, Ida Roe wed Otto Lund."
+        text = "Ida Roe was born in Tolvik. She owns 12 goats. In May 1911, Ida Roe wed Otto Lund."
         made = make_questions(text)
         assert len(made["Ida Roe"]) > len(made["Tolvik"])
         (practice,) = practices_of(text, reader)
