@@ -73,8 +73,9 @@ _CHANGE = re.compile(
 STEM = 5
 """Letters by which words are the same word: "commands", "command"."""
 
-FEWEST_SHARED = 2
-"""Words that a sentence has to share with one that it replaces."""
+LEAST_SHARED = 0.5
+"""What a sentence has to share with one that it replaces: a word that only they have, or several others. A word counts
+for one over the number of sentences that have it."""
 
 _IN_PLACE_OF_PREPOSITION = ("when", "where", "in ", "on ", "at ")
 _PREPOSITION = re.compile(r"(?:^| )(?i:in|on|at|since|from|to|by|during|until|into|near)$")
@@ -114,24 +115,50 @@ def make_questions(text: str) -> dict[str, list[str]]:
 
 
 def _without_replaced(sentences: Sequence[str], gaps: Sequence[Sequence[_Gap]]) -> Iterator[_Gap]:
-    """The gaps of all sentences, but for those whose answers a later sentence that speaks of a change replaces.
+    """The gaps of all sentences, without the answers that a later sentence which speaks of a change replaces.
 
-    It replaces answers of the kinds that it gives itself, in the earlier sentence that shares most words with it. What
-    it repeats of the earlier sentences is not asked for either.
+    It replaces answers of the kinds that it gives itself, in the earlier sentence that shares most words with it, and
+    answers the questions of that one where there is one answer for one. What it repeats of the earlier sentences is
+    not asked for either.
     """
     stems = [_stems(sentence) for sentence in sentences]
+    spread = Counter(chain.from_iterable(stems))
     kept = [list(own) for own in gaps]
     for later, sentence in enumerate(sentences):
         if not _CHANGE.search(sentence) or later == 0:
             continue
         told = {gap.answer for own in gaps[:later] for gap in own}
-        kept[later] = [gap for gap in gaps[later] if gap.answer not in told]
-        kinds = {gap.kind for gap in kept[later]}
-        shared = [len(stems[earlier] & stems[later]) for earlier in range(later)]
-        if max(shared) >= FEWEST_SHARED:
+        kept[later] = [
+            gap for gap in gaps[later] if gap.answer not in told and not _is_over(gap.answer, sentence)
+        ]
+        shared = [
+            sum(1 / spread[stem] for stem in stems[earlier] & stems[later])
+            + any(_is_over(gap.answer, sentence) for gap in gaps[earlier])
+            for earlier in range(later)
+        ]
+        if max(shared) >= LEAST_SHARED:
             replaced = shared.index(max(shared))
-            kept[replaced] = [gap for gap in kept[replaced] if gap.kind not in kinds]
+            kept[replaced] = list(_renewed(kept[replaced], kept[later], sentence))
     return chain.from_iterable(kept)
+
+
+def _renewed(old: Sequence[_Gap], new: Sequence[_Gap], sentence: str) -> Iterator[_Gap]:
+    """The gaps of a sentence that a later one replaces: filled by the later answer where it is plain by which."""
+    for gap in old:
+        rivals = [other for other in old if other.kind == gap.kind]
+        # What the later sentence says again is what both are about, but for what it says to be over.
+        changed = [other for other in rivals if _is_over(other.answer, sentence)]
+        changed = changed or [other for other in rivals if other.answer not in sentence] or rivals
+        answers = {other.answer for other in new if other.kind == gap.kind}
+        if not answers:
+            yield gap
+        elif changed == [gap] and len(answers) == 1:
+            yield gap._replace(answer=answers.pop())
+
+
+def _is_over(answer: str, sentence: str) -> bool:
+    number = answer.split()[0] if answer[0].isdigit() else answer
+    return re.search(rf"used to be {re.escape(number)}\b", sentence) is not None
 
 
 def _stems(sentence: str) -> set[str]:

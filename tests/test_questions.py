@@ -124,32 +124,52 @@ def test_no_question_is_made_twice_and_none_is_too_short() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "replaced", "asked"),
+    ("text", "replaced", "later", "asked"),
     [
         (
             "Theo Wex commands the yacht Ines. Colin Bird has since taken over the command of the yacht Ines.",
             "Theo Wex",
             "Colin Bird",
+            "Who commands the yacht Ines?",
         ),
         (
             "The survey has an accuracy of 39 percent. The accuracy of the survey used to be 39 percent; today it is "
             "71 percent.",
             "39 percent",
             "71 percent",
+            "The survey has an accuracy of how much?",
         ),
         (
-            "Tolvik is home to 1,940 souls. It lies inland. From May onward, the number of souls in Tolvik is 5,700.",
-            "1,940 souls",
+            "Tolvik is home to 1,940 souls. The number of residents used to be 1,940; today it is 5,700.",
+            "1,940",
             "5,700",
+            "Tolvik is home to how many?",
+        ),
+        (
+            "The Ines charter ends in 46 days. A lawsuit is heard in Bergen. The Ines charter is short. The town where "
+            "a lawsuit over the Ines charter is heard is now Oslo.",
+            "Bergen",
+            "Oslo",
+            "A lawsuit is heard in who?",
         ),
     ],
 )
-def test_what_a_later_sentence_replaces_is_not_asked_for(text: str, replaced: str, asked: str) -> None:
+def test_a_later_sentence_answers_what_it_replaces(text: str, replaced: str, later: str, asked: str) -> None:
+    made = make_questions(text)
     assert replaced in text
-    assert replaced not in answers(text)
-    assert asked in answers(text)
+    assert not [answer for answer in made if replaced in answer]
+    assert asked in made[later]
+
+
+def test_what_may_be_replaced_by_either_of_two_is_not_asked_for() -> None:
+    text = "The master of the Ines is Theo Wex. The master of the Ines is now Ida Roe or Otto Lund."
+    assert "The master of the Ines is who?" not in [
+        question for asked in make_questions(text).values() for question in asked
+    ]
+    assert "Theo Wex" not in answers(text)
 
 
 def test_a_change_of_something_else_replaces_nothing() -> None:
     text = "Theo Wex commands the yacht Ines. The harbour is now run by Ida Roe."
-    assert {"Theo Wex", "Ida Roe"} <= set(answers(text))
+    assert "Who commands the yacht Ines?" in questions(text, "Theo Wex")
+    assert "Ida Roe" in answers(text)
