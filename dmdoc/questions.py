@@ -65,7 +65,7 @@ _ASKED_WITH = {
 """The question words of each of the four ways of asking; the first keeps the order of the sentence."""
 
 _CHANGE = re.compile(
-    r"\b(?:now|no longer|since|today|used to|chang(?:ed|e)|instead|correct(?:ed|ion)|amended|turned out|replaced|"
+    r"\b(?:now|no longer|since|today|used to|chang(?:ed|e)|instead|correct(?:ed|ion)|amended|turned out to|replaced|"
     r"succeeded|newest|latest|onwards?|anymore)\b"
 )
 """Words of a sentence that replaces what was said before it."""
