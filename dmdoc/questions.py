@@ -100,7 +100,8 @@ def make_questions(text: str) -> dict[str, list[str]]:
     """Everything in a text that can be asked for, in the order of its sentences: answer → its questions, none twice.
 
     Every answer stands in the text word for word, line breaks apart. What a later sentence seems to replace ("since May
-    the captain is ...") is not asked for, nor what stands in more than `MOST_MENTIONS` places.
+    the captain is ...") is not asked for: its questions get the later answer, where it is plain
+    which. Nor is what stands in more than `MOST_MENTIONS` places.
     """
     sentences = [" ".join(text[start:end].split()) for start, end in split_sentences(text)]
     gaps = list(_without_replaced(sentences, [list(_gaps(sentence, text)) for sentence in sentences]))
@@ -157,6 +158,7 @@ def _renewed(old: Sequence[_Gap], new: Sequence[_Gap], sentence: str) -> Iterato
 
 
 def _is_over(answer: str, sentence: str) -> bool:
+    """Whether a sentence says that it "used to be" this answer; of a number with its unit, the number is enough."""
     number = answer.split()[0] if answer[0].isdigit() else answer
     return re.search(rf"used to be {re.escape(number)}\b", sentence) is not None
 
