@@ -48,6 +48,12 @@ def test_the_threshold_is_kept_with_the_adapter_and_in_its_card(
     assert "(generated documents of 3 facts)" in card
 
 
+def test_the_card_says_that_the_states_were_refined(invoke: Invoke, adapter: Path, parted: None) -> None:
+    assert invoke("calibrate", "--adapter", str(adapter), "--refine", "20").code == 0
+    card = (adapter / "README.md").read_text(encoding="utf-8")
+    assert "(generated documents of 4 facts; states refined in 20 steps)" in card
+
+
 def test_calibrate_as_json(invoke: Invoke, adapter: Path, parted: None) -> None:
     record = checked("calibrate", invoke("calibrate", "--adapter", str(adapter), "--json").out)
     assert (record["threshold"], record["chosen_on"]) == (-2.0, 8)

@@ -7,6 +7,7 @@ from dmdoc import console
 from dmdoc.cli.compare import Asked
 from dmdoc.cli.options import JSON_SCHEMA, JsonOption, Machine, MaxTokensOption, spread
 from dmdoc.console.progress import comparison_progress
+from dmdoc.counting import counted
 from dmdoc.errors import UsageError
 
 
@@ -27,7 +28,7 @@ def calibrate(
     folder = Path(machine.adapter or "")
     if machine.adapter is None or not folder.is_dir():
         raise UsageError("the threshold is kept in the adapter's folder; give that folder with --adapter")
-    cases, reader, _ = asked.open(None, machine)
+    cases, reader, steps = asked.open(None, machine)
     with comparison_progress(quiet=machine.quiet) as progress:
         answers = calibration.judge(
             cases, reader, settings=GenerationSettings(max_tokens=max_tokens), progress=progress
@@ -36,7 +37,8 @@ def calibrate(
     write_support_threshold(folder, found.threshold)
     card = folder / CARD
     if card.is_file():
-        text = calibration.card_with_support(card.read_text(encoding="utf-8"), found, asked.describe())
+        data = asked.describe() + (f"; states refined in {counted(steps, 'step')}" if steps else "")
+        text = calibration.card_with_support(card.read_text(encoding="utf-8"), found, data)
         card.write_text(text, encoding="utf-8")
     if as_json:
         console.write_json({"schema": JSON_SCHEMA, "adapter": reader.adapter_identity.name, **asdict(found)})
