@@ -4,10 +4,12 @@ Training supervises them over many documents, refinement over one. The text itse
 what is to be said: in targets, and in the few words that a continuation starts from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from torch import Tensor
 
+from dmdoc.backbone import Backbone
 from dmdoc.memory_state import MemoryState
 from dmdoc.packing import PackedReads, Read
 from dmdoc.prompt import load_prompt
@@ -42,8 +44,8 @@ def continue_read(
     return Read(tuple(reader.prompt_ids(load_prompt("continue").fill(start=start))), tuple(target_ids))
 
 
-def read_logits(packed: PackedReads, state: MemoryState, reader: Reader) -> Tensor:
-    """What `state` (one document a row) makes the model say at the supervised columns.
+def read_logits(packed: PackedReads, state: MemoryState | None, reader: Reader) -> Tensor:
+    """What `state` (one document a row; without the adapter if it is None) makes the model say at supervised columns.
 
     Differentiable in the adapter and the state.
 
@@ -51,7 +53,7 @@ def read_logits(packed: PackedReads, state: MemoryState, reader: Reader) -> Tens
         float32 `[rows, n, vocabulary]`.
     """
     device = reader.backbone.device
-    with reader.reading(state) as model:
+    with _taking_masks(reader.backbone), reader.reading(state) as model:
         logits: Tensor = model(
             input_ids=packed.input_ids.to(device),
             position_ids=packed.position_ids.to(device),
@@ -60,3 +62,16 @@ def read_logits(packed: PackedReads, state: MemoryState, reader: Reader) -> Tens
             use_cache=False,
         ).logits
     return logits.float()
+
+
+@contextmanager
+def _taking_masks(backbone: Backbone) -> Iterator[None]:
+    """Packed reads need a mask of their own, which flash_attention_2 does not take."""
+    if backbone.attention != "flash_attention_2":
+        yield
+        return
+    backbone.model.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        backbone.model.set_attn_implementation(backbone.attention)

@@ -8,15 +8,15 @@ are independent, so a batch of them takes its steps at once, each as it would al
 import random
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dmdoc.backbone import Backbone
 from dmdoc.chunking import Chunk, tokenise
 from dmdoc.errors import DmdocError, UsageError
+from dmdoc.kinds import name_kinds
 from dmdoc.memory_state import MemoryState
 from dmdoc.packing import EMPTY_READ, IGNORED, Read, pack_reads
 from dmdoc.questions import make_questions
@@ -24,7 +24,10 @@ from dmdoc.reader import Reader
 from dmdoc.reads import WINDOW_TOKENS, answer_read, continue_read, read_logits, recite_read
 
 LEARNING_RATE = 0.02
-"""Of Adam, on the numbers of the state."""
+"""Of Adam, on what is added to the numbers of the state."""
+
+DECAY = 1.5
+"""By so much, times the learning rate, a step shrinks what was added: what is not asked for goes back to the write."""
 
 STEP_READS = 8
 """The most reads of a section in one step."""
@@ -47,9 +50,10 @@ def section_practice(chunk: Chunk, reader: Reader) -> Practice:
     reads, every round has windows of the text, too.
     """
     draw = random.Random(SHUFFLE_SEED)
+    made = make_questions(chunk.text, partial(name_kinds, reader=reader))
     asked = [
         [answer_read(question, answer, reader) for question in draw.sample(questions, len(questions))]
-        for answer, questions in make_questions(chunk.text).items()
+        for answer, questions in made.items()
     ]
     if sum(map(len, asked)) < STEP_READS:
         asked += [[window] for window in section_windows(chunk, reader)]
@@ -82,7 +86,7 @@ def refine(
     *,
     on_step: Callable[[int, float], None] | None = None,
 ) -> MemoryState:
-    """Take `steps` Adam steps on the state of each section, each to say the next `STEP_READS` reads with fewer nats.
+    """Take `steps` AdamW steps on the state of each section, each to say the next `STEP_READS` reads with fewer nats.
 
     Args:
         state: a section a row, as the write left it; not changed.
@@ -100,22 +104,22 @@ def refine(
         raise UsageError(f"a state is refined in 0 or more steps, got {steps}")
     if steps == 0:
         return state
-    layers = [layer.detach().clone().requires_grad_() for layer in state.layers]
+    written = [layer.detach() for layer in state.layers]
+    added = [torch.zeros_like(layer, requires_grad=True) for layer in written]
     # Adam treats every number by itself, so that sections in one batch do not disturb one another.
-    optimiser = torch.optim.Adam(layers, lr=LEARNING_RATE)
-    with _taking_masks(reader.backbone):
-        for step in range(steps):
-            nats = _read(_at_hand(practices, step), layers, reader, learn=True)
-            if step == 0:
-                first = nats
-            _report(nats, step, steps, on_step)
-            optimiser.step()
-            optimiser.zero_grad()
-        last = _read(_at_hand(practices, 0), layers, reader, learn=False)
-        _report(last, steps, steps, on_step)
+    optimiser = torch.optim.AdamW(added, lr=LEARNING_RATE, weight_decay=DECAY)
+    for step in range(steps):
+        nats = _read(_at_hand(practices, step), written, added, reader, learn=True)
+        if step == 0:
+            first = nats
+        _report(nats, step, steps, on_step)
+        optimiser.step()
+        optimiser.zero_grad()
+    last = _read(_at_hand(practices, 0), written, added, reader, learn=False)
+    _report(last, steps, steps, on_step)
     better = (last < first)[:, None, None, None]
-    pairs = zip(layers, state.layers, strict=True)
-    return MemoryState(tuple(torch.where(better, layer.detach(), before) for layer, before in pairs))
+    pairs = zip(written, added, strict=True)
+    return MemoryState(tuple(layer + more.detach() * better for layer, more in pairs))
 
 
 def _report(nats: Tensor, step: int, steps: int, on_step: Callable[[int, float], None] | None) -> None:
@@ -139,8 +143,15 @@ def _at_hand(practices: Sequence[Practice], step: int) -> list[list[Read]]:
     return reads
 
 
-def _read(reads: Sequence[list[Read]], layers: Sequence[Tensor], reader: Reader, *, learn: bool) -> Tensor:
-    """Nats a token of each section, `[sections]`; with `learn` their gradients are added to those of the layers."""
+def _read(
+    reads: Sequence[list[Read]],
+    written: Sequence[Tensor],
+    added: Sequence[Tensor],
+    reader: Reader,
+    *,
+    learn: bool,
+) -> Tensor:
+    """Nats a token of each section, `[sections]`; with `learn` their gradients are added to those of `added`."""
     nats = []
     for start in range(0, len(reads), PASS_SECTIONS):
         rows = slice(start, start + PASS_SECTIONS)
@@ -152,7 +163,8 @@ def _read(reads: Sequence[list[Read]], layers: Sequence[Tensor], reader: Reader,
             dtype=reader.backbone.dtype,
         )
         with torch.set_grad_enabled(learn):
-            logits = read_logits(packed, MemoryState(tuple(layer[rows] for layer in layers)), reader)
+            layers = (layer[rows] + more[rows] for layer, more in zip(written, added, strict=True))
+            logits = read_logits(packed, MemoryState(tuple(layers)), reader)
             targets = packed.targets.to(logits.device)
             # [rows, n, vocabulary] → [rows]
             each = functional.cross_entropy(
@@ -161,7 +173,7 @@ def _read(reads: Sequence[list[Read]], layers: Sequence[Tensor], reader: Reader,
             said = each.sum(1) / (targets != IGNORED).sum(1)
         if learn:
             # Of the state alone, whatever else the caller has left to require gradients.
-            torch.autograd.backward(said.sum(), inputs=list(layers))
+            torch.autograd.backward(said.sum(), inputs=list(added))
         nats.append(said.detach())
     return torch.cat(nats)
 
@@ -179,16 +191,3 @@ def _spans(text: str, reader: Reader) -> Iterator[tuple[int, int]]:
             end = next((index for index in nearby if text[index : index + 1].isspace()), reached)
         yield start, end
         start = end
-
-
-@contextmanager
-def _taking_masks(backbone: Backbone) -> Iterator[None]:
-    """Packed reads need a mask of their own, which flash_attention_2 does not take."""
-    if backbone.attention != "flash_attention_2":
-        yield
-        return
-    backbone.model.set_attn_implementation("sdpa")
-    try:
-        yield
-    finally:
-        backbone.model.set_attn_implementation(backbone.attention)

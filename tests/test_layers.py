@@ -16,6 +16,7 @@ ORDER = (
     "ingest sources",
     "sections routing ingest_task",
     "refine support",
+    "kinds",
     "reads",
     "reader",
     "models",
@@ -24,7 +25,8 @@ ORDER = (
     "hardware adapter adapter_config saved_document document_folders",
     "state_file",
     "delta_rule memory_state document chunking packing questions prompt fictional datasets evidence preferences",
-    "settings settings_files",
+    "gaps",
+    "settings settings_files phrases",
     "normalise sentences folders atomic_file errors counting",
 )
 """Every module imports from its own line or from a lower one, never from a higher one."""
@@ -41,6 +43,7 @@ MAY_KNOW = {
     "mammoth": {"document"},
     "charset_normalizer": {"document"},
     "bm25s": {"evidence"},
+    "textblob": {"phrases"},
 }
 
 

@@ -1,44 +1,13 @@
+from collections.abc import Sequence
+
 import pytest
 
-from dmdoc.questions import FEWEST_WORDS, MOST_WORDS_AFTER, MOST_WORDS_BEFORE, make_questions
+from dmdoc.questions import make_questions
 
 
-def answers(text: str) -> list[str]:
-    return list(make_questions(text))
-
-
-def questions(text: str, answer: str) -> list[str]:
-    return make_questions(text)[answer]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("The trawler Ines was built in Oslo.", ["Ines", "Oslo"]),
-        ("It opened on 12 June 2023 at noon.", ["12 June 2023", "noon"]),
-        ("On October 19, Nixon spoke.", ["October 19", "Nixon", "spoke"]),
-        ("She was born in 1937 in Tolvik.", ["1937", "Tolvik"]),
-        ("The train leaves at 07:50 every day.", ["07:50", "every day"]),
-        ("It cost $2.2 billion, not 40 million crowns.", ["$2.2 billion", "40 million crowns"]),
-        ("Prices rose by 70% and by 5 percent.", ["70%", "5 percent"]),
-        ("The biologist counted 22 seals here.", ["22 seals"]),
-        ("The barge is 38 metres long.", ["38 metres", "long"]),
-        ("It has six masts and Twenty-two oars.", ["six masts", "Twenty-two oars"]),
-        ("In July it was 32 °C there.", ["July", "32 °C"]),
-        ("Vitamin D helps, J. Smith said.", ["Smith", "said"]),
-        ("They took the ball to the 40-yard line.", ["line"]),
-        ("The Bank of the North paid Ida Roe-Lund.", ["Bank of the North", "Ida Roe-Lund"]),
-        ("Heute fuhr der Kahn über den See nach Tolvik.", ["Kahn", "See", "Tolvik"]),
-        ("The hull of the boat is painted dark green.", ["dark green"]),
-    ],
-)
-def test_names_numbers_dates_and_closing_words_are_asked_for(text: str, expected: list[str]) -> None:
-    assert answers(text) == expected
-
-
-def test_a_capital_at_the_start_of_a_sentence_makes_no_name() -> None:
-    assert answers("However, it sank. Beginners learn to row.") == ["sank", "row"]
-    assert "Ines" in answers("Ines sank in the bay. Divers found Ines there.")
+def questions(text: str, answer: str, kind: str = "thing") -> list[str]:
+    """What asks for `answer`, where every phrase is a thing of this kind."""
+    return make_questions(text, lambda phrases: [kind] * len(phrases))[answer]
 
 
 @pytest.mark.parametrize(
@@ -55,23 +24,42 @@ def test_a_capital_at_the_start_of_a_sentence_makes_no_name() -> None:
             ],
         ),
         (
-            "The barge carries 40 tons of salt.",
-            "40 tons",
+            "The bridge was 40 metres long.",
+            "40 metres",
             [
-                "The barge carries how many tons of salt?",
-                "How many tons the barge carries of salt?",
-                "How many tons did the barge carries of salt?",
-                "How much did the barge carries of salt?",
+                "The bridge was how many metres long?",
+                "How far the bridge was long?",
+                "How long was the bridge long?",
+                "How high was the bridge long?",
             ],
         ),
         (
-            "Ida Roe built the mill, and Otto sold it.",
-            "Ida Roe",
+            "The harbour holds 22 seals.",
+            "22",
             [
-                "Who built the mill?",
-                "What built the mill?",
-                "Which built the mill?",
-                "Where built the mill?",
+                "The harbour holds how many seals?",
+                "How many seals the harbour holds?",
+                "How many seals did the harbour holds?",
+            ],
+        ),
+        (
+            "The salt lies in bay 16.",
+            "16",
+            [
+                "The salt lies in which bay?",
+                "What bay the salt lies in?",
+                "Which bay did the salt lies in?",
+                "What did the salt lies in?",
+            ],
+        ),
+        (
+            "They all met on Sunday.",
+            "Sunday",
+            [
+                "They all met on on which day?",
+                "On what day they all met?",
+                "When did they all met?",
+                "Which day did they all met on?",
             ],
         ),
     ],
@@ -80,96 +68,99 @@ def test_a_question_is_worded_in_several_ways(text: str, answer: str, expected: 
     assert questions(text, answer) == expected
 
 
-def test_a_clause_of_its_own_is_asked_about_alone() -> None:
-    text = "The mill stood empty for years; the village called it the Grey Lady."
-    assert "The village called it who?" in questions(text, "Grey Lady")
+@pytest.mark.parametrize(
+    ("text", "answer", "kind", "expected"),
+    [
+        (
+            "Ida Roe built the mill.",
+            "Ida Roe",
+            "person",
+            ["Who built the mill?", "Which person built the mill?"],
+        ),
+        (
+            "The yacht was built in Oslo.",
+            "Oslo",
+            "town",
+            [
+                "The yacht was built in where?",
+                "What town the yacht was built in?",
+                "Where was the yacht built?",
+                "Which town was the yacht built in?",
+            ],
+        ),
+        (
+            "The handle is carved from sandstone.",
+            "sandstone",
+            "material",
+            [
+                "The handle is carved from what?",
+                "What material the handle is carved from?",
+                "Which material is the handle carved from?",
+                "What is the handle carved from?",
+            ],
+        ),
+        (
+            "The council approved of a plan.",
+            "plan",
+            "idea",
+            [
+                "The council approved of what?",
+                "What the council approved of?",
+                "What did the council approved of?",
+            ],
+        ),
+        ("Then press the blue button.", "blue", "colour", ["Then press what colour button?"]),
+    ],
+)
+def test_people_ask_by_the_kind_of_what_they_seek(
+    text: str, answer: str, kind: str, expected: list[str]
+) -> None:
+    assert questions(text, answer, kind)[: len(expected)] == expected
 
 
-def test_a_long_sentence_gives_its_nearest_words() -> None:
-    left, right = (" ".join(f"{side}{number}" for number in range(30)) for side in ("b", "a"))
-    asked = questions(f"In {left} came Ida {right}.", "Ida")[0].rstrip("?").split()
-    assert asked == ["B19", *left.split()[20:], "came", "who", *right.split()[:MOST_WORDS_AFTER]]
-    assert len(asked) == MOST_WORDS_BEFORE + 1 + MOST_WORDS_AFTER
+def test_a_quality_is_no_person_and_most_modifiers_are_not_asked_for() -> None:
+    assert questions("The hull is large.", "large", "person") == [
+        "The hull is what?",
+        "What the hull is?",
+        "What is the hull?",
+    ]
+    made = make_questions("Then press the old button.", lambda phrases: ["quality"] * len(phrases))
+    assert list(made) == ["press", "old button"]
+
+
+def test_kinds_are_asked_of_phrases_in_their_sentences_alone() -> None:
+    heard: list[tuple[str, str]] = []
+
+    def name_kinds(phrases: Sequence[tuple[str, str]]) -> list[str]:
+        heard.extend(phrases)
+        return ["thing"] * len(phrases)
+
+    make_questions("The mill of Ida Roe opened in 1911. A cook sold it for 40 crowns.", name_kinds)
+    assert heard == [
+        ("The mill of Ida Roe opened in 1911.", "Ida Roe"),
+        ("A cook sold it for 40 crowns.", "cook"),
+    ]
 
 
 def test_a_question_never_gives_its_answer_away() -> None:
     text = "The ferry Otter calls at Port Umber at 07:50. Dr Reyes paid 12 crowns for it in May 1911."
-    made = make_questions(text)
-    assert sum(map(len, made.values())) > 20
+    made = make_questions(text, lambda phrases: ["thing"] * len(phrases))
+    assert sum(map(len, made.values())) > 15
     for answer, asked in made.items():
         assert answer in text
         assert all(answer not in question for question in asked)
 
 
-def test_what_a_text_is_about_is_not_asked_for() -> None:
-    told = ["Ida Roe was born in Tolvik.", "Otto Lund wed Ida Roe.", "The mill belongs to Ida Roe."]
-    assert "Ida Roe" in answers(" ".join(told[:2]))
-    assert answers(" ".join(told)) == ["Tolvik", "Otto Lund"]
-
-
-def test_answers_are_the_words_of_the_text_across_line_breaks() -> None:
-    assert "Ida Roe" in answers("The mill belongs to Ida\nRoe now.")
-
-
-@pytest.mark.parametrize("text", ["", "   ", "Fox.", "12", "汶川地震", "and so on and on with it"])
-def test_where_nothing_can_be_asked_there_is_no_question(text: str) -> None:
-    assert make_questions(text) == {}
-
-
-def test_no_question_is_made_twice_and_none_is_too_short() -> None:
-    made = make_questions("The hull is green. The hull is green. On Monday, it is Ida.")
+def test_no_question_is_made_twice() -> None:
+    made = make_questions(
+        "The hull is green. The hull is green. On Monday, it is Ida.",
+        lambda phrases: ["thing"] * len(phrases),
+    )
+    assert made
     for asked in made.values():
         assert len(asked) == len(set(asked))
-        assert all(len(question.split()) > FEWEST_WORDS for question in asked)
 
 
-@pytest.mark.parametrize(
-    ("text", "replaced", "later", "asked"),
-    [
-        (
-            "Theo Wex commands the yacht Ines. Colin Bird has since taken over the command of the yacht Ines.",
-            "Theo Wex",
-            "Colin Bird",
-            "Who commands the yacht Ines?",
-        ),
-        (
-            "The survey has an accuracy of 39 percent. The accuracy of the survey used to be 39 percent; today it is "
-            "71 percent.",
-            "39 percent",
-            "71 percent",
-            "The survey has an accuracy of how much?",
-        ),
-        (
-            "Tolvik is home to 1,940 souls. The number of residents used to be 1,940; today it is 5,700.",
-            "1,940",
-            "5,700",
-            "Tolvik is home to how many?",
-        ),
-        (
-            "The Ines charter ends in 46 days. A lawsuit is heard in Bergen. The Ines charter is short. The town where "
-            "a lawsuit over the Ines charter is heard is now Oslo.",
-            "Bergen",
-            "Oslo",
-            "A lawsuit is heard in who?",
-        ),
-    ],
-)
-def test_a_later_sentence_answers_what_it_replaces(text: str, replaced: str, later: str, asked: str) -> None:
-    made = make_questions(text)
-    assert replaced in text
-    assert not [answer for answer in made if replaced in answer]
-    assert asked in made[later]
-
-
-def test_what_may_be_replaced_by_either_of_two_is_not_asked_for() -> None:
-    text = "The master of the Ines is Theo Wex. The master of the Ines is now Ida Roe or Otto Lund."
-    assert "The master of the Ines is who?" not in [
-        question for asked in make_questions(text).values() for question in asked
-    ]
-    assert "Theo Wex" not in answers(text)
-
-
-def test_a_change_of_something_else_replaces_nothing() -> None:
-    text = "Theo Wex commands the yacht Ines. The harbour is now run by Ida Roe."
-    assert "Who commands the yacht Ines?" in questions(text, "Theo Wex")
-    assert "Ida Roe" in answers(text)
+@pytest.mark.parametrize("text", ["", "   ", "Fox.", "and so on and on with it"])
+def test_where_nothing_can_be_asked_there_is_no_question(text: str) -> None:
+    assert make_questions(text, lambda phrases: ["thing"] * len(phrases)) == {}

@@ -1,5 +1,6 @@
 import hashlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from dmdoc.adapter import DeltaMemConfig
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.ingest import Progress, ingest
+from dmdoc.kinds import name_kinds
 from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
 from dmdoc.packing import Read
@@ -61,11 +63,15 @@ def practices_of(text: str, reader: Reader) -> list[Practice]:
     return [section_practice(chunk, reader) for chunk in reader.chunks(text)]
 
 
+def questions_of(text: str, reader: Reader) -> dict[str, list[str]]:
+    return make_questions(text, partial(name_kinds, reader=reader))
+
+
 def asked_of(text: str, reader: Reader) -> list[Read]:
     """What a text can be asked, as reads, answer by answer."""
     return [
         answer_read(question, answer, reader)
-        for answer, questions in make_questions(text).items()
+        for answer, questions in questions_of(text, reader).items()
         for question in questions
     ]
 
@@ -161,7 +167,7 @@ class TestPractice:
 
     def test_no_answer_is_asked_for_more_often_than_another(self, reader: Reader) -> None:
         text = "Ida Roe was born in Tolvik. She owns 12 goats. In May 1911, Ida Roe wed Otto Lund."
-        made = make_questions(text)
+        made = questions_of(text, reader)
         assert len(made["Ida Roe"]) > len(made["Tolvik"])
         (practice,) = practices_of(text, reader)
         for start in range(0, len(practice), len(made)):
@@ -169,7 +175,7 @@ class TestPractice:
             assert sorted(told) == sorted(made)
 
     def test_a_text_without_questions_is_continued(self, reader: Reader) -> None:
-        assert make_questions(TEXT) == {}
+        assert questions_of(TEXT, reader) == {}
         (practice,), (windows,) = practices_of(TEXT, reader), windows_of(TEXT, reader)
         assert len(practice) == len(windows)
         assert set(practice) == set(windows)
@@ -292,7 +298,7 @@ class TestRefine:
         monkeypatch.setattr(type(model), "set_attn_implementation", lambda _, name: kernels.append(name))
         flash = replace(reader, backbone=replace(reader.backbone, attention="flash_attention_2"))
         refine(written(TEXT, reader), windows_of(TEXT, reader), flash, 1)
-        assert kernels == ["sdpa", "flash_attention_2"]
+        assert kernels == ["sdpa", "flash_attention_2"] * 2  # for a step, and for the look at what it gave
 
 
 class TestIngest:

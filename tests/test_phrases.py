@@ -1,0 +1,107 @@
+from itertools import pairwise
+
+import pytest
+
+from dmdoc.phrases import dimension, find_phrases
+
+
+def phrases(sentence: str) -> list[tuple[str, str]]:
+    return [(phrase.answer, phrase.form) for phrase in find_phrases(sentence, sentence)]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("The trawler Ines was built in Oslo.", [("Ines", "name"), ("Oslo", "name")]),
+        ("It opened on 12 June 2023 at noon.", [("12 June 2023", "date"), ("noon", "thing")]),
+        ("On October 19, Nixon spoke.", [("October 19", "date"), ("Nixon", "name")]),
+        ("She was born in 1937 in Tolvik.", [("1937", "year"), ("Tolvik", "name")]),
+        ("It leaves at 07:50.", [("07:50", "time")]),
+        ("They paid $2.2 billion.", [("$2.2 billion", "amount")]),
+        ("They rose by 70% and by 5 percent.", [("70%", "amount"), ("5 percent", "amount")]),
+        ("In July it was 32 °C there.", [("July", "date"), ("32 °C", "number")]),
+        ("Vitamin D helps, J. Smith said.", [("Vitamin D", "name"), ("Smith", "name")]),
+        (
+            "The Bank of the North paid Ida Roe-Lund.",
+            [("Bank of the North", "name"), ("Ida Roe-Lund", "name")],
+        ),
+        ("Heute fuhr der Kahn nach Tolvik.", [("Kahn", "name"), ("Tolvik", "name")]),
+    ],
+)
+def test_dates_numbers_and_names_are_known_by_their_form(
+    sentence: str, expected: list[tuple[str, str]]
+) -> None:
+    assert phrases(sentence) == expected
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer", "form", "noun"),
+    [
+        ("The biologist counted 22 seals here.", "22", "count", "seals"),
+        ("It has Twenty-two oars.", "Twenty-two", "count", "oars"),
+        ("The barge is 38 metres long.", "38 metres", "measure", "metres"),
+        ("It cost 40 million crowns.", "40 million crowns", "measure", "crowns"),
+        ("Pepper lies in bay 16.", "16", "label", "bay"),
+        ("Pepper lies in 16.", "16", "number", ""),
+        ("They all met at number 1,850.", "1,850", "number", ""),
+    ],
+)
+def test_a_number_says_what_it_counts_measures_or_labels(
+    sentence: str, answer: str, form: str, noun: str
+) -> None:
+    assert (answer, form, noun) in [(p.answer, p.form, p.noun) for p in find_phrases(sentence, sentence)]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("A statue of a dolphin guards the fountain.", [("statue", "thing"), ("dolphin", "thing")]),
+        (
+            "Her family bought two old houses.",
+            [("family", "thing"), ("two", "number"), ("old houses", "thing")],
+        ),
+        ("Then press the blue button.", [("blue", "modifier"), ("blue button", "thing")]),
+        ("The hull is painted dark green.", [("dark green", "quality")]),
+        ("The hull is very large and the boat is slow.", [("large", "quality"), ("slow", "quality")]),
+        ("The hobby she loves is stargazing.", [("stargazing", "quality")]),
+    ],
+)
+def test_things_and_qualities_are_known_by_the_tagger(sentence: str, expected: list[tuple[str, str]]) -> None:
+    found = phrases(sentence)
+    assert [phrase for phrase in expected if phrase not in found] == []
+
+
+def test_a_noun_that_is_pointed_at_was_named_before() -> None:
+    assert phrases("The machine hums.") == []
+    assert phrases("This old machine hums.") == [("old", "modifier"), ("old machine", "thing")]
+
+
+def test_a_capital_at_the_start_of_a_sentence_makes_no_name() -> None:
+    assert ("However", "name") not in phrases("However, it sank.")
+    sentence = "Ines sank in the bay."
+    assert ("Ines", "name") not in phrases(sentence)
+    found = find_phrases(sentence, f"{sentence} Divers found Ines there.")
+    assert ("Ines", "name") in [(phrase.answer, phrase.form) for phrase in found]
+
+
+def test_only_a_modifier_overlaps_the_thing_it_stands_in() -> None:
+    sentence = "In the Imperial court, 22 tame seals and a fat cook ate fresh white bread in hall 7 at 07:50."
+    found = find_phrases(sentence, sentence)
+    assert len(found) > 6
+    for phrase in found:
+        assert phrase.answer in sentence[phrase.start : phrase.end]
+    rest = [phrase for phrase in found if phrase.form != "modifier"]
+    for one, other in pairwise(rest):
+        assert one.end <= other.start
+
+
+@pytest.mark.parametrize("sentence", ["", "   ", "12/3", "a/b/c", "and so on and on with it", "...", "?"])
+def test_a_sentence_may_say_nothing(sentence: str) -> None:
+    assert [phrase for phrase in find_phrases(sentence, sentence) if phrase.form == "thing"] == []
+
+
+@pytest.mark.parametrize(
+    ("noun", "expected"), [("metres", "length"), ("century", "time"), ("crowns", "money"), ("seals", None)]
+)
+def test_units_are_told_from_what_is_counted(noun: str, expected: str | None) -> None:
+    assert dimension(noun) == expected
