@@ -63,13 +63,13 @@ def find_gaps(text: str) -> list[Gap]:
     the captain is ...") is not asked for: its gap gets the later answer, where it is plain which.
     """
     sentences = [" ".join(text[start:end].split()) for start, end in split_sentences(text)]
-    gaps = list(_without_replaced(sentences, [list(_gaps(sentence, text)) for sentence in sentences]))
+    gaps = list(_without_replaced(sentences, [list(_gaps(sentence)) for sentence in sentences]))
     mentions = Counter(gap.answer for gap in gaps)
     return [gap for gap in gaps if mentions[gap.answer] <= MOST_MENTIONS]
 
 
-def _gaps(sentence: str, text: str) -> Iterator[Gap]:
-    for phrase in find_phrases(sentence, text):
+def _gaps(sentence: str) -> Iterator[Gap]:
+    for phrase in find_phrases(sentence):
         before = _ARTICLE.sub("", sentence[: phrase.start].rstrip())
         words_before = _BEFORE_CLAUSE.split(before)[-1].split()[-MOST_WORDS_BEFORE:]
         # A comma ends the clause, unless nothing stands before it: "Ida Roe, a baker, built the mill."

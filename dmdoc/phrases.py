@@ -90,10 +90,10 @@ def dimension(noun: str) -> str | None:
     return _DIMENSIONS.get(noun) or _DIMENSIONS.get(noun.removesuffix("s"))
 
 
-def find_phrases(sentence: str, text: str) -> list[Phrase]:
-    """Everything that can be asked for in a sentence of `text`, in order; only a modifier overlaps another."""
+def find_phrases(sentence: str) -> list[Phrase]:
+    """Everything that can be asked for in a sentence, in order; only a modifier overlaps another."""
     words = _tagged(sentence)
-    found = list(_by_form(sentence, text, words))
+    found = list(_by_form(sentence, words))
     for phrase in [*_things(sentence, words), *_qualities(sentence, words), *_closing(sentence, words)]:
         small = re.fullmatch(SMALL_WORD, phrase.answer)
         if not small and not any(_overlap(phrase, other) for other in found):
@@ -107,14 +107,14 @@ def _overlap(one: Phrase, other: Phrase) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def _by_form(sentence: str, text: str, words: Sequence[_Word]) -> Iterator[Phrase]:
+def _by_form(sentence: str, words: Sequence[_Word]) -> Iterator[Phrase]:
     nouns = [word for word in words if word.tag.startswith("NN") and word.text.isalpha()]
     begins, ends = {noun.start for noun in nouns}, {noun.end: noun for noun in nouns if noun.tag == "NN"}
     for match in _BY_FORM.finditer(sentence):
         start, end = match.span()
         form: Form = match.lastgroup  # type: ignore[assignment]  # the groups are named after the forms
         answer, unit, label = match[0], match["unit"], ends.get(start - 1)
-        if form == "name" and not _is_name(answer, text, begins=start == 0):
+        if form == "name" and not _is_name(answer, words[0] if start == 0 else None):
             continue
         if unit is not None and dimension(unit) is not None:
             yield Phrase(start, end, "measure", answer, unit)
@@ -128,13 +128,13 @@ def _by_form(sentence: str, text: str, words: Sequence[_Word]) -> Iterator[Phras
             yield Phrase(start, end, form, answer)
 
 
-def _is_name(words: str, text: str, *, begins: bool) -> bool:
+def _is_name(words: str, first: _Word | None) -> bool:
     """Whether words have their capital from being a name, and not from where they stand.
 
-    One word that begins a sentence must have it elsewhere in the text, too.
+    Of one word that begins a sentence the tagger knows it; `first` is that word.
     """
-    if begins and " " not in words:
-        return re.search(rf"[\w,;] {re.escape(words)}\b", text) is not None
+    if first is not None and " " not in words:
+        return first.tag.startswith("NNP")
     return words[0].isupper()
 
 
@@ -157,7 +157,8 @@ def _spoken(sentence: str, words: Sequence[_Word], form: Form) -> Phrase:
 def _things(sentence: str, words: Sequence[_Word]) -> Iterator[Phrase]:
     """Noun phrases without what stands before them ("the", "our", "two"), and adjectives in front of their nouns.
 
-    Left out are names, and a lone noun that is pointed at ("the machine"): it was named before.
+    Left out are names, and a lone noun that begins the sentence or is pointed at ("the machine"): it is what the
+    sentence is about.
     """
     for begin, end in _runs(words):
         run = list(words[begin:end])
@@ -170,8 +171,8 @@ def _things(sentence: str, words: Sequence[_Word]) -> Iterator[Phrase]:
             continue
         if len(run) > 1 and run[0].tag.startswith("JJ"):
             yield _spoken(sentence, run[:1], "modifier")
-        pointed_at = len(run) == 1 and begin > 0 and words[begin - 1].text.lower() in _POINTING
-        if not pointed_at and not any(word.tag.startswith("NNP") for word in run):
+        topic = len(run) == 1 and (begin == 0 or words[begin - 1].text.lower() in _POINTING)
+        if not topic and not any(word.tag.startswith("NNP") for word in run):
             yield _spoken(sentence, run, "thing")
 
 

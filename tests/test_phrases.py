@@ -6,7 +6,7 @@ from dmdoc.phrases import dimension, find_phrases
 
 
 def phrases(sentence: str) -> list[tuple[str, str]]:
-    return [(phrase.answer, phrase.form) for phrase in find_phrases(sentence, sentence)]
+    return [(phrase.answer, phrase.form) for phrase in find_phrases(sentence)]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_dates_numbers_and_names_are_known_by_their_form(
 def test_a_number_says_what_it_counts_measures_or_labels(
     sentence: str, answer: str, form: str, noun: str
 ) -> None:
-    assert (answer, form, noun) in [(p.answer, p.form, p.noun) for p in find_phrases(sentence, sentence)]
+    assert (answer, form, noun) in [(p.answer, p.form, p.noun) for p in find_phrases(sentence)]
 
 
 @pytest.mark.parametrize(
@@ -71,22 +71,23 @@ def test_things_and_qualities_are_known_by_the_tagger(sentence: str, expected: l
     assert [phrase for phrase in expected if phrase not in found] == []
 
 
-def test_a_noun_that_is_pointed_at_was_named_before() -> None:
-    assert phrases("The machine hums.") == []
+@pytest.mark.parametrize("sentence", ["The machine hums.", "Beginners often learn it."])
+def test_what_a_sentence_is_about_is_not_asked_for(sentence: str) -> None:
+    assert phrases(sentence) == []
+
+
+def test_a_pointed_at_phrase_of_several_words_is_asked_for() -> None:
     assert phrases("This old machine hums.") == [("old", "modifier"), ("old machine", "thing")]
 
 
 def test_a_capital_at_the_start_of_a_sentence_makes_no_name() -> None:
-    assert ("However", "name") not in phrases("However, it sank.")
-    sentence = "Ines sank in the bay."
-    assert ("Ines", "name") not in phrases(sentence)
-    found = find_phrases(sentence, f"{sentence} Divers found Ines there.")
-    assert ("Ines", "name") in [(phrase.answer, phrase.form) for phrase in found]
+    assert phrases("However, it sank.") == []
+    assert phrases("Yelwold is where it sank.") == [("Yelwold", "name")]
 
 
 def test_only_a_modifier_overlaps_the_thing_it_stands_in() -> None:
     sentence = "In the Imperial court, 22 tame seals and a fat cook ate fresh white bread in hall 7 at 07:50."
-    found = find_phrases(sentence, sentence)
+    found = find_phrases(sentence)
     assert len(found) > 6
     for phrase in found:
         assert phrase.answer in sentence[phrase.start : phrase.end]
@@ -97,7 +98,7 @@ def test_only_a_modifier_overlaps_the_thing_it_stands_in() -> None:
 
 @pytest.mark.parametrize("sentence", ["", "   ", "12/3", "a/b/c", "and so on and on with it", "...", "?"])
 def test_a_sentence_may_say_nothing(sentence: str) -> None:
-    assert [phrase for phrase in find_phrases(sentence, sentence) if phrase.form == "thing"] == []
+    assert [phrase for phrase in find_phrases(sentence) if phrase.form == "thing"] == []
 
 
 @pytest.mark.parametrize(
