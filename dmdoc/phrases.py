@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 from textblob import TextBlob
 
 Form = Literal[
-    "date", "time", "year", "amount", "measure", "count", "label", "number", "name", "thing", "quality", "modifier"
+    "date", "time", "decade", "year", "amount", "measure", "count", "label", "number", "name", "thing", "quality",
+    "modifier",
 ]  # fmt: skip
 """A modifier stands in front of a thing; a quality is what something is said to be. The numbers: a measure has a unit
 ("38 metres"), a count what it counts ("22 seals"), a label is one of several ("bay 16")."""
@@ -41,6 +42,7 @@ _BY_FORM = re.compile(
     rf"""(?<![\w-])(?:
       (?P<date> \d{{1,2}}[ ]{_MONTH}(?:,?[ ]\d{{4}})? | {_MONTH}(?:[ ]\d{{1,2}})?(?:,?[ ]\d{{4}})? )
     | (?P<time> \d{{1,2}}:\d\d )
+    | (?P<decade> (?:1\d|20)\d0s )
     | (?P<year> (?:1\d|20)\d\d )
     | (?P<amount> [$€£₹][ ]?{_DIGITS}(?:[ ]{_MANY})? | {_DIGITS}[ ]?(?:%|percent\b) )
     | (?P<number> (?P<digits> {_DIGITS}(?:[ ]{_MANY})?|{_NUMERAL}\b )

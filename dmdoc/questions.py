@@ -22,6 +22,7 @@ KindNamer = Callable[[Sequence[tuple[str, str]]], Sequence[str]]
 _BY_FORM: dict[Form, Ways] = {
     "date": ("when", "on what date", "when", "when"),
     "time": ("when", "at what time", "when", "at what time"),
+    "decade": ("when", "in what decade", "when", "in which decade"),
     "year": ("when", "in what year", "when", "in which year"),
     "amount": ("how much", "how much", "what", "how much"),
     "number": ("how many", "how many", "what", "how much"),

@@ -17,6 +17,7 @@ def phrases(sentence: str) -> list[tuple[str, str]]:
         ("On October 19, Nixon spoke.", [("October 19", "date"), ("Nixon", "name")]),
         ("She was born in 1937 in Tolvik.", [("1937", "year"), ("Tolvik", "name")]),
         ("It leaves at 07:50.", [("07:50", "time")]),
+        ("It opened in the 1960s.", [("1960s", "decade")]),
         ("They paid $2.2 billion.", [("$2.2 billion", "amount")]),
         ("They rose by 70% and by 5 percent.", [("70%", "amount"), ("5 percent", "amount")]),
         ("In July it was 32 °C there.", [("July", "date"), ("32 °C", "number")]),
