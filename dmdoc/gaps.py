@@ -30,8 +30,9 @@ LEAST_SHARED = 0.5
 for one over the number of sentences that have it."""
 
 _CHANGE = re.compile(
-    r"\b(?:now|no longer|since|today|used to|chang(?:ed|e)|instead|correct(?:ed|ion)|amended|turned out to|replaced|"
-    r"succeeded|newest|latest|onwards?|anymore)\b"
+    r"\b(?:now|no longer|since|today|used to|chang(?:ed|e)|instead|correct(?:ed|ion)|amended|revised|updated|renamed|"
+    r"rescheduled|postponed|relocated|turned out to|replaced|succeeded|newest|latest|later reports|onwards?|anymore)\b",
+    re.IGNORECASE,
 )
 """Words of a sentence that replaces what was said before it."""
 
@@ -40,7 +41,8 @@ _BEFORE_CLAUSE = re.compile(r"[;:] |, (?=\w+ing\b|and\b|but\b|which\b|who\b|whil
 _AFTER_CLAUSE = re.compile(r"[;:,] | and | but ")
 
 
-_NUMBERS = ("measure", "count", "label", "number")
+_FAMILIES = ({"measure", "count", "label", "number", "amount"}, {"thing", "quality", "modifier"})
+"""Forms that replace one another: "he counted 22 seals", "today there are 30"."""
 
 
 class Gap(NamedTuple):
@@ -83,22 +85,25 @@ def _gaps(sentence: str) -> Iterator[Gap]:
 def _without_replaced(sentences: Sequence[str], gaps: Sequence[Sequence[Gap]]) -> Iterator[Gap]:
     """The gaps of all sentences, without the answers that a later sentence which speaks of a change replaces.
 
-    It replaces answers of the kinds that it gives itself, in the earlier sentence that shares most words with it, and
-    answers the questions of that one where there is one answer for one. What it repeats of the earlier sentences is
-    not asked for either.
+    It replaces answers of the kinds that it gives itself, in the earlier sentence that shares most words with it and
+    speaks of no change, and answers the questions of that one where there is one answer for one. What it repeats of
+    the earlier sentences is not asked for either.
     """
     stems = [_stems(sentence) for sentence in sentences]
     spread = Counter(chain.from_iterable(stems))
+    changes = [_CHANGE.search(sentence) is not None for sentence in sentences]
     kept = [list(own) for own in gaps]
     for later, sentence in enumerate(sentences):
-        if not _CHANGE.search(sentence) or later == 0:
+        if not changes[later] or all(changes[:later]):
             continue
         told = {gap.answer for own in gaps[:later] for gap in own}
         kept[later] = [
             gap for gap in gaps[later] if gap.answer not in told and not _is_over(gap.answer, sentence)
         ]
         shared = [
-            sum(1 / spread[stem] for stem in stems[earlier] & stems[later])
+            0.0
+            if changes[earlier]
+            else sum(1 / spread[stem] for stem in stems[earlier] & stems[later])
             + any(_is_over(gap.answer, sentence) for gap in gaps[earlier])
             for earlier in range(later)
         ]
@@ -126,7 +131,7 @@ def _renewed(old: Sequence[Gap], new: Sequence[Gap], sentence: str) -> Iterator[
 def _alike(one: Gap, other: Gap) -> bool:
     """Whether both are numbers, or names, or things ..."""
     forms = {one.phrase.form, other.phrase.form}
-    return len(forms) == 1 or forms <= set(_NUMBERS)
+    return len(forms) == 1 or any(forms <= family for family in _FAMILIES)
 
 
 def _is_over(answer: str, sentence: str) -> bool:
