@@ -116,7 +116,7 @@ def _by_form(sentence: str, words: Sequence[_Word]) -> Iterator[Phrase]:
         start, end = match.span()
         form: Form = match.lastgroup  # type: ignore[assignment]  # the groups are named after the forms
         answer, unit, label = match[0], match["unit"], ends.get(start - 1)
-        if form == "name" and not _is_name(answer, words[0] if start == 0 else None):
+        if form == "name" and not _is_name(answer, start, words):
             continue
         if unit is not None and dimension(unit) is not None:
             yield Phrase(start, end, "measure", answer, unit)
@@ -130,20 +130,21 @@ def _by_form(sentence: str, words: Sequence[_Word]) -> Iterator[Phrase]:
             yield Phrase(start, end, form, answer)
 
 
-def _is_name(words: str, first: _Word | None) -> bool:
+def _is_name(answer: str, start: int, words: Sequence[_Word]) -> bool:
     """Whether words have their capital from being a name, and not from where they stand.
 
-    Of one word that begins a sentence the tagger knows it; `first` is that word.
+    Of one word that begins a sentence the tagger knows it.
     """
-    if first is not None and " " not in words:
-        return first.tag.startswith("NNP")
-    return words[0].isupper()
+    if start == 0 and " " not in answer:
+        return any(word.start == 0 and word.tag.startswith("NNP") for word in words)
+    return answer[0].isupper()
 
 
 def _tagged(sentence: str) -> list[_Word]:
     words, start = [], 0
     for token in str(TextBlob(sentence).parse()).split():
-        text, tag, chunk, _ = token.rsplit("/", 3)
+        escaped, tag, chunk, _ = token.rsplit("/", 3)
+        text = escaped.replace("&slash;", "/")
         found = sentence.find(text, start)
         if found >= 0:
             start = found + len(text)

@@ -86,6 +86,11 @@ def test_a_capital_at_the_start_of_a_sentence_makes_no_name() -> None:
     assert phrases("Yelwold is where it sank.") == [("Yelwold", "name")]
 
 
+def test_a_slash_parts_no_word_from_its_place() -> None:
+    assert phrases("Oslo/Bergen lies near hall 7.") == [("Oslo", "name"), ("Bergen", "name"), ("7", "label")]
+    assert phrases("Yé?/Xa/@—") == [("Yé", "name"), ("Xa", "name")]
+
+
 def test_only_a_modifier_overlaps_the_thing_it_stands_in() -> None:
     sentence = "In the Imperial court, 22 tame seals and a fat cook ate fresh white bread in hall 7 at 07:50."
     found = find_phrases(sentence)
