@@ -40,7 +40,6 @@ _ARTICLE = re.compile(r"(?:^| )(?i:the|an?)$")
 _BEFORE_CLAUSE = re.compile(r"[;:] |, (?=\w+ing\b|and\b|but\b|which\b|who\b|while\b)")
 _AFTER_CLAUSE = re.compile(r"[;:,] | and | but ")
 
-
 _FAMILIES = ({"measure", "count", "label", "number", "amount"}, {"thing", "quality", "modifier"})
 """Forms that replace one another: "he counted 22 seals", "today there are 30"."""
 

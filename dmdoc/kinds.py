@@ -37,6 +37,9 @@ KINDS = (
 PASS_PHRASES = 16
 """Phrases in one forward pass."""
 
+CONTEXT_CHARACTERS = 400
+"""The most of a sentence that the model is shown with a phrase; hardly a sentence has more."""
+
 
 def name_kinds(phrases: Sequence[tuple[str, str]], reader: Reader) -> list[str]:
     """Of each (sentence, phrase of it) one of `KINDS`: the likeliest by its first token."""
@@ -45,10 +48,15 @@ def name_kinds(phrases: Sequence[tuple[str, str]], reader: Reader) -> list[str]:
     for start in range(0, len(phrases), PASS_PHRASES):
         # What follows a prompt is not known yet: any token stands for it.
         asked = [
-            Read(tuple(reader.encode(f"{_EXAMPLES}{sentence} {phrase}:")), (0,))
+            Read(tuple(reader.encode(f"{_EXAMPLES}{_around(phrase, sentence)} {phrase}:")), (0,))
             for sentence, phrase in phrases[start : start + PASS_PHRASES]
         ]
         with torch.no_grad():
             logits = read_logits(pack_reads([asked], pad_id=0, dtype=reader.backbone.dtype), None, reader)
         named += [KINDS[kind] for kind in logits[0][:, first.to(logits.device)].argmax(-1).tolist()]
     return named
+
+
+def _around(phrase: str, sentence: str) -> str:
+    start = min(sentence.find(phrase) - CONTEXT_CHARACTERS // 2, len(sentence) - CONTEXT_CHARACTERS)
+    return sentence[max(0, start) :][:CONTEXT_CHARACTERS]

@@ -104,6 +104,22 @@ def test_what_may_be_replaced_by_either_of_two_is_not_asked_for() -> None:
     assert "Theo Wex" not in answers(text)
 
 
+def test_no_change_is_taken_for_what_another_replaces() -> None:
+    text = (
+        "The party to the Ines charter is Theo Wex. The latest word on the Ines charter comes from Ida Roe. "
+        "The latest word on the Ines charter comes from Otto Lund."
+    )
+    found = answers(text)
+    assert "Theo Wex" not in found
+    assert "Ida Roe" in found
+
+
+def test_a_quality_is_replaced_by_a_thing() -> None:
+    text = "The emblem of the mill is painted green. The emblem of the mill used to be green; today it shows a dolphin."
+    assert "green" not in answers(text)
+    assert gap_of(text, "dolphin").before == "today it shows"
+
+
 def test_a_change_of_something_else_replaces_nothing() -> None:
     text = "Theo Wex commands the yacht Ines. The harbour is now run by Ida Roe."
     assert gap_of(text, "Theo Wex").after == "commands the yacht Ines"

@@ -4,7 +4,7 @@ from tiny import tiny_reader
 
 from dmdoc import kinds as kinds_module
 from dmdoc.adapter import DeltaMemConfig
-from dmdoc.kinds import KINDS, name_kinds
+from dmdoc.kinds import CONTEXT_CHARACTERS, KINDS, name_kinds
 from dmdoc.reader import Reader
 
 PHRASES = [
@@ -41,6 +41,15 @@ def test_phrases_in_one_pass_are_named_as_alone(reader: Reader, monkeypatch: pyt
     monkeypatch.setattr(kinds_module, "PASS_PHRASES", 3)
     together = name_kinds(PHRASES, reader)
     assert together == [name_kinds([phrase], reader)[0] for phrase in PHRASES]
+
+
+def test_of_a_long_sentence_the_model_sees_what_is_near(reader: Reader) -> None:
+    near = "x" * 250 + " dolphin " + "y" * 400
+    assert name_kinds([("z" * 5000 + near, "dolphin")], reader) == name_kinds(
+        [("w" * 900 + near, "dolphin")], reader
+    )
+    whole = "z" * (CONTEXT_CHARACTERS - 8) + " dolphin"
+    assert kinds_module._around("dolphin", whole) == whole
 
 
 def test_no_phrase_has_no_kind(reader: Reader) -> None:

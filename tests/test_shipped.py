@@ -8,6 +8,7 @@ import torch
 
 from dmdoc.embedded_model import embedded_folder
 from dmdoc.folders import cache_folder
+from dmdoc.kinds import KINDS, name_kinds
 from dmdoc.models import SHIPPED_ADAPTERS
 from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader, open_reader
@@ -70,3 +71,14 @@ def test_from_an_empty_state_every_token_is_that_of_the_frozen_model(reader: Rea
 
     assert len(frozen) > 3
     assert reader.generate(prompt, reader.zero_state(), greedy) == frozen
+
+
+def test_the_model_names_kinds(reader: Reader) -> None:
+    assert len({reader.encode(f" {kind}")[0] for kind in KINDS}) == len(KINDS)
+    phrases = [
+        ("The handle is carved from sandstone.", "sandstone"),
+        ("Emil Zimlund governs the school.", "Emil Zimlund"),
+        ("A statue of a dolphin stands there.", "dolphin"),
+        ("It was made by Lyxatus Airlines.", "Lyxatus Airlines"),
+    ]
+    assert name_kinds(phrases, reader) == ["material", "person", "animal", "company"]
