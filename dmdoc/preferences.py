@@ -18,7 +18,7 @@ _NAMES: dict[Way | None, str] = {"state": "state", "frozen": "frozen", None: "no
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedTurn:
     """A question that was answered twice."""
 
     question: str
@@ -32,7 +32,7 @@ class Preferences:
 
     def __init__(self, seed: int = 0) -> None:
         self._generator = random.Random(seed)
-        self.turns: tuple[Judged, ...] = ()
+        self.turns: tuple[JudgedTurn, ...] = ()
 
     def draw_order(self) -> tuple[Way, Way]:
         """Where the next a and b are to come from."""
@@ -40,7 +40,7 @@ class Preferences:
         return first, second
 
     def add(self, question: str, order: tuple[Way, Way]) -> None:
-        self.turns = (*self.turns, Judged(question, order))
+        self.turns = (*self.turns, JudgedTurn(question, order))
 
     def prefer(self, label: str) -> Way:
         """Keep which answer of the last turn is the better one, and tell where it came from. The last word counts.
