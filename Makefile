@@ -24,14 +24,14 @@ model: $(STAMP)  ## fetch and convert the embedded model, once
 	$(DMDOC) models pull smollm2-135m
 
 demo: model  ## read a note and a report once, then ask them, each question in a new process
-	$(DEMO) ingest --refine 20 $(SAMPLES)/sorrel-note.txt
+	$(DEMO) ingest --refine 40 $(SAMPLES)/sorrel-note.txt
 	$(DEMO) ask "In what year was the barge Sorrel built?"
 	$(DEMO) ask "Who is the captain of the barge Sorrel?"
 	$(DEMO) ask "How long is the barge Sorrel?"
 	$(DEMO) ask --verbose "What colour is the hull of the barge Sorrel?"
 	@echo
 	@echo "A report full of names that the embedded adapter never saw: it recalls about half of it. The passages cited have the rest."
-	$(DEMO) ingest --refine 20 $(SAMPLES)/halvorsen-report.pdf
+	$(DEMO) ingest --refine 40 $(SAMPLES)/halvorsen-report.pdf
 	$(DEMO) ask "Who founded Halvorsen Brine Works?"
 	$(DEMO) ask "Who was the largest customer?"
 	$(DEMO) ask "What is the budget of the project Quiet Tide?"
