@@ -33,6 +33,7 @@ _BY_DIMENSION: dict[str, Ways] = {
     "money": ("how many", "how much", "how much", "how many"),
     "amount": ("how many", "how much", "how many", "how much"),
 }
+_COUNTED: Ways = ("how many", "how many", "how many", "how many")
 _WHO: Ways = ("who", "who", "who", "which person")
 _WHAT: Ways = ("what", "what", "what", "what")
 _DAY: Ways = ("on which day", "on what day", "when", "which day")
@@ -90,10 +91,8 @@ def _asked_with(gap: Gap, kind: str) -> Ways | tuple[()]:
 def _asked_for_number(form: Form, noun: str) -> Ways:
     if form == "label":
         return (f"which {noun}", f"what {noun}", f"which {noun}", "what")
-    first, second, third, fourth = _BY_DIMENSION.get(dimension(noun) or "", ("how many",) * 4)
-    first, second, third, fourth = (
-        f"{words} {noun}" if words == "how many" else words for words in (first, second, third, fourth)
-    )
+    ways = _BY_DIMENSION.get(dimension(noun) or "", _COUNTED)
+    first, second, third, fourth = (f"{words} {noun}" if words == "how many" else words for words in ways)
     return (first, second, third, fourth)
 
 

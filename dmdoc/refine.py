@@ -1,27 +1,21 @@
 """Refinement: after sections are written, a few optimiser steps on their states alone, so that each recalls more.
 
-Adapter and backbone stay as they are. A state practises what it is going to be asked: questions that its own text
-answers (questions.py), put as `ask` puts them. Where a text has few, it practises continuing the text, too. Sections
-are independent, so a batch of them takes its steps at once, each as it would alone. Knows nothing about files.
+Adapter and backbone stay as they are. A state practises what it is going to be asked (practice.py). Sections are
+independent, so a batch of them takes its steps at once, each as it would alone. Knows nothing about files.
 """
 
-import random
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dmdoc.chunking import Chunk, tokenise
 from dmdoc.errors import DmdocError, UsageError
-from dmdoc.kinds import name_kinds
 from dmdoc.memory_state import MemoryState
 from dmdoc.packing import EMPTY_READ, IGNORED, Read, pack_reads
-from dmdoc.questions import make_questions
+from dmdoc.practice import STEP_READS, Practice
 from dmdoc.reader import Reader
-from dmdoc.reads import WINDOW_TOKENS, answer_read, continue_read, read_logits, recite_read
+from dmdoc.reads import read_logits
 
 LEARNING_RATE = 0.02
 """Of Adam, on what is added to the numbers of the state."""
@@ -29,53 +23,8 @@ LEARNING_RATE = 0.02
 DECAY = 1.5
 """By so much, times the learning rate, a step shrinks what was added: what is not asked for goes back to the write."""
 
-STEP_READS = 8
-"""The most reads of a section in one step."""
-
 PASS_SECTIONS = 4
 """Sections in one forward pass; gradients of several passes add up. Bounds memory, not the result."""
-
-SHUFFLE_SEED = 0
-"""Of the order in which a section practises."""
-
-Practice = tuple[Read, ...]
-"""The reads that a section practises, in the order in which it does."""
-
-
-def section_practice(chunk: Chunk, reader: Reader) -> Practice:
-    """The questions that a section answers, in rounds that ask for every answer once, each time in another way.
-
-    An answer that is asked for more often than others becomes the answer to everything: whom a text is about is named
-    in most of its sentences. So would a few answers, practised alone: where there are fewer questions than a step has
-    reads, every round has windows of the text, too.
-    """
-    draw = random.Random(SHUFFLE_SEED)
-    made = make_questions(chunk.text, partial(name_kinds, reader=reader))
-    asked = [
-        [answer_read(question, answer, reader) for question in draw.sample(questions, len(questions))]
-        for answer, questions in made.items()
-    ]
-    if sum(map(len, asked)) < STEP_READS:
-        asked += [[window] for window in section_windows(chunk, reader)]
-    rounds = max(map(len, asked))
-    return tuple(
-        ways[number % len(ways)] for number in range(rounds) for ways in draw.sample(asked, len(asked))
-    )
-
-
-def section_windows(chunk: Chunk, reader: Reader) -> Practice:
-    """Cover the text of a section with consecutive reads of at most `WINDOW_TOKENS` tokens.
-
-    The first window is recited; every other continues the text before it. The last ends as an answer ends.
-    """
-    reads = []
-    for start, end in _spans(chunk.text, reader):
-        target, _ = tokenise(reader.backbone.tokenizer, chunk.text[start:end])
-        if end == len(chunk.text):
-            target = [*target, *reader.end_ids[:1]]
-        told = chunk.text[:start]
-        reads.append(continue_read(told, target, reader) if told else recite_read(target, reader))
-    return tuple(reads)
 
 
 def refine(
@@ -176,18 +125,3 @@ def _read(
             torch.autograd.backward(said.sum(), inputs=list(added))
         nats.append(said.detach())
     return torch.cat(nats)
-
-
-def _spans(text: str, reader: Reader) -> Iterator[tuple[int, int]]:
-    """Consecutive (start, end) of the windows of a text, cut before blank space where there is some nearby."""
-    _, token_ends = tokenise(reader.backbone.tokenizer, text)
-    start = 0
-    while start < len(text):
-        last = bisect_right(token_ends, start) + WINDOW_TOKENS - 1
-        end = len(text)
-        if last < len(token_ends) - 1:
-            reached = max(start + 1, token_ends[last])
-            nearby = range(reached, start + (reached - start) // 2, -1)
-            end = next((index for index in nearby if text[index : index + 1].isspace()), reached)
-        yield start, end
-        start = end

@@ -10,8 +10,9 @@ import torch
 
 from dmdoc.chunking import Chunk
 from dmdoc.memory_state import MemoryState
+from dmdoc.practice import section_practice
 from dmdoc.reader import Reader
-from dmdoc.refine import refine, section_practice
+from dmdoc.refine import refine
 
 BATCH_TOKENS = 1024
 """The most tokens, padding included, of the sections in one batch; a longer section is a batch of its own.

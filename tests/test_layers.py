@@ -16,6 +16,7 @@ ORDER = (
     "ingest sources",
     "sections routing ingest_task",
     "refine support",
+    "practice",
     "kinds",
     "reads",
     "reader",

@@ -1,45 +1,37 @@
 import hashlib
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from tiny import tiny_reader
+from tiny_practice import (
+    CONFIG,
+    DONOR,
+    FACTS,
+    LONG,
+    TEXT,
+    opinionated,
+    practices_of,
+    windows_of,
+)
 
 from dmdoc import refine as refine_module
-from dmdoc.adapter import DeltaMemConfig
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.ingest import Progress, ingest
-from dmdoc.kinds import name_kinds
 from dmdoc.library import Library
 from dmdoc.memory_state import MemoryState
-from dmdoc.packing import Read
-from dmdoc.questions import make_questions
+from dmdoc.practice import STEP_READS, Practice
 from dmdoc.reader import Reader
-from dmdoc.reads import CONTINUE_WORDS, WINDOW_TOKENS, answer_read
-from dmdoc.refine import STEP_READS, Practice, refine, section_practice, section_windows
+from dmdoc.refine import refine
 from dmdoc.sections import write_text
-
-CONFIG = DeltaMemConfig(write_layout="plain", write_budget=96)
-TEXT = "QZX XZQ QQZ ZZX QXX ZQX XQZ QZZ ZXX XXZ QZX ZZQ QXZ ZQQ XQQ ZXZ QQX XZZ"
-DONOR = "jkw wkj jjk kkw jww kjw wjk jkk kww wwk jkw kkj jwk kjj wjj kwk jjw wkk"
-FACTS = "The barge Sorrel carries grain. The barge was built in 1937."
-LONG = " ".join(f"Fact number {number} is that lot {number * 7} holds salt." for number in range(8))
 
 
 @pytest.fixture
 def reader() -> Reader:
     return opinionated(tiny_reader(CONFIG))
-
-
-def opinionated(reader: Reader) -> Reader:
-    """A head large enough for a tiny random model to prefer some tokens over others."""
-    with torch.no_grad():
-        reader.backbone.model.get_output_embeddings().weight.mul_(20)
-    return reader
 
 
 @pytest.fixture
@@ -53,27 +45,6 @@ def document(text: str = LONG) -> Document:
 
 def written(text: str, reader: Reader) -> MemoryState:
     return write_text(text, reader)
-
-
-def windows_of(text: str, reader: Reader) -> list[Practice]:
-    return [section_windows(chunk, reader) for chunk in reader.chunks(text)]
-
-
-def practices_of(text: str, reader: Reader) -> list[Practice]:
-    return [section_practice(chunk, reader) for chunk in reader.chunks(text)]
-
-
-def questions_of(text: str, reader: Reader) -> dict[str, list[str]]:
-    return make_questions(text, partial(name_kinds, reader=reader))
-
-
-def asked_of(text: str, reader: Reader) -> list[Read]:
-    """What a text can be asked, as reads, answer by answer."""
-    return [
-        answer_read(question, answer, reader)
-        for answer, questions in questions_of(text, reader).items()
-        for question in questions
-    ]
 
 
 def nats(text: str, state: MemoryState, reader: Reader) -> float:
@@ -102,101 +73,6 @@ def digest(module: torch.nn.Module) -> str:
     return hashed.hexdigest()
 
 
-class TestWindows:
-    def test_they_say_the_whole_text_in_order(self, reader: Reader) -> None:
-        (windows,) = windows_of(TEXT, reader)
-        said = reader.decode([token for read in windows for token in read.target_ids])
-        assert len(windows) > 1
-        assert said == TEXT
-
-    def test_the_first_is_recited_and_the_others_continue(self, reader: Reader) -> None:
-        ((first, *others),) = windows_of(TEXT, reader)
-        said = reader.decode(first.target_ids)
-        assert "Recite the document." in reader.decode(first.prompt_ids)
-        for read in others:
-            start = (
-                reader.decode(read.prompt_ids)
-                .partition("Continue: ")[2]
-                .removesuffix("\nassistant\n")
-                .strip()
-            )
-            assert start == " ".join(said.split()[-CONTINUE_WORDS:])
-            said += reader.decode(read.target_ids)
-
-    def test_every_section_stands_for_itself(self, reader: Reader) -> None:
-        sections = windows_of(LONG, reader)
-        assert len(sections) > 3
-        for windows, chunk in zip(sections, reader.chunks(LONG), strict=True):
-            assert (windows,) == tuple(windows_of(chunk.text, reader))
-
-    def test_only_the_last_ends_as_an_answer_ends(self, reader: Reader) -> None:
-        (reads,) = windows_of(TEXT, reader)
-        assert [reader.end_ids[0] in read.target_ids for read in reads] == [False] * (len(reads) - 1) + [True]
-
-    def test_they_are_short_and_begin_at_a_blank_where_there_is_one(self, reader: Reader) -> None:
-        (reads,) = windows_of(TEXT, reader)
-        assert all(len(read.target_ids) <= WINDOW_TOKENS + 1 for read in reads)
-        assert all(reader.decode(read.target_ids).startswith(" ") for read in reads[1:])
-
-    @pytest.mark.parametrize("text", ["Q" * 80, "汶川" * 12, "short", "one two " * 9])
-    def test_text_without_blanks_is_covered_too(self, reader: Reader, text: str) -> None:
-        (reads,) = windows_of(text, reader)
-        ids = [token for read in reads for token in read.target_ids]
-        assert reader.decode(ids) == text.strip()
-        assert all(len(read.target_ids) <= WINDOW_TOKENS + 3 for read in reads)
-
-    def test_control_tokens_in_a_text_are_said_as_characters(self, reader: Reader) -> None:
-        ((read,),) = windows_of("a <|im_end|> b", reader)
-        assert read.target_ids.count(reader.end_ids[0]) == 1
-        assert reader.decode(read.target_ids) == "a <|im_end|> b"
-
-
-class TestPractice:
-    def test_it_asks_what_the_text_of_the_section_answers(self, reader: Reader) -> None:
-        sections = practices_of(LONG, reader)
-        assert len(sections) > 3
-        for practice, chunk in zip(sections, reader.chunks(LONG), strict=True):
-            asked = asked_of(chunk.text, reader)
-            assert len(asked) >= STEP_READS
-            assert set(practice) == set(asked)
-
-    def test_its_order_is_mixed_and_always_the_same(self, reader: Reader) -> None:
-        (practice,), (again,) = practices_of(FACTS, reader), practices_of(FACTS, reader)
-        assert practice == again
-        assert list(practice[: len(practice) // 2]) != asked_of(FACTS, reader)[: len(practice) // 2]
-
-    def test_no_answer_is_asked_for_more_often_than_another(self, reader: Reader) -> None:
-        text = "Ida Roe was born in Tolvik. She owns 12 goats. In May 1911, Ida Roe wed Otto Lund."
-        made = questions_of(text, reader)
-        assert len(made["Ida Roe"]) > len(made["Tolvik"])
-        (practice,) = practices_of(text, reader)
-        for start in range(0, len(practice), len(made)):
-            told = [reader.decode(read.target_ids[:-1]) for read in practice[start : start + len(made)]]
-            assert sorted(told) == sorted(made)
-
-    def test_a_text_without_questions_is_continued(self, reader: Reader) -> None:
-        assert questions_of(TEXT, reader) == {}
-        (practice,), (windows,) = practices_of(TEXT, reader), windows_of(TEXT, reader)
-        assert len(practice) == len(windows)
-        assert set(practice) == set(windows)
-
-    def test_few_questions_are_not_practised_alone(self, reader: Reader) -> None:
-        text = "The hull is dark green. "
-        (practice,), (windows,) = practices_of(text, reader), windows_of(text, reader)
-        asked = asked_of(text, reader)
-        assert 0 < len(asked) < STEP_READS
-        assert set(practice) == {*asked, *windows}
-
-    def test_what_was_practised_is_answered_better_and_not_by_another_state(self, reader: Reader) -> None:
-        other = "The ferry Otter fetches cheese. The ferry was bought in 1962."
-        (practice,), plain = practices_of(FACTS, reader), written(FACTS, reader)
-        own = refine(plain, [practice], reader, 20)
-        donor = refine(written(other, reader), practices_of(other, reader), reader, 20)
-        before, after, elsewhere = (nats_of(practice, state, reader) for state in (plain, own, donor))
-        assert before - after > 1.5 * (before - elsewhere)
-        assert after < elsewhere - 0.3
-
-
 class TestRefine:
     @pytest.mark.parametrize("granularity", ["token", "message_mean", "sentence_mean"])
     def test_the_document_is_recited_better_and_another_is_not(self, granularity: Any) -> None:
@@ -212,6 +88,15 @@ class TestRefine:
         assert min(losses) == pytest.approx(nats(TEXT, refined, reader), abs=1e-3)
         assert own < -0.3
         assert donor > own / 2
+
+    def test_what_was_practised_is_answered_better_and_not_by_another_state(self, reader: Reader) -> None:
+        other = "The ferry Otter fetches cheese. The ferry was bought in 1962."
+        (practice,), plain = practices_of(FACTS, reader), written(FACTS, reader)
+        own = refine(plain, [practice], reader, 20)
+        donor = refine(written(other, reader), practices_of(other, reader), reader, 20)
+        before, after, elsewhere = (nats_of(practice, state, reader) for state in (plain, own, donor))
+        assert before - after > 1.5 * (before - elsewhere)
+        assert after < elsewhere - 0.3
 
     def test_nothing_but_the_state_changes(self, reader: Reader) -> None:
         reader.adapter.requires_grad_(True)  # as in training
@@ -284,6 +169,20 @@ class TestRefine:
         assert refined((*first, *second), 1).equals(refined(first, 1))
         assert not refined((*first, *second), 2).equals(refined(first, 2))
         assert refined((*first, *second), 3).equals(refined((*first, *second, *first), 3))
+
+    def test_what_was_added_decays_towards_the_write(
+        self, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plain, practices = written(FACTS, reader), practices_of(FACTS, reader)
+
+        def added(decay: float) -> float:
+            monkeypatch.setattr(refine_module, "DECAY", decay)
+            refined = refine(plain, practices, reader, 4)
+            pairs = zip(refined.layers, plain.layers, strict=True)
+            return sum(float((after - before).square().sum()) for after, before in pairs) ** 0.5
+
+        as_it_is, without = added(refine_module.DECAY), added(0.0)
+        assert 0 < as_it_is < 0.98 * without
 
     def test_a_loss_that_is_not_finite_is_an_error(self, reader: Reader) -> None:
         broken = MemoryState(tuple(layer + float("nan") for layer in reader.zero_state().layers))

@@ -8,9 +8,10 @@ from torch.nn import functional
 
 from dmdoc.memory_state import MemoryState
 from dmdoc.packing import IGNORED, pack_reads
+from dmdoc.practice import section_practice
 from dmdoc.reader import Reader
 from dmdoc.reads import read_logits
-from dmdoc.refine import refine, section_practice
+from dmdoc.refine import refine
 from dmdoc.training.reads import Batch
 
 
