@@ -1,4 +1,5 @@
 import hashlib
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -179,7 +180,7 @@ class TestRefine:
             monkeypatch.setattr(refine_module, "DECAY", decay)
             refined = refine(plain, practices, reader, 4)
             pairs = zip(refined.layers, plain.layers, strict=True)
-            return sum(float((after - before).square().sum()) for after, before in pairs) ** 0.5
+            return math.sqrt(sum(float((after - before).square().sum()) for after, before in pairs))
 
         as_it_is, without = added(refine_module.DECAY), added(0.0)
         assert 0 < as_it_is < 0.98 * without
