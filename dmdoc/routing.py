@@ -2,8 +2,9 @@
 
 A state recalls values by keys. Where a section speaks of what is asked, its state recalls, by the keys of the
 question, much the same values that writing the question would put there. Keys and values do not depend on the state,
-so that a question goes through the model once, however many sections there are. Knows nothing about saved documents
-or how an answer is drawn.
+so that a question goes through the model once, however many sections there are. Of the few that match best, the one
+whose state makes the question itself likeliest answers it. Knows nothing about saved documents or how an answer is
+drawn.
 """
 
 from collections.abc import Sequence
@@ -14,17 +15,29 @@ from torch.nn import functional
 
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
+from dmdoc.support import log_likelihoods
+
+FINALISTS = 3
+"""Sections that match best, under each of which the question is read: two to eight chose alike."""
 
 
 def choose_sections(questions: Sequence[str], states: Sequence[MemoryState], reader: Reader) -> list[int]:
     """For each question the row of its own state, a section a row, that speaks most of what it asks."""
     open_ones = [number for number, state in enumerate(states) if state.batch > 1]
-    found = matches(
-        [questions[number] for number in open_ones], [states[number] for number in open_ones], reader
-    )
     chosen = [0] * len(states)
-    for number, match in zip(open_ones, found, strict=True):
-        chosen[number] = int(match.argmax())
+    if not open_ones:
+        return chosen
+    asked, own = [questions[number] for number in open_ones], [states[number] for number in open_ones]
+    finalists = [match.topk(min(FINALISTS, len(match))).indices for match in matches(asked, own, reader)]
+    counts = [len(rows) for rows in finalists]
+    tokens = [
+        reader.encode(question) for question, count in zip(asked, counts, strict=True) for _ in range(count)
+    ]
+    readers = MemoryState.cat([state.select(rows) for state, rows in zip(own, finalists, strict=True)])
+    # Of a single token nothing is left to be likely: the best match, the first, stands.
+    likely = log_likelihoods([ids[:1] for ids in tokens], [ids[1:] for ids in tokens], readers, reader)
+    for number, rows, said in zip(open_ones, finalists, torch.split(likely, counts), strict=True):
+        chosen[number] = int(rows[said.argmax()])
     return chosen
 
 

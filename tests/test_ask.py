@@ -12,6 +12,7 @@ from dmdoc.ingest import ingest
 from dmdoc.library import Library
 from dmdoc.prompt import load_prompt
 from dmdoc.reader import Reader
+from dmdoc.routing import FINALISTS
 from dmdoc.saved_document import SavedDocument
 from dmdoc.settings import GenerationSettings
 
@@ -53,8 +54,11 @@ def test_no_token_of_the_document_reaches_the_backbone(sections: int, reader: Re
         handle.remove()
     prompt = reader.prompt_ids(load_prompt("answer").fill(question=QUESTION))
     assert answer.prompt_tokens == len(prompt)
-    # Of several sections the question chooses one; then the prompt, then what the model itself said.
-    expected = [*(reader.encode(QUESTION) if sections > 1 else ()), *prompt, *answer.answer_ids]
+    # Of several sections the question chooses one: it is matched with all, and read under each of the best as far as
+    # its last token. Then comes the prompt, then what the model itself said.
+    asked = reader.encode(QUESTION)
+    choosing = [*asked, *asked[:-1] * FINALISTS] if sections > 1 else []
+    expected = [*choosing, *prompt, *answer.answer_ids]
     assert fed == expected[: len(fed)]
     assert len(fed) >= len(expected) - 1
     # One token is one byte here, so what went in can be compared with the text itself.

@@ -5,8 +5,9 @@ from tiny import tiny_reader
 from dmdoc.adapter import DeltaMemConfig
 from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
-from dmdoc.routing import choose_sections, matches
+from dmdoc.routing import FINALISTS, choose_sections, matches
 from dmdoc.sections import write_text
+from dmdoc.support import log_likelihoods
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=64, corrects_while_writing=False)
 TEXTS = ("Ada wrote the notes.", "ELEVEN TONS OF SALT", "0123 4567 89 0123 45", "zzyzx, zyx; xyzzy?")
@@ -42,12 +43,9 @@ def test_a_match_is_the_cosine_of_what_is_recalled_and_what_would_be_written(
 
 
 @pytest.mark.parametrize("section", range(len(TEXTS)))
-def test_the_section_is_taken_that_has_read_what_is_asked(
-    section: int, reader: Reader, state: MemoryState
-) -> None:
-    order = torch.tensor([2, 0, 3, 1])
-    chosen = choose_sections([TEXTS[section]] * 2, [state, state.select(order)], reader)
-    assert chosen == [section, order.tolist().index(section)]
+def test_a_section_matches_best_what_it_has_read(section: int, reader: Reader, state: MemoryState) -> None:
+    (match,) = matches([TEXTS[section]], [state], reader)
+    assert int(match.argmax()) == section
 
 
 def test_an_empty_section_recalls_nothing(reader: Reader) -> None:
@@ -64,10 +62,37 @@ def test_questions_of_any_length_choose_at_once_each_in_its_own_state(
         choose_sections([question], [own], reader)[0] for question, own in zip(questions, states, strict=True)
     ]
     assert choose_sections(questions, states, reader) == alone
-    assert alone[1:] == [1, 0, 1]
+    assert alone[2] == 0
 
 
-def test_a_question_goes_through_the_model_once_however_many_sections_there_are(
+def test_what_is_chosen_does_not_depend_on_the_order_of_the_sections(
+    reader: Reader, state: MemoryState
+) -> None:
+    order = torch.tensor([2, 0, 3, 1])
+    for text in TEXTS:
+        first, second = choose_sections([text] * 2, [state, state.select(order)], reader)
+        assert order.tolist().index(first) == second
+
+
+def test_of_the_sections_that_match_best_the_one_is_taken_under_which_the_question_is_likeliest(
+    reader: Reader, state: MemoryState
+) -> None:
+    question = "Who wrote it?"
+    tokens = reader.encode(question)
+    (match,) = matches([question], [state], reader)
+    said = log_likelihoods([tokens[:1]] * state.batch, [tokens[1:]] * state.batch, state, reader)
+    worst = int(match.argmin())
+    others = [row for row in range(state.batch) if row != worst]
+    expected = max(others, key=lambda row: float(said[row]))
+    assert choose_sections([question], [state], reader) == [expected]
+
+
+def test_where_a_question_is_one_token_the_best_match_is_taken(reader: Reader, state: MemoryState) -> None:
+    (match,) = matches(["?"], [state], reader)
+    assert choose_sections(["?"], [state], reader) == [int(match.argmax())]
+
+
+def test_a_question_is_read_by_few_sections_however_many_there_are(
     reader: Reader, state: MemoryState
 ) -> None:
     passes: list[torch.Size] = []
@@ -75,8 +100,9 @@ def test_a_question_goes_through_the_model_once_however_many_sections_there_are(
     hook = embeddings.register_forward_pre_hook(lambda _, ids: passes.append(ids[0].shape))
     try:
         choose_sections(["Who?"], [MemoryState.cat([state] * 5)], reader)
-        assert passes == [torch.Size((1, 4))]
+        # To match it with all of them, then as far as its last token under those that match best.
+        assert passes == [torch.Size((1, 4)), torch.Size((FINALISTS, 3))]
         choose_sections(["Who?"], [state.rows(0, 1)], reader)  # nothing to choose
-        assert len(passes) == 1
+        assert len(passes) == 2
     finally:
         hook.remove()
