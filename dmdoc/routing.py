@@ -2,9 +2,8 @@
 
 A state recalls values by keys. Where a section speaks of what is asked, its state recalls, by the keys of the
 question, much the same values that writing the question would put there. Keys and values do not depend on the state,
-so that a question goes through the model once, however many sections there are. Of the few that match best, the one
-whose state makes the question itself likeliest answers it. Knows nothing about saved documents or how an answer is
-drawn.
+so that a question goes through the model once, however many sections there are. Of the few that match best, how
+likely each makes the question itself has a say, too. Knows nothing about saved documents or how an answer is drawn.
 """
 
 from collections.abc import Sequence
@@ -20,6 +19,10 @@ from dmdoc.support import log_likelihoods
 FINALISTS = 3
 """Sections that match best, under each of which the question is read: two to eight chose alike."""
 
+MATCH_NATS = 16.0
+"""What a match of 1 is worth beside the question's log-likelihood in nats a token; measured, see
+docs/long-documents.md."""
+
 
 def choose_sections(questions: Sequence[str], states: Sequence[MemoryState], reader: Reader) -> list[int]:
     """For each question the row of its own state, a section a row, that speaks most of what it asks."""
@@ -28,16 +31,15 @@ def choose_sections(questions: Sequence[str], states: Sequence[MemoryState], rea
     if not open_ones:
         return chosen
     asked, own = [questions[number] for number in open_ones], [states[number] for number in open_ones]
-    finalists = [match.topk(min(FINALISTS, len(match))).indices for match in matches(asked, own, reader)]
-    counts = [len(rows) for rows in finalists]
+    best = [match.topk(min(FINALISTS, len(match))) for match in matches(asked, own, reader)]
+    finalists = MemoryState.cat([state.select(rows) for state, (_, rows) in zip(own, best, strict=True)])
+    counts = [len(rows) for _, rows in best]
     tokens = [
         reader.encode(question) for question, count in zip(asked, counts, strict=True) for _ in range(count)
     ]
-    readers = MemoryState.cat([state.select(rows) for state, rows in zip(own, finalists, strict=True)])
-    # Of a single token nothing is left to be likely: the best match, the first, stands.
-    likely = log_likelihoods([ids[:1] for ids in tokens], [ids[1:] for ids in tokens], readers, reader)
-    for number, rows, said in zip(open_ones, finalists, torch.split(likely, counts), strict=True):
-        chosen[number] = int(rows[said.argmax()])
+    likely = log_likelihoods([ids[:1] for ids in tokens], [ids[1:] for ids in tokens], finalists, reader)
+    for number, (match, rows), said in zip(open_ones, best, torch.split(likely, counts), strict=True):
+        chosen[number] = int(rows[(said + MATCH_NATS * match).argmax()])
     return chosen
 
 

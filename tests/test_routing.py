@@ -74,17 +74,19 @@ def test_what_is_chosen_does_not_depend_on_the_order_of_the_sections(
         assert order.tolist().index(first) == second
 
 
-def test_of_the_sections_that_match_best_the_one_is_taken_under_which_the_question_is_likeliest(
-    reader: Reader, state: MemoryState
+@pytest.mark.parametrize("worth", [0.0, 4.0, 1000.0])
+def test_of_the_sections_that_match_best_match_and_likelihood_of_the_question_choose(
+    worth: float, reader: Reader, state: MemoryState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    question = "Who wrote it?"
-    tokens = reader.encode(question)
-    (match,) = matches([question], [state], reader)
-    said = log_likelihoods([tokens[:1]] * state.batch, [tokens[1:]] * state.batch, state, reader)
-    worst = int(match.argmin())
-    others = [row for row in range(state.batch) if row != worst]
-    expected = max(others, key=lambda row: float(said[row]))
-    assert choose_sections([question], [state], reader) == [expected]
+    monkeypatch.setattr("dmdoc.routing.MATCH_NATS", worth)
+    for question in ("Who wrote it?", "How much salt?", "zyx"):
+        tokens = reader.encode(question)
+        (match,) = matches([question], [state], reader)
+        said = log_likelihoods([tokens[:1]] * state.batch, [tokens[1:]] * state.batch, state, reader)
+        score = said + worth * match
+        finalists = sorted(range(state.batch), key=lambda row: float(match[row]))[1:]
+        expected = max(finalists, key=lambda row: float(score[row]))
+        assert choose_sections([question], [state], reader) == [expected]
 
 
 def test_where_a_question_is_one_token_the_best_match_is_taken(reader: Reader, state: MemoryState) -> None:
