@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from typing import Any, Literal, Protocol, get_args
 
 from dmdoc.errors import UsageError
@@ -17,8 +18,8 @@ from dmdoc.sentences import split_sentences
 MIN_BUDGET = 8
 """The smallest write budget, in tokens; below it chunks are fragments of sentences."""
 
-PARAGRAPH_CUT_FROM = 0.75
-"""A chunk is cut at a paragraph end when one lies beyond this share of the text that its budget reaches."""
+PARAGRAPH_WITHIN = 0.25
+"""A chunk is cut at a paragraph end when one lies nearer to the end of its share than this part of the share."""
 
 LAYOUT_SENTENCE = -1
 """The sentence id of tokens that belong to the layout and not to the text."""
@@ -90,10 +91,12 @@ class Chunk:
 def chunk_document(text: str, tokenizer: Tokenizer, *, budget: int, layout: Layout) -> list[Chunk]:
     """Cut `text` into chunks of at most `budget` tokens, layout included.
 
-    Each chunk takes as much as fits and ends with a paragraph if one ends in the last quarter of its reach,
-    else with a sentence, else with a word; inside a word only if the word alone exceeds the budget. The chunk
-    texts in order are the text, less blank space at the cuts; blank text has no chunks. Control tokens that
-    the text spells out (`<|im_end|>`) are encoded as the characters that they are.
+    Each chunk takes an even share of what is left, so that the last is no remnant: a section of two sentences
+    about the subject of the one before it would be taken for the one to ask. It ends with the paragraph that
+    ends nearest to its share, if one ends near it, else with the nearest sentence, else with a word; inside a
+    word only if the word alone exceeds the share. The chunk texts in order are the text, less blank space at
+    the cuts; blank text has no chunks. Control tokens that the text spells out (`<|im_end|>`) are encoded as
+    the characters that they are.
 
     Raises:
         UsageError: the budget is below `MIN_BUDGET`, or leaves no room beside the layout or for a character.
@@ -112,7 +115,7 @@ def chunk_document(text: str, tokenizer: Tokenizer, *, budget: int, layout: Layo
     chunks = []
     start = _skip_blank(text, 0)
     while start < len(text):
-        piece = _fitting_piece(cuts, tokenizer, start, _reached(reach, start, room), room)
+        piece = _fitting_piece(cuts, tokenizer, start, *_reached(reach, start, room), room)
         before, after = ((LAYOUT_SENTENCE,) * len(ids) for ids in (prefix, suffix))
         chunks.append(
             Chunk(
@@ -156,20 +159,20 @@ class _CutPoints:
         self._sentence_ends = [end for _, end in spans]
         self._paragraph_ends = [end for (_, end), (after, _) in pairwise(spans) if "\n\n" in text[end:after]]
 
-    def last_before(self, start: int, limit: int) -> int:
-        """The best end, in `(start, limit]`, of a piece that begins at `start`."""
-        if limit >= self._end:
+    def best(self, start: int, share_end: int, limit: int) -> int:
+        """The best end, in `(start, limit]`, of a piece that begins at `start` and whose share ends at `share_end`."""
+        if share_end >= self._end:
             return self._end
-        paragraph_end = _last_at_most(self._paragraph_ends, limit)
-        if paragraph_end > start + PARAGRAPH_CUT_FROM * (limit - start):
+        paragraph_end = _nearest(self._paragraph_ends, share_end, start, limit)
+        if abs(paragraph_end - share_end) <= PARAGRAPH_WITHIN * (share_end - start):
             return paragraph_end
-        sentence_end = _last_at_most(self._sentence_ends, limit)
+        sentence_end = _nearest(self._sentence_ends, share_end, start, limit)
         if sentence_end > start:
             return sentence_end
-        if self.text[limit].isspace() or self.text[limit - 1].isspace():
-            return limit
-        words = self.text[start:limit].rsplit(maxsplit=1)
-        return start + len(words[0]) if len(words) == 2 else limit
+        if self.text[share_end].isspace() or self.text[share_end - 1].isspace():
+            return share_end
+        words = self.text[start:share_end].rsplit(maxsplit=1)
+        return start + len(words[0]) if len(words) == 2 else share_end
 
     def sentence_ids(self, start: int, token_ends: Sequence[int]) -> tuple[int, ...]:
         """The sentence of each token of a piece that begins at `start`; blanks belong to the one before."""
@@ -179,10 +182,12 @@ class _CutPoints:
         return tuple(max(0, sentence) for sentence in found)
 
 
-def _fitting_piece(cuts: _CutPoints, tokenizer: Tokenizer, start: int, limit: int, room: int) -> Chunk:
-    """The text from `start` to a good cut at or before `limit`, of at most `room` tokens; no layout."""
+def _fitting_piece(
+    cuts: _CutPoints, tokenizer: Tokenizer, start: int, share_end: int, limit: int, room: int
+) -> Chunk:
+    """The text from `start` to a good cut near `share_end`, not beyond `limit`, of at most `room` tokens; no layout."""
     while True:
-        end = cuts.last_before(start, limit)
+        end = cuts.best(start, min(share_end, limit), limit)
         piece = cuts.text[start:end].rstrip()
         token_ids, token_ends = tokenise(tokenizer, piece)
         if len(token_ids) <= room:
@@ -196,16 +201,24 @@ def _fitting_piece(cuts: _CutPoints, tokenizer: Tokenizer, start: int, limit: in
         limit = start + max(1, min(token_ends[room - 1], len(piece) - 1))
 
 
-def _reached(token_ends: Sequence[int], start: int, room: int) -> int:
-    """How far into the text `room` tokens reach from `start`, in the tokens of the whole text."""
-    last = bisect_right(token_ends, start) + room - 1
-    return max(start + 1, token_ends[min(last, len(token_ends) - 1)])
+def _reached(token_ends: Sequence[int], start: int, room: int) -> tuple[int, int]:
+    """How far into the text an even share of what is left reaches from `start`, and how far `room` tokens do.
+
+    In the tokens of the whole text; shared are as few chunks of `room` tokens as hold what is left.
+    """
+    done = bisect_right(token_ends, start)
+    left = max(1, len(token_ends) - done)
+    share = ceil(left / ceil(left / room))
+    ends = (token_ends[min(done + count, len(token_ends)) - 1] for count in (share, room))
+    share_end, limit = (max(start + 1, end) for end in ends)
+    return share_end, limit
 
 
-def _last_at_most(positions: Sequence[int], limit: int) -> int:
-    """The last of the sorted positions that is not beyond the limit; -1 if there is none."""
-    index = bisect_right(positions, limit)
-    return positions[index - 1] if index else -1
+def _nearest(positions: Sequence[int], target: int, start: int, limit: int) -> int:
+    """Of the sorted positions in `(start, limit]` the one nearest to the target, which lies there; else -1."""
+    index = bisect_right(positions, target)
+    around = [position for position in positions[max(0, index - 1) : index + 1] if start < position <= limit]
+    return min(around, key=lambda position: abs(position - target), default=-1)
 
 
 def _skip_blank(text: str, position: int) -> int:

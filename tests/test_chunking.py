@@ -102,18 +102,41 @@ def length(tokenizer: Any, piece: str) -> int:
     return len(tokenizer(piece, add_special_tokens=False)["input_ids"])
 
 
-def test_a_paragraph_end_late_in_the_budget_is_preferred(tokenizer: Any) -> None:
-    paragraph = "The salt was grey. The brine was clear. The pond was deep."
-    text = f"{paragraph}\n\nA ship came. It left."
-    first, *_ = chunk_document(text, tokenizer, budget=length(tokenizer, paragraph) + 6, layout=PLAIN)
-    assert first.text == paragraph
+def test_the_paragraph_end_near_the_share_is_preferred(tokenizer: Any) -> None:
+    """The share ends inside one of the two paragraphs: before their gap with one text, behind it with the other."""
+    short, long = (
+        "The salt was grey. The brine was clear.",
+        "The pond was deep. The pond was dry. The pond was old.",
+    )
+    for paragraphs in ((short, long), (long, short)):
+        text = "\n\n".join(paragraphs)
+        chunks = chunk_document(text, tokenizer, budget=length(tokenizer, long) + 1, layout=PLAIN)
+        assert tuple(chunk.text for chunk in chunks) == paragraphs
 
 
-def test_a_paragraph_end_early_in_the_budget_is_passed_over(tokenizer: Any) -> None:
+def test_a_paragraph_end_far_from_the_share_is_passed_over(tokenizer: Any) -> None:
     text = "Short.\n\nThe salt was grey. The brine was clear. The pond was deep and the ship was late again."
     first, *_ = chunk_document(text, tokenizer, budget=24, layout=PLAIN)
-    assert first.text.startswith("Short.\n\nThe salt was grey.")
-    assert first.text.endswith(".")
+    assert first.text == "Short.\n\nThe salt was grey. The brine was clear."
+
+
+def test_a_sentence_ends_nearest_to_the_share_but_within_the_budget(tokenizer: Any) -> None:
+    brief, long = "Salt.", "The brine was clear and the pond was deep and the ship was late."
+    budget = length(tokenizer, f"{brief} {long}")
+    both, _ = chunk_document(f"{brief} {long} {long}", tokenizer, budget=budget, layout=PLAIN)
+    assert both.text == f"{brief} {long}"
+    alone, *_ = chunk_document(f"{brief} {long} {long}", tokenizer, budget=budget - 1, layout=PLAIN)
+    assert alone.text == brief
+
+
+@pytest.mark.parametrize("layout", [PLAIN, CHAT], ids=lambda layout: str(layout.name))
+@pytest.mark.parametrize("words", [130, 200, 257, 510])
+def test_the_last_chunk_is_no_remnant(tokenizer: Any, words: int, layout: Layout) -> None:
+    text = " ".join(["salt", "pond", "brine.", "Ships"] * words)[: 5 * words]
+    chunks = chunk_document(text, tokenizer, budget=80, layout=layout)
+    assert len(chunks) > 1
+    lengths = [len(chunk.token_ids) for chunk in chunks]
+    assert min(lengths) >= 0.75 * max(lengths)
 
 
 def test_without_sentences_cuts_fall_between_words(tokenizer: Any) -> None:
@@ -121,9 +144,6 @@ def test_without_sentences_cuts_fall_between_words(tokenizer: Any) -> None:
     chunks = chunk_document(text, tokenizer, budget=20, layout=PLAIN)
     assert_sound(chunks, text, 20)
     assert " ".join(chunk.text for chunk in chunks) == text
-    # Greedy: the next chunk's first word would not have fitted.
-    for chunk, following in pairwise(chunks):
-        assert length(tokenizer, f"{chunk.text} {following.text.split()[0]}") > 20
 
 
 def test_a_word_longer_than_the_budget_is_cut(tokenizer: Any) -> None:
