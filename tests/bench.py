@@ -23,7 +23,7 @@ from torch import Tensor
 
 from dmdoc.adapter import DeltaMemAdapter, DeltaMemConfig
 from dmdoc.attach import attention_sizes
-from dmdoc.backbone import load_backbone
+from dmdoc.backbone import describe, load_backbone
 from dmdoc.chunking import Chunk
 from dmdoc.delta_rule import delta_rule, delta_rule_recurrent
 from dmdoc.document import Document
@@ -63,22 +63,25 @@ def main() -> int:
     parser.add_argument("--chunk-tokens", type=int, default=2048, help="tokens of each written chunk")
     parser.add_argument("--chunks", type=int, default=2, help="chunks written in each run")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each side of a ratio")
+    parser.add_argument("--device", default="cpu", help="cpu in float32, or cuda in bfloat16")
     options = parser.parse_args()
     rows = [help_row()]
     with torch.inference_mode():
         # Before the scans: a process that has loaded a model keeps the memory it frees, as any that ingests does.
-        reader = embedded_reader()
-        rows += scan_rows(4 * options.repeats)
+        reader = embedded_reader(options.device)
+        rows += scan_rows(4 * options.repeats, reader.backbone.device)
         rows.append(ingest_row(reader, options.chunks, options.chunk_tokens, options.repeats))
         rows.append(ask_row(reader, options.repeats))
         rows.append(documents_row(reader, options.repeats))
         rows.append(questions_row(reader, options.repeats))
-    Console().print(table(rows))
+    Console().print(table(rows, describe(reader.backbone)))
     return 0 if all(row.passed for row in rows) else 1
 
 
-def table(rows: list[Row]) -> Table:
-    made = Table("measurement", "measured", "target", "", title=f"dmdoc, {torch.get_num_threads()} threads")
+def table(rows: list[Row], machine: str) -> Table:
+    made = Table(
+        "measurement", "measured", "target", "", title=f"{machine}, {torch.get_num_threads()} threads"
+    )
     for row in rows:
         bound = "≥" if row.at_least else "≤"
         mark = "[green]met[/]" if row.passed else "[red]missed[/]"
@@ -95,6 +98,8 @@ def medians(
         for side, taken in zip(sides, seconds, strict=True):
             started = clock()
             side()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             if repeat > 0:
                 taken.append(clock() - started)
     return [statistics.median(taken) for taken in seconds]
@@ -111,17 +116,18 @@ def help_row() -> Row:
     return Row("dmdoc --help", min(run() for _ in range(7)), 0.3, unit="s")
 
 
-def scan_rows(repeats: int) -> list[Row]:
+def scan_rows(repeats: int, device: torch.device) -> list[Row]:
     """The chunked form against the token loop, over a whole document with one 8 × 8 state, on one thread.
 
     Its operations are so small that sharing them out measures what else the machine does. So does a clock on the wall:
-    the token loop is more often interrupted than the short scan, or less. Time is the thread's own.
+    the token loop is more often interrupted than the short scan, or less. On a CPU time is the thread's own.
     """
+    clock = time.thread_time if device.type == "cpu" else time.perf_counter
     rows = []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     for kind, gates in (("a gate a row", 8), ("a gate a head", 1)):
-        arguments = random_scan(gates)
+        arguments = [argument.to(device) for argument in random_scan(gates)]
 
         def chunked(arguments: list[Tensor] = arguments) -> object:
             return delta_rule(*arguments)
@@ -129,7 +135,7 @@ def scan_rows(repeats: int) -> list[Row]:
         def token_loop(arguments: list[Tensor] = arguments) -> object:
             return delta_rule_recurrent(*arguments)
 
-        loop, fast = medians(token_loop, chunked, repeats=repeats, clock=time.thread_time)
+        loop, fast = medians(token_loop, chunked, repeats=repeats, clock=clock)
         name = f"token loop / chunked scan, {DOCUMENT_TOKENS:,} tokens, {kind} ({fast * 1000:.0f} ms)"
         rows.append(Row(name, loop / fast, 20, at_least=True))
     torch.set_num_threads(threads)
@@ -144,16 +150,16 @@ def random_scan(gates: int) -> list[Tensor]:
     return [q, k, v, 1 - beta, beta, beta, torch.zeros(1, 1, 8, 8)]
 
 
-def embedded_reader() -> Reader:
+def embedded_reader(device: str) -> Reader:
     """The embedded backbone with a random adapter of the published shape, corrections while writing included."""
     folder = embedded_folder(cache_folder(os.environ))
-    backbone = load_backbone(folder, name=NAME, device="cpu", dtype="float32")
+    backbone = load_backbone(folder, name=NAME, device=device, dtype="float32" if device == "cpu" else "auto")
     torch.manual_seed(0)
     adapter = DeltaMemAdapter(DeltaMemConfig(), attention_sizes(backbone.model)).requires_grad_(False)
     for position in range(len(adapter.layer_indices)):
         for head in adapter.config.delta_heads:
             torch.nn.init.normal_(adapter.layer(position).get_parameter(f"delta_{head}_proj"), std=1e-3)
-    return Reader(backbone, adapter, Identity("random", "0" * 64))
+    return Reader(backbone, adapter.to(backbone.device, backbone.dtype), Identity("random", "0" * 64))
 
 
 def random_ids(reader: Reader, count: int) -> list[int]:
@@ -172,7 +178,7 @@ def ingest_row(reader: Reader, chunks: int, tokens: int, repeats: int) -> Row:
 
     def bare() -> None:
         for ids in texts:
-            decoder(input_ids=torch.tensor([ids]), use_cache=False)
+            decoder(input_ids=torch.tensor([ids], device=reader.backbone.device), use_cache=False)
 
     without, with_memory = medians(bare, write, repeats=repeats)
     name = f"ingest / bare forward, {chunks} chunks of {tokens:,} tokens ({with_memory:.1f} s)"
@@ -183,7 +189,7 @@ def ask_row(reader: Reader, repeats: int) -> Row:
     """The first token from a state, against reading the document again before the same prompt."""
     document, prompt = random_ids(reader, DOCUMENT_TOKENS - PROMPT_TOKENS), random_ids(reader, PROMPT_TOKENS)
     state, settings = reader.zero_state(), GenerationSettings(max_tokens=1)
-    whole = torch.tensor([document + prompt])
+    whole = torch.tensor([document + prompt], device=reader.backbone.device)
 
     def ask() -> None:
         reader.generate(prompt, state, settings)
