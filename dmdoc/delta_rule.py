@@ -101,7 +101,7 @@ def delta_rule_chunked(
     state: Tensor,
     mask: Tensor | None = None,
 ) -> tuple[Tensor | None, Tensor]:
-    """The same result from one triangular solve for all chunks, then a chain of one affine map a chunk.
+    """The same result from one triangular solve for all chunks, then a scan over one affine map a chunk.
 
     With Γ_t = Π_{j≤t} keep_j inside a chunk that starts from the row s₀, and u_t = write_t v_t − erase_t s_{t−1}·k_t,
 
@@ -176,14 +176,32 @@ def _earlier_products(keys: Tensor, others: Tensor) -> Tensor:
 
 def _chain(maps: Tensor, offsets: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """Apply the affine maps of all chunks in turn: the rows before each chunk (shaped as offsets), the last state."""
-    # Both kinds of gate in one form: [batch · heads · gate rows, own, rank] with gate rows · own = rank.
-    rows = state.reshape(-1, *offsets.shape[-2:])
-    starts = []
-    by_chunk = zip(offsets.flatten(1, 3).unbind(), maps.flatten(1, 3).unbind(), strict=True)
-    for offset, chunk_map in by_chunk:
-        starts.append(rows)
-        rows = torch.baddbmm(offset, rows, chunk_map)
-    return torch.stack(starts).reshape(offsets.shape), rows.reshape(state.shape)
+    # Both kinds of gate in one form: [chunks, batch · heads · gate rows, own, rank] with gate rows · own = rank.
+    offset, chunk_map = offsets.flatten(1, 3), maps.flatten(1, 3)
+    starts = _rows_before(chunk_map, offset, state.reshape(offset.shape[1:]))
+    final = torch.baddbmm(offset[-1], starts[-1], chunk_map[-1])
+    return starts.reshape(offsets.shape), final.reshape(state.shape)
+
+
+def _rows_before(maps: Tensor, offsets: Tensor, rows: Tensor) -> Tensor:
+    """The rows `[b, own, rank]` before each of the maps rows ↦ rows M + c, `[n, b, own, rank]`.
+
+    Two neighbours are one map, too: what stands before every pair is found first, then what stands inside each. So a
+    text of n chunks takes 2 log n operations in a row instead of n.
+    """
+    count = maps.shape[0]
+    if count == 1:
+        return rows.unsqueeze(0)
+    paired = count - count % 2
+    first, second = maps[:paired:2], maps[1:paired:2]
+    before = _rows_before(
+        torch.cat((first @ second, maps[paired:])),
+        torch.cat((offsets[:paired:2] @ second + offsets[1:paired:2], offsets[paired:])),
+        rows,
+    )
+    halves = before[: paired // 2]
+    inside = halves @ first + offsets[:paired:2]
+    return torch.cat((torch.stack((halves, inside), 1).flatten(0, 1), before[paired // 2 :]))
 
 
 def _close_masked_gates(
