@@ -16,7 +16,7 @@ CHUNK = 16
 """Tokens solved as one triangular system; the work grows with it, the number of chained steps shrinks."""
 
 BLOCK = 2048
-"""Tokens whose chunks are solved at once: a long text needs no more memory than this, and a CPU's caches hold more."""
+"""Tokens whose chunks a CPU solves at once: its caches hold them. A card takes a whole text, in fewer operations."""
 
 
 def delta_rule(
@@ -44,9 +44,10 @@ def delta_rule(
     time = keys.shape[2]
     if time <= 2:
         return delta_rule_recurrent(queries, keys, values, keep, erase, write, state, mask)
+    block = BLOCK if keys.device.type == "cpu" else time
     reads = []
-    for start in range(0, time, BLOCK):
-        span = slice(start, start + BLOCK)
+    for start in range(0, time, block):
+        span = slice(start, start + block)
         read, state = delta_rule_chunked(
             None if queries is None else queries[:, :, span],
             keys[:, :, span],

@@ -112,8 +112,10 @@ def default_pair(cuda_bf16: bool, available: Callable[[str], bool]) -> tuple[str
 
 
 def available(name: str, *, cache: Path, offline: bool) -> bool:
-    """Whether a known backbone is on this disk, or may be downloaded."""
-    return not offline or any(
+    """Whether a known backbone is on this disk, or may be downloaded: not where HF_HUB_OFFLINE is set either."""
+    from huggingface_hub import is_offline_mode
+
+    return not (offline or is_offline_mode()) or any(
         known.on_disk is not None
         for known in status(cache)
         if known.model.name == name and known.model.kind == "backbone"

@@ -312,6 +312,18 @@ def test_the_default_is_the_largest_pair_that_can_run(
     assert models.default_pair(cuda_bf16, available) == (name, name)
 
 
+@pytest.mark.parametrize("hub_offline", [True, False])
+def test_what_is_not_on_disk_is_available_only_with_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub_offline: bool
+) -> None:
+    nothing_there = FakeHub(tmp_path, error=errors.LocalEntryNotFoundError("not there"))
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", nothing_there)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", hub_offline)
+
+    assert models.available("qwen3-4b", cache=tmp_path, offline=False) is not hub_offline
+    assert not models.available("qwen3-4b", cache=tmp_path, offline=True)
+
+
 # --- pull and status
 
 
