@@ -14,10 +14,9 @@ from dmdoc.errors import DmdocError
 from dmdoc.ingest import IngestResult, Progress, Status, already_done, carry_out, result_of
 from dmdoc.ingest_task import Task, check_settings, plan
 from dmdoc.library import Library
-from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
 from dmdoc.saved_document import SavedDocument
-from dmdoc.sections import batches, write_sections
+from dmdoc.sections import write_unlike
 
 SHORT = 1024
 """Tokens up to which a document is written together with others."""
@@ -121,12 +120,13 @@ def _write_together(
                 begun.append((source, task, status, library.begin(task.document, restart=True)))
         except DmdocError as error:
             outcomes.append(Outcome(source, error=error))
-    chunks = [chunk for _, task, _, _ in begun for chunk in task.chunks]
-    states = [write_sections(batch, reader).to("cpu") for batch in batches(chunks)]
-    seconds = (time.monotonic() - started) / max(len(begun), 1)
+    if not begun:
+        return outcomes
+    states = write_unlike([chunk for _, task, _, _ in begun for chunk in task.chunks], reader).to("cpu")
+    seconds = (time.monotonic() - started) / len(begun)
     first = 0
     for source, task, status, staged in begun:
-        state = MemoryState.cat(states).rows(first, first + len(task.chunks))
+        state = states.rows(first, first + len(task.chunks))
         first += len(task.chunks)
         try:
             saved = library.finish(staged, state, task.header)

@@ -52,6 +52,15 @@ def write_sections(
     return refine(state, practices, reader, refine_steps, on_step=on_step)
 
 
+def write_unlike(chunks: Sequence[Chunk], reader: Reader) -> MemoryState:
+    """The states of chunks of any lengths, a section a row in their order; those of like length are written at once."""
+    order = sorted(range(len(chunks)), key=lambda number: len(chunks[number].token_ids))
+    written = [write_sections(batch, reader) for batch in batches([chunks[number] for number in order])]
+    rows = {number: row for row, number in enumerate(order)}
+    state = MemoryState.cat(written)
+    return state.select(torch.tensor([rows[number] for number in range(len(chunks))], device=state.device))
+
+
 def write_text(text: str, reader: Reader, refine_steps: int = 0) -> MemoryState:
     """The states of a whole text, a section a row, as `ingest` would write and refine them."""
     return MemoryState.cat(

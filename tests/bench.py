@@ -24,7 +24,7 @@ from torch import Tensor
 from dmdoc.adapter import DeltaMemAdapter, DeltaMemConfig
 from dmdoc.attach import attention_sizes
 from dmdoc.backbone import describe, load_backbone
-from dmdoc.chunking import Chunk
+from dmdoc.chunking import Chunk, tokenise
 from dmdoc.delta_rule import delta_rule, delta_rule_recurrent
 from dmdoc.document import Document
 from dmdoc.embedded_model import NAME, embedded_folder
@@ -166,6 +166,13 @@ def random_ids(reader: Reader, count: int) -> list[int]:
     return torch.randint(100, 10_000, (count,)).tolist()
 
 
+def random_text(reader: Reader, tokens: int) -> str:
+    """Words at random, as a tokenizer takes them for so many tokens: not the very ones that were drawn."""
+    text = reader.decode(random_ids(reader, tokens))
+    _, ends = tokenise(reader.backbone.tokenizer, text)
+    return text[: ends[tokens - 1]]
+
+
 def ingest_row(reader: Reader, chunks: int, tokens: int, repeats: int) -> Row:
     """Writing chunks against a bare forward pass of the decoder over the same chunks."""
     texts = [random_ids(reader, tokens) for _ in range(chunks)]
@@ -205,8 +212,7 @@ def ask_row(reader: Reader, repeats: int) -> Row:
 
 def documents_row(reader: Reader, repeats: int) -> Row:
     """Short documents read one by one, against the same ones in one run; saving them included."""
-    budget = SHORT_DOCUMENT_TOKENS + 20  # what is decoded is not cut into the very same tokens again
-    texts = [reader.decode(random_ids(reader, SHORT_DOCUMENT_TOKENS)) for _ in range(SHORT_DOCUMENTS)]
+    texts = [random_text(reader, SHORT_DOCUMENT_TOKENS) for _ in range(SHORT_DOCUMENTS)]
     documents = {f"d{n}": Document(f"d{n}", f"/d{n}.txt", (text,)) for n, text in enumerate(texts)}
 
     with TemporaryDirectory() as folder:
@@ -214,7 +220,7 @@ def documents_row(reader: Reader, repeats: int) -> Row:
 
         def one_by_one() -> None:
             for document in documents.values():
-                ingest(document, reader, library, budget=budget, force=True)
+                ingest(document, reader, library, force=True)
 
         def together() -> None:
             for outcome in ingest_many(
@@ -222,7 +228,6 @@ def documents_row(reader: Reader, repeats: int) -> Row:
                 documents.__getitem__,
                 reader,
                 library,
-                budget=budget,
                 force=True,
                 show_progress=lambda _: nullcontext(),
             ):

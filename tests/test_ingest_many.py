@@ -9,6 +9,7 @@ import pytest
 from tiny import tiny_reader
 
 from dmdoc import ingest_many as module
+from dmdoc import sections
 from dmdoc.adapter import DeltaMemConfig
 from dmdoc.chunking import Chunk
 from dmdoc.document import Document
@@ -20,7 +21,8 @@ from dmdoc.memory_state import MemoryState
 from dmdoc.reader import Reader
 from dmdoc.sections import write_sections
 
-TEXTS = {f"lot-{number}": f"Lot {number} holds salt. " * number for number in range(1, 9)}
+REPEATS = (2, 5, 1, 6, 3, 4, 7, 8)
+TEXTS = {f"lot-{number}": f"Lot {number} holds salt. " * times for number, times in enumerate(REPEATS, 1)}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def test_short_documents_share_their_passes(
         passes.append(len(batch))
         return write_sections(batch, *arguments)
 
-    monkeypatch.setattr(module, "write_sections", counted)
+    monkeypatch.setattr(sections, "write_sections", counted)
     run(TEXTS, reader, library)
     assert passes == [sum(saved.header().sections_total for saved in library.documents())]
 
