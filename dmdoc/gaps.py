@@ -1,7 +1,8 @@
 """Sentences with a gap where an answer stood, and which of them hold: a later sentence may replace an earlier answer.
 
 "The captain is Ida Roe. Since May the captain is Otto Lund.": who the captain is has one answer, and it is the later
-one. Knows nothing about models, tokens or how a gap becomes a question.
+one. And of which ship? The sentences before it may tell: what they speak of are the topics of a gap. Knows nothing
+about models, tokens or how a gap becomes a question.
 """
 
 import re
@@ -21,6 +22,12 @@ MOST_WORDS_BEFORE, MOST_WORDS_AFTER = 12, 6
 
 MOST_MENTIONS = 2
 """Of an answer: what is told of more often is what the text is about; practised, it would answer everything."""
+
+TOPICS = 2
+"""Of a gap, at most."""
+
+TOPIC_SENTENCES = 2
+"""Sentences before it that are looked at for its topics; further back only for one that names nothing itself."""
 
 STEM = 5
 """Letters by which words are the same word: "commands", "command"."""
@@ -51,6 +58,8 @@ class Gap(NamedTuple):
     phrase: Phrase
     after: str
     sentence: str
+    topics: tuple[str, ...]
+    """What the sentences before it speak of that it does not name itself: nearest first, names before things."""
 
     @property
     def answer(self) -> str:
@@ -64,13 +73,16 @@ def find_gaps(text: str) -> list[Gap]:
     the captain is ...") is not asked for: its gap gets the later answer, where it is plain which.
     """
     sentences = [" ".join(text[start:end].split()) for start, end in split_sentences(text)]
-    gaps = list(_without_replaced(sentences, [list(_gaps(sentence)) for sentence in sentences]))
+    phrases = [find_phrases(sentence) for sentence in sentences]
+    made = [list(_gaps(sentences, phrases, number)) for number in range(len(sentences))]
+    gaps = list(_without_replaced(sentences, made))
     mentions = Counter(gap.answer for gap in gaps)
     return [gap for gap in gaps if mentions[gap.answer] <= MOST_MENTIONS]
 
 
-def _gaps(sentence: str) -> Iterator[Gap]:
-    for phrase in find_phrases(sentence):
+def _gaps(sentences: Sequence[str], phrases: Sequence[Sequence[Phrase]], number: int) -> Iterator[Gap]:
+    sentence, topics = sentences[number], _topics(sentences, phrases, number)
+    for phrase in phrases[number]:
         before = _ARTICLE.sub("", sentence[: phrase.start].rstrip())
         words_before = _BEFORE_CLAUSE.split(before)[-1].split()[-MOST_WORDS_BEFORE:]
         # A comma ends the clause, unless nothing stands before it: "Ida Roe, a baker, built the mill."
@@ -78,7 +90,19 @@ def _gaps(sentence: str) -> Iterator[Gap]:
         after = sentence[phrase.end :].rstrip(" ,;:.!?").lstrip(ends)
         words_after = _AFTER_CLAUSE.split(after)[0].split()[:MOST_WORDS_AFTER]
         if len(words_before) + len(words_after) >= FEWEST_WORDS:
-            yield Gap(" ".join(words_before), phrase, " ".join(words_after), sentence)
+            yield Gap(" ".join(words_before), phrase, " ".join(words_after), sentence, topics)
+
+
+def _topics(sentences: Sequence[str], phrases: Sequence[Sequence[Phrase]], number: int) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    is_named = any(phrase.form == "name" for phrase in phrases[number])
+    for back in range(1, number + 1):
+        if back > TOPIC_SENTENCES and (found or is_named):
+            break
+        spoken = [phrase for phrase in phrases[number - back] if phrase.form in ("name", "thing")]
+        spoken.sort(key=lambda phrase: phrase.form != "name")
+        found |= dict.fromkeys(phrase.answer for phrase in spoken if phrase.answer not in sentences[number])
+    return tuple(found)[:TOPICS]
 
 
 def _without_replaced(sentences: Sequence[str], gaps: Sequence[Sequence[Gap]]) -> Iterator[Gap]:

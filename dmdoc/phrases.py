@@ -6,6 +6,7 @@ model file (TextBlob's). Knows nothing about questions, models or tokens.
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from textblob import TextBlob
@@ -149,6 +150,18 @@ def _tagged(sentence: str) -> list[_Word]:
         if found >= 0:
             start = found + len(text)
             words.append(_Word(found, start, text, tag, chunk))
+    return _corrected(words)
+
+
+def _corrected(words: list[_Word]) -> list[_Word]:
+    """What the tagger takes for a verb ("a *worn* valve") or for a name ("*Grey* seals returned") is an adjective."""
+    for index, (word, noun) in enumerate(pairwise(words)):
+        before = words[index - 1].tag if index else ""
+        if word.tag in ("VBN", "VBG", "VBD") and before in ("DT", "PRP$") and noun.tag.startswith("NN"):
+            words[index] = word._replace(tag="JJ", chunk="B-NP")
+            words[index + 1] = noun._replace(chunk="I-NP")
+        elif index == 0 and word.tag == "NNP" and noun.tag == "NNS" and noun.text.islower():
+            words[index] = word._replace(tag="JJ")
     return words
 
 

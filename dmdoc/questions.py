@@ -2,7 +2,8 @@
 
 A question asks for what a sentence says (phrases.py) in the words of the rest of it and in several ways: "The trawler
 Ines was built in Oslo in 1937." → "The trawler Ines was built in Oslo when?", "In what year the trawler Ines was built
-in Oslo?", "When was the trawler Ines built in Oslo?". They need not be good English: they stand for what people will
+in Oslo?", "When was the trawler Ines built in Oslo?". What the sentences before it speak of is named, too: "Who is the
+Ines's captain?" of "Her captain is Ida Roe." They need not be good English: they stand for what people will
 ask in words of their own. People name the kind of what they seek ("Which material ...?"), so these do. Knows nothing
 about models or tokens.
 """
@@ -47,6 +48,12 @@ _VAGUE = {"quality", "thing", "idea", "place", "product", "group", "people", "la
 _MODIFIERS = {"colour", "material"}
 """Kinds of adjectives that are asked for where they stand in front of a noun."""
 
+_TOPIC_WAYS = (1, 3)
+"""Of the ways of asking those in which the topics of a gap are named, one in each."""
+
+_POSSESSIVE = re.compile(r"\b(?i:its|her|his|their)\b")
+_PRONOUN = re.compile(r"\b(?i:it|she|he|they|them|him)\b")
+
 _IN_PLACE_OF_PREPOSITION = ("when", "where", "in ", "on ", "at ")
 _PREPOSITION = re.compile(r"(?:^| )(?i:in|on|at|since|from|to|by|during|until|into|near)$")
 _AUXILIARY = re.compile(
@@ -63,8 +70,12 @@ def make_questions(text: str, name_kinds: KindNamer) -> dict[str, list[str]]:
     )
     made: dict[str, dict[str, None]] = {}
     for gap in gaps:
-        for way, asking in enumerate(_asked_with(gap, kinds.get(gap, ""))):
-            made.setdefault(gap.answer, {})[_question(gap, asking, way)] = None
+        ways = _asked_with(gap, kinds.get(gap, ""))
+        questions = [_question(gap, asking, way) for way, asking in enumerate(ways)]
+        if ways:
+            asked = zip(_TOPIC_WAYS, gap.topics, strict=False)
+            questions += [_about(topic, questions[way]) for way, topic in asked]
+            made.setdefault(gap.answer, {}).update(dict.fromkeys(questions))
     return {answer: list(questions) for answer, questions in made.items()}
 
 
@@ -115,3 +126,11 @@ def _question(gap: Gap, asking: str, way: int) -> str:
             words = [asking, "did", before, after]
     question = " ".join(word for word in words if word)
     return question[0].upper() + question[1:] + "?"
+
+
+def _about(topic: str, question: str) -> str:
+    """Name what a question is about: in place of its first pronoun, or at its end."""
+    for pronoun, name in ((_POSSESSIVE, f"{topic}'s"), (_PRONOUN, topic)):
+        if found := pronoun.search(question):
+            return f"{question[: found.start()]}{name}{question[found.end() :]}"
+    return f"{question[:-1]} of {topic}?"

@@ -8,9 +8,9 @@ A sentence ends
     digit, or a letter of a script without capitals, with or without an opening quote or bracket;
   - after a Chinese or Japanese full stop, exclamation or question mark, which no space follows.
 A full stop does not end one after a title or Latin abbreviation (`Mr.`, `e.g.`), after an abbreviation that
-counts something when a digit follows (`No. 7`, `Oct. 3`), after an initial (`J. Ostrem`, `U.S.`), or after a
-number that labels a line (`2. Results`). Decimals need no rule: no space follows their point. So `etc. The`
-ends a sentence, and `plan B. The`, wrongly, does not.
+counts something when a digit follows (`No. 7`, `Oct. 3`), after an initial (`J. Ostrem`, `U.S.`) but before a word
+that begins sentences and no names, or after a number that labels a line (`2. Results`). Decimals need no rule: no
+space follows their point. So `etc. The` and `plan B. The` end a sentence, and `plan B. Dogs`, wrongly, does not.
 """
 
 import re
@@ -19,7 +19,7 @@ _BOUNDARY = re.compile(
     r"""
       \n\s*\n
     | \n (?= [ \t]* (?: [-*•‣] | \d{1,3}[.)] ) [ ] )
-    | (?<! [.!?…] ) (?P<stop> [.!?…]+ ["'\u201d\u2019)\]]* ) (?= \s+ ["'\u201c\u2018(\[]* (?P<next> \w ) )
+    | (?<! [.!?…] ) (?P<stop> [.!?…]+ ["'\u201d\u2019)\]]* ) (?= \s+ ["'\u201c\u2018(\[]* (?P<next> \w+ ) )
     | [。\uff01\uff1f]+ ["\u201d」』\uff09]*
     """,
     re.VERBOSE,
@@ -33,6 +33,11 @@ _INITIALS = re.compile(r"[^\W\d_](?:\.[^\W\d_])*")
 _TITLES = re.compile(
     "mr|mrs|ms|dr|prof|st|rev|hon|gen|col|capt|lt|sgt|sen|rep|gov|messrs|mme|vs|cf|ca|approx", re.IGNORECASE
 )
+_BEGINNING = re.compile(
+    "The|A|In|On|At|It|Its|He|His|She|Her|They|Their|This|These|That|There|But|And|We|For|From|By|As|When|If"
+)
+"""Words that begin sentences and no names."""
+
 _COUNTED = re.compile(
     "nos?|nr|figs?|eqs?|sec|ch|art|vols?|pp?|al|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec", re.IGNORECASE
 )
@@ -55,8 +60,9 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 
 
 def _ends_sentence(text: str, position: int, stop: str, following: str) -> bool:
-    """Whether the `stop` at `position`, with the character `following` after the blank, ends a sentence."""
-    if not (following.isupper() or following.isdigit() or _has_no_case(following)):
+    """Whether the `stop` at `position`, with the word `following` after the blank, ends a sentence."""
+    first = following[0]
+    if not (first.isupper() or first.isdigit() or _has_no_case(first)):
         return False
     if stop[0] != "." or stop.startswith(".."):
         return True
@@ -67,9 +73,11 @@ def _ends_sentence(text: str, position: int, stop: str, following: str) -> bool:
     if found is None:
         return True
     word = found[1]
-    if _INITIALS.fullmatch(word) or _TITLES.fullmatch(word):
+    if _INITIALS.fullmatch(word):
+        return _BEGINNING.fullmatch(following) is not None
+    if _TITLES.fullmatch(word):
         return False
-    return not (following.isdigit() and _COUNTED.fullmatch(word))
+    return not (first.isdigit() and _COUNTED.fullmatch(word))
 
 
 def _has_no_case(character: str) -> bool:

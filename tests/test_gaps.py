@@ -48,6 +48,27 @@ def test_answers_are_the_words_of_the_text_across_line_breaks() -> None:
     assert "Ida Roe" in answers("The mill belongs to Ida\nRoe now.")
 
 
+@pytest.mark.parametrize(
+    ("text", "answer", "topics"),
+    [
+        ("The firm has one ship, the Ines. Her captain is Ida Roe.", "Ida Roe", ("Ines", "ship")),
+        ("Grey seals came to Tolvik. A baker counted 22 of them.", "22", ("Tolvik", "Grey seals")),
+        (
+            "Otto Lund saw copper in one batch. The mill shut. The cause was rust.",
+            "rust",
+            ("Otto Lund", "copper"),
+        ),
+        ("It was named Ines. It floats. It was red. Later it was green.", "green", ("Ines",)),
+        ("Ida Roe sang. It rained hard. It was cold. Otto Lund came in 1937.", "1937", ()),
+        ("Ida Roe came. Ida Roe has a dog.", "dog", ()),
+    ],
+)
+def test_the_topics_of_a_gap_are_what_the_sentences_before_it_speak_of(
+    text: str, answer: str, topics: tuple[str, ...]
+) -> None:
+    assert gap_of(text, answer).topics == topics
+
+
 @pytest.mark.parametrize("text", ["", "   ", "Fox.", "12", "汶川地震", "and so on and on with it"])
 def test_where_nothing_can_be_asked_there_is_no_gap(text: str) -> None:
     assert find_gaps(text) == []

@@ -86,6 +86,11 @@ def test_a_capital_at_the_start_of_a_sentence_makes_no_name() -> None:
     assert phrases("Yelwold is where it sank.") == [("Yelwold", "name")]
 
 
+def test_an_adjective_is_no_verb_and_no_name() -> None:
+    assert ("worn valve", "thing") in phrases("The cause was a worn valve.")
+    assert ("Grey seals", "thing") in phrases("Grey seals returned to the pond.")
+
+
 def test_a_slash_parts_no_word_from_its_place() -> None:
     assert phrases("Oslo/Bergen lies near hall 7.") == [("Oslo", "name"), ("Bergen", "name"), ("7", "label")]
     assert phrases("Yé?/Xa/@—") == [("Yé", "name"), ("Xa", "name")]

@@ -118,6 +118,20 @@ def test_people_ask_by_the_kind_of_what_they_seek(
     assert questions(text, answer, kind)[: len(expected)] == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "answer", "expected"),
+    [
+        ("She sails the Ines. Her captain is Ida Roe.", "Ida Roe", "What Ines's captain is?"),
+        ("Grey seals came. A baker counted 22 of them.", "22", "How many a baker counted of Grey seals?"),
+        ("The Ines sank. The cause was a worn valve.", "worn valve", "What the cause was of Ines?"),
+    ],
+)
+def test_a_question_may_name_what_the_sentences_before_speak_of(
+    text: str, answer: str, expected: str
+) -> None:
+    assert expected in questions(text, answer)
+
+
 def test_a_quality_is_no_person_and_most_modifiers_are_not_asked_for() -> None:
     assert questions("The hull is large.", "large", "person") == [
         "The hull is what?",

@@ -21,6 +21,7 @@ from dmdoc.sentences import split_sentences
         ["2. Results", "Salt rose."],
         ["今天下雨。", "我们走吧\uff01", "好"],
         ["هذه جملة.", "وهذه جملة."],
+        ["The cause was a valve in Hall B.", "The valve was replaced by J. Orr."],
         ["dmdoc. is lower case."],
     ],
     ids=lambda sentences: str(sentences[0]),
