@@ -8,7 +8,7 @@ about models, tokens or how a gap becomes a question.
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 from dmdoc.phrases import SMALL_WORD, Phrase, find_phrases
@@ -72,17 +72,23 @@ def find_gaps(text: str) -> list[Gap]:
     Every answer stands in the text word for word, line breaks apart. What a later sentence seems to replace ("since May
     the captain is ...") is not asked for: its gap gets the later answer, where it is plain which.
     """
-    sentences = [" ".join(text[start:end].split()) for start, end in split_sentences(text)]
+    spans = split_sentences(text)
+    sentences = [" ".join(text[start:end].split()) for start, end in spans]
     phrases = [find_phrases(sentence) for sentence in sentences]
-    made = [list(_gaps(sentences, phrases, number)) for number in range(len(sentences))]
+    # A new paragraph speaks of something new: a blank line begins one.
+    begins = {n for n in range(1, len(spans)) if text[spans[n - 1][1] : spans[n][0]].count("\n") > 1}
+    paragraph = list(accumulate(n in begins for n in range(len(spans))))
+    made = [
+        list(_gaps(sentences[number], phrases[number], _topics(number, sentences, phrases, paragraph)))
+        for number in range(len(sentences))
+    ]
     gaps = list(_without_replaced(sentences, made))
     mentions = Counter(gap.answer for gap in gaps)
     return [gap for gap in gaps if mentions[gap.answer] <= MOST_MENTIONS]
 
 
-def _gaps(sentences: Sequence[str], phrases: Sequence[Sequence[Phrase]], number: int) -> Iterator[Gap]:
-    sentence, topics = sentences[number], _topics(sentences, phrases, number)
-    for phrase in phrases[number]:
+def _gaps(sentence: str, phrases: Sequence[Phrase], topics: tuple[str, ...]) -> Iterator[Gap]:
+    for phrase in phrases:
         before = _ARTICLE.sub("", sentence[: phrase.start].rstrip())
         words_before = _BEFORE_CLAUSE.split(before)[-1].split()[-MOST_WORDS_BEFORE:]
         # A comma ends the clause, unless nothing stands before it: "Ida Roe, a baker, built the mill."
@@ -93,13 +99,15 @@ def _gaps(sentences: Sequence[str], phrases: Sequence[Sequence[Phrase]], number:
             yield Gap(" ".join(words_before), phrase, " ".join(words_after), sentence, topics)
 
 
-def _topics(sentences: Sequence[str], phrases: Sequence[Sequence[Phrase]], number: int) -> tuple[str, ...]:
+def _topics(
+    number: int, sentences: Sequence[str], phrases: Sequence[Sequence[Phrase]], paragraph: Sequence[int]
+) -> tuple[str, ...]:
     found: dict[str, None] = {}
     is_named = any(phrase.form == "name" for phrase in phrases[number])
-    for back in range(1, number + 1):
-        if back > TOPIC_SENTENCES and (found or is_named):
+    for earlier in range(number - 1, paragraph.index(paragraph[number]) - 1, -1):
+        if number - earlier > TOPIC_SENTENCES and (found or is_named):
             break
-        spoken = [phrase for phrase in phrases[number - back] if phrase.form in ("name", "thing")]
+        spoken = [phrase for phrase in phrases[earlier] if phrase.form in ("name", "thing")]
         spoken.sort(key=lambda phrase: phrase.form != "name")
         found |= dict.fromkeys(phrase.answer for phrase in spoken if phrase.answer not in sentences[number])
     return tuple(found)[:TOPICS]

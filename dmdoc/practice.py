@@ -8,6 +8,7 @@ import random
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import partial
+from typing import NamedTuple
 
 from dmdoc.chunking import Chunk, tokenise
 from dmdoc.kinds import name_kinds
@@ -18,6 +19,9 @@ from dmdoc.reads import WINDOW_TOKENS, answer_read, continue_read, recite_read
 
 STEP_READS = 8
 """The most reads of a section in one step."""
+
+VAGUE_ROUNDS = 2
+"""Rounds of which one asks for what is vague (questions.py); the others leave its place to what people ask for."""
 
 SHUFFLE_SEED = 0
 """Of the order in which a section practises."""
@@ -30,21 +34,39 @@ def section_practice(chunk: Chunk, reader: Reader) -> Practice:
     """The questions that a section answers, in rounds that ask for every answer once, each time in another way.
 
     An answer that is asked for more often than others becomes the answer to everything: whom a text is about is named
-    in most of its sentences. So would a few answers, practised alone: where there are fewer questions than a step has
-    reads, every round has windows of the text, too.
+    in most of its sentences. What hardly anybody asks for waits for every `VAGUE_ROUNDS`-th round. A few answers,
+    practised alone, would answer everything, too: where there are fewer questions than a step has reads, every round
+    has windows of the text.
     """
     draw = random.Random(SHUFFLE_SEED)
-    made = make_questions(chunk.text, partial(name_kinds, reader=reader))
-    asked = [
-        [answer_read(question, answer, reader) for question in draw.sample(questions, len(questions))]
-        for answer, questions in made.items()
-    ]
-    if sum(map(len, asked)) < STEP_READS:
-        asked += [[window] for window in section_windows(chunk, reader)]
-    rounds = max(map(len, asked))
-    return tuple(
-        ways[number % len(ways)] for number in range(rounds) for ways in draw.sample(asked, len(asked))
-    )
+    asked = []
+    for number, (answer, made) in enumerate(
+        make_questions(chunk.text, partial(name_kinds, reader=reader)).items()
+    ):
+        questions = draw.sample(made.questions, len(made.questions))
+        every = VAGUE_ROUNDS if made.is_vague else 1
+        asked.append(
+            _Turns([answer_read(question, answer, reader) for question in questions], every, number % every)
+        )
+    if sum(len(turns.reads) for turns in asked) < STEP_READS:
+        asked += [_Turns([window], 1, 0) for window in section_windows(chunk, reader)]
+    rounds = max(len(turns.reads) * turns.every for turns in asked)
+    practice: list[Read] = []
+    for number in range(rounds):
+        at_hand = [turns for turns in asked if number % turns.every == turns.first]
+        practice += [
+            turns.reads[number // turns.every % len(turns.reads)]
+            for turns in draw.sample(at_hand, len(at_hand))
+        ]
+    return tuple(practice)
+
+
+class _Turns(NamedTuple):
+    """Reads of which a round has the next one: every so many rounds, first in round `first`."""
+
+    reads: list[Read]
+    every: int
+    first: int
 
 
 def section_windows(chunk: Chunk, reader: Reader) -> Practice:

@@ -10,6 +10,7 @@ about models or tokens.
 
 import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from dmdoc.gaps import Gap, find_gaps
 from dmdoc.phrases import SMALL_WORD, Form, dimension
@@ -42,7 +43,7 @@ _DAY_OF_WEEK = re.compile("(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?")
 
 _PERSONS = {"person", "people"}
 _PLACES = {"town", "country", "place", "building"}
-_VAGUE = {"quality", "thing", "idea", "place", "product", "group", "people", "law", "event"}
+_VAGUE = {"quality", "thing", "idea", "place", "product", "group", "person", "people", "law", "event"}
 """Kinds that nobody asks for by their name."""
 
 _MODIFIERS = {"colour", "material"}
@@ -61,8 +62,16 @@ _AUXILIARY = re.compile(
 )
 
 
-def make_questions(text: str, name_kinds: KindNamer) -> dict[str, list[str]]:
-    """Everything in a text that can be asked for (gaps.py), in its order: answer → its questions, none twice."""
+class Asked(NamedTuple):
+    """What asks for an answer."""
+
+    questions: list[str]
+    is_vague: bool
+    """It is a word or two of a kind that nobody asks for by its name: "good order"."""
+
+
+def make_questions(text: str, name_kinds: KindNamer) -> dict[str, Asked]:
+    """Everything in a text that can be asked for (gaps.py), in its order: answer → what asks for it, none twice."""
     gaps = find_gaps(text)
     asked_by_kind = [gap for gap in gaps if gap.phrase.form in ("name", "thing", "quality", "modifier")]
     kinds = dict(
@@ -76,7 +85,8 @@ def make_questions(text: str, name_kinds: KindNamer) -> dict[str, list[str]]:
             asked = zip(_TOPIC_WAYS, gap.topics, strict=False)
             questions += [_about(topic, questions[way]) for way, topic in asked]
             made.setdefault(gap.answer, {}).update(dict.fromkeys(questions))
-    return {answer: list(questions) for answer, questions in made.items()}
+    vague = {gap.answer for gap, kind in kinds.items() if gap.phrase.form != "name" and kind in _VAGUE}
+    return {answer: Asked(list(questions), answer in vague) for answer, questions in made.items()}
 
 
 def _asked_with(gap: Gap, kind: str) -> Ways | tuple[()]:

@@ -61,6 +61,8 @@ def test_answers_are_the_words_of_the_text_across_line_breaks() -> None:
         ("It was named Ines. It floats. It was red. Later it was green.", "green", ("Ines",)),
         ("Ida Roe sang. It rained hard. It was cold. Otto Lund came in 1937.", "1937", ()),
         ("Ida Roe came. Ida Roe has a dog.", "dog", ()),
+        ("Ida Roe came.\n\nIt was green. Otto Lund sang.\nHe had a dog.", "dog", ("Otto Lund",)),
+        ("Ida Roe came.\n\nIt was green.", "green", ()),
     ],
 )
 def test_the_topics_of_a_gap_are_what_the_sentences_before_it_speak_of(

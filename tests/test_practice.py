@@ -1,4 +1,7 @@
+from collections import Counter
+
 import pytest
+import tiny_practice
 from tiny import tiny_reader
 from tiny_practice import (
     CONFIG,
@@ -21,6 +24,12 @@ from dmdoc.reads import CONTINUE_WORDS, WINDOW_TOKENS
 @pytest.fixture
 def reader() -> Reader:
     return opinionated(tiny_reader(CONFIG))
+
+
+def name_the_kind(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every phrase for one kind."""
+    for module in (practice_module, tiny_practice):
+        monkeypatch.setattr(module, "name_kinds", lambda phrases, reader: [kind] * len(phrases))
 
 
 class TestWindows:
@@ -86,14 +95,34 @@ class TestPractice:
         assert practice == again
         assert list(practice[: len(practice) // 2]) != asked_of(FACTS, reader)[: len(practice) // 2]
 
-    def test_no_answer_is_asked_for_more_often_than_another(self, reader: Reader) -> None:
+    def test_no_answer_is_asked_for_more_often_than_another(
+        self, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name_the_kind("plant", monkeypatch)
         text = "Ida Roe was born in Tolvik. She owns 12 goats. In May 1911, Ida Roe wed Otto Lund."
         made = questions_of(text, reader)
-        assert len(made["Ida Roe"]) > len(made["Tolvik"])
+        assert len(made["Ida Roe"].questions) > len(made["Tolvik"].questions)
         (practice,) = practices_of(text, reader)
         for start in range(0, len(practice), len(made)):
             told = [reader.decode(read.target_ids[:-1]) for read in practice[start : start + len(made)]]
             assert sorted(told) == sorted(made)
+
+    def test_what_is_vague_is_asked_for_half_as_often(
+        self, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name_the_kind("thing", monkeypatch)
+        text = (
+            "The mill sells oats. It has 12 vines. A cook bakes pies. They eat 19 pears. Ida Roe sold wool."
+        )
+        made = questions_of(text, reader)
+        vague = {answer for answer, asked in made.items() if asked.is_vague}
+        assert vague and vague != set(made)
+        (practice,) = practices_of(text, reader)
+        told = Counter(reader.decode(read.target_ids[:-1]) for read in practice)
+        assert {count * 2 for answer, count in told.items() if answer in vague} == {
+            count for answer, count in told.items() if answer not in vague
+        }
+        assert set(practice) == set(asked_of(text, reader))
 
     def test_a_text_without_questions_is_continued(self, reader: Reader) -> None:
         assert questions_of(TEXT, reader) == {}
@@ -111,9 +140,7 @@ class TestPractice:
     def test_it_asks_by_the_kind_that_the_model_names(
         self, reader: Reader, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(
-            practice_module, "name_kinds", lambda phrases, reader: ["material"] * len(phrases)
-        )
+        name_the_kind("material", monkeypatch)
         (practice,) = practices_of("The handle is carved from sandstone. Its lid is carved from oak.", reader)
         assert any(
             "Which material is the handle carved from?" in reader.decode(r.prompt_ids) for r in practice

@@ -7,7 +7,7 @@ from dmdoc.questions import make_questions
 
 def questions(text: str, answer: str, kind: str = "thing") -> list[str]:
     """What asks for `answer`, where every phrase is a thing of this kind."""
-    return make_questions(text, lambda phrases: [kind] * len(phrases))[answer]
+    return make_questions(text, lambda phrases: [kind] * len(phrases))[answer].questions
 
 
 @pytest.mark.parametrize(
@@ -156,13 +156,25 @@ def test_kinds_are_asked_of_phrases_in_their_sentences_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize(("kind", "is_vague"), [("thing", True), ("person", True), ("plant", False)])
+def test_what_nobody_asks_for_by_its_kind_is_vague(kind: str, is_vague: bool) -> None:
+    made = make_questions(
+        "The mill of Ida Roe has 12 vines.\nIt sells oats.", lambda asked: [kind] * len(asked)
+    )
+    assert {answer: asked.is_vague for answer, asked in made.items()} == {
+        "Ida Roe": False,
+        "12": False,
+        "oats": is_vague,
+    }
+
+
 def test_a_question_never_gives_its_answer_away() -> None:
     text = "The ferry Otter calls at Port Umber at 07:50. Dr Reyes paid 12 crowns for it in May 1911."
     made = make_questions(text, lambda phrases: ["thing"] * len(phrases))
-    assert sum(map(len, made.values())) > 15
+    assert sum(len(asked.questions) for asked in made.values()) > 15
     for answer, asked in made.items():
         assert answer in text
-        assert all(answer not in question for question in asked)
+        assert all(answer not in question for question in asked.questions)
 
 
 def test_no_question_is_made_twice() -> None:
@@ -171,7 +183,7 @@ def test_no_question_is_made_twice() -> None:
         lambda phrases: ["thing"] * len(phrases),
     )
     assert made
-    for asked in made.values():
+    for asked, _ in made.values():
         assert len(asked) == len(set(asked))
 
 

@@ -8,7 +8,7 @@ from dmdoc.adapter import DeltaMemConfig
 from dmdoc.kinds import name_kinds
 from dmdoc.packing import Read
 from dmdoc.practice import Practice, section_practice, section_windows
-from dmdoc.questions import make_questions
+from dmdoc.questions import Asked, make_questions
 from dmdoc.reader import Reader
 from dmdoc.reads import answer_read
 
@@ -34,7 +34,7 @@ def practices_of(text: str, reader: Reader) -> list[Practice]:
     return [section_practice(chunk, reader) for chunk in reader.chunks(text)]
 
 
-def questions_of(text: str, reader: Reader) -> dict[str, list[str]]:
+def questions_of(text: str, reader: Reader) -> dict[str, Asked]:
     return make_questions(text, partial(name_kinds, reader=reader))
 
 
@@ -42,6 +42,6 @@ def asked_of(text: str, reader: Reader) -> list[Read]:
     """What a text can be asked, as reads, answer by answer."""
     return [
         answer_read(question, answer, reader)
-        for answer, questions in questions_of(text, reader).items()
-        for question in questions
+        for answer, asked in questions_of(text, reader).items()
+        for question in asked.questions
     ]
