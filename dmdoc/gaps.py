@@ -102,6 +102,7 @@ def _gaps(sentence: str, phrases: Sequence[Phrase], topics: tuple[str, ...]) -> 
 def _topics(
     number: int, sentences: Sequence[str], phrases: Sequence[Sequence[Phrase]], paragraph: Sequence[int]
 ) -> tuple[str, ...]:
+    """Of sentence `number`, from those before it in its paragraph; `paragraph` is the one of each sentence."""
     found: dict[str, None] = {}
     is_named = any(phrase.form == "name" for phrase in phrases[number])
     for earlier in range(number - 1, paragraph.index(paragraph[number]) - 1, -1):

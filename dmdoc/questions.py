@@ -2,10 +2,10 @@
 
 A question asks for what a sentence says (phrases.py) in the words of the rest of it and in several ways: "The trawler
 Ines was built in Oslo in 1937." → "The trawler Ines was built in Oslo when?", "In what year the trawler Ines was built
-in Oslo?", "When was the trawler Ines built in Oslo?". What the sentences before it speak of is named, too: "Who is the
-Ines's captain?" of "Her captain is Ida Roe." They need not be good English: they stand for what people will
-ask in words of their own. People name the kind of what they seek ("Which material ...?"), so these do. Knows nothing
-about models or tokens.
+in Oslo?", "When was the trawler Ines built in Oslo?". What the sentences before it speak of is named, too: "Who is
+Ines's captain?" of "Her captain is Ida Roe." They need not be good English: they stand for what people will ask in
+words of their own. People name the kind of what they seek ("Which material ...?"), so these do. Knows nothing about
+models or tokens.
 """
 
 import re

@@ -34,9 +34,9 @@ _TITLES = re.compile(
     "mr|mrs|ms|dr|prof|st|rev|hon|gen|col|capt|lt|sgt|sen|rep|gov|messrs|mme|vs|cf|ca|approx", re.IGNORECASE
 )
 _BEGINNING = re.compile(
-    "The|A|In|On|At|It|Its|He|His|She|Her|They|Their|This|These|That|There|But|And|We|For|From|By|As|When|If"
+    "The|In|On|At|It|Its|He|His|She|Her|They|Their|This|These|That|There|But|And|We|For|From|By|As|When|If"
 )
-"""Words that begin sentences and no names."""
+"""Words that begin sentences and no names; "A" may be one more initial."""
 
 _COUNTED = re.compile(
     "nos?|nr|figs?|eqs?|sec|ch|art|vols?|pp?|al|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec", re.IGNORECASE

@@ -13,7 +13,7 @@ from dmdoc.sentences import split_sentences
         ["One.", "Two!", "Three?", "Four"],
         ["Mr. Orr met Dr. Strand.", "They spoke."],
         ["See e.g. Tarnby, i.e. the port.", "It is old."],
-        ["J. R. Ostrem left the U.S. Navy.", "He sailed."],
+        ["J. A. Orr met J. R. Ostrem.", "She left.", "J. R. Ostrem left the U.S. Navy.", "He sailed."],
         ["It cost 3.5 million at No. 7 and Fig. 12.", "The answer was no.", "He left in Oct. 1911."],
         ["Salt, brine, etc.", "The rest followed."],
         ['"Why?" he said.', '"Because."', "(He knew.)", "It was 1998.", "12 came."],
