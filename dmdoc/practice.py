@@ -40,14 +40,11 @@ def section_practice(chunk: Chunk, reader: Reader) -> Practice:
     """
     draw = random.Random(SHUFFLE_SEED)
     asked = []
-    for number, (answer, made) in enumerate(
-        make_questions(chunk.text, partial(name_kinds, reader=reader)).items()
-    ):
-        questions = draw.sample(made.questions, len(made.questions))
-        every = VAGUE_ROUNDS if made.is_vague else 1
-        asked.append(
-            _Turns([answer_read(question, answer, reader) for question in questions], every, number % every)
-        )
+    made = make_questions(chunk.text, partial(name_kinds, reader=reader))
+    for number, (answer, (questions, is_vague)) in enumerate(made.items()):
+        reads = [answer_read(question, answer, reader) for question in draw.sample(questions, len(questions))]
+        every = VAGUE_ROUNDS if is_vague else 1
+        asked.append(_Turns(reads, every, number % every))
     if sum(len(turns.reads) for turns in asked) < STEP_READS:
         asked += [_Turns([window], 1, 0) for window in section_windows(chunk, reader)]
     rounds = max(len(turns.reads) * turns.every for turns in asked)
