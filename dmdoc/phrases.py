@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 from textblob import TextBlob
 
 Form = Literal[
-    "date", "time", "decade", "year", "amount", "measure", "count", "label", "number", "name", "thing", "quality",
-    "modifier",
+    "date", "time", "century", "decade", "year", "amount", "measure", "count", "label", "number", "name", "thing",
+    "quality", "modifier",
 ]  # fmt: skip
 """A modifier stands in front of a thing; a quality is what something is said to be. The numbers: a measure has a unit
 ("38 metres"), a count what it counts ("22 seals"), a label is one of several ("bay 16")."""
@@ -30,25 +30,41 @@ SMALL_WORD = (
 )
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DIGITS = r"\d(?:[\d.,]*\d)?"
+_RANGE = rf"{_DIGITS}(?:(?:[ ]?[\u2013-][ ]?|[ ](?:to|through|or)[ ]){_DIGITS})?"
 _MANY = "(?:million|billion|thousand)"
 _NUMERAL = (
     "(?i:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|"
     "(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-[a-z]+)?|(?:hundred|thousand|million|dozen)s?)"
 )
+_ORDINAL = r"(?:\d{1,2}(?:st|nd|rd|th)|[a-z]+(?:st|nd|rd|th))"
+_HALF_DAY = r"[ap](?:\.m\.|m\b)"
 _SMALL_LETTERS = r"a-z\u00df-\u00f6\u00f8-\u00ff\u03ac-\u03ce\u0430-\u045f"
 """Of Latin, Greek and Cyrillic."""
 
-_CAPITAL = rf"[^\W\d_{_SMALL_LETTERS}][\w'\u2019-]*"
+_CAPITAL = rf"(?:[dl]['\u2019])?[^\W\d_{_SMALL_LETTERS}](?:[\w'\u2019-]|&(?=\w))*"
+"""A word of a name: "Lund", "X-Rays", "D&B", "d'Hondt"."""
+
+_INITIAL = rf"(?:[^\W\d_{_SMALL_LETTERS}]|St)\."
+_TITLE = "(?:Dr|Mr|Mrs|Ms|Prof)"
+"""Not asked for."""
+
+_JOINING = "(?:of(?:[ ]the)?|&|d[aeiu]|del|de[ ]la|van(?:[ ]de[nr]?)?|von)"
+_NAME_WORD = rf"(?!{SMALL_WORD}|{_TITLE}\b|{_MONTH}[ ]\d){_CAPITAL}"
+_FIRST_WORD = rf"(?!\w(?![\w'\u2019&-])){_NAME_WORD}"
 _BY_FORM = re.compile(
     rf"""(?<![\w-])(?:
       (?P<date> \d{{1,2}}[ ]{_MONTH}(?:,?[ ]\d{{4}})? | {_MONTH}(?:[ ]\d{{1,2}})?(?:,?[ ]\d{{4}})? )
-    | (?P<time> \d{{1,2}}:\d\d )
+    | (?P<time> \d{{1,2}}:\d\d(?:[ ]{_HALF_DAY})? | \d{{1,2}}[ ]{_HALF_DAY} )
+    | (?P<century> {_ORDINAL}[ ]centur(?:y|ies)(?:[ ](?:BCE?|CE|AD)\b)? )
     | (?P<decade> (?:1\d|20)\d0s )
     | (?P<year> (?:1\d|20)\d\d )
-    | (?P<amount> [$€£₹][ ]?{_DIGITS}(?:[ ]{_MANY})? | {_DIGITS}[ ]?(?:%|percent\b) )
-    | (?P<number> (?P<digits> {_DIGITS}(?:[ ]{_MANY})?|{_NUMERAL}\b )
-        (?:[ ]?°[CF]|[ ](?P<unit>(?!{SMALL_WORD})[a-z]+))? )
-    | (?P<name> (?!{SMALL_WORD}|\w\b){_CAPITAL}(?:[ ](?:(?:of|the|and|de|van|von)[ ])*{_CAPITAL})* )
+    | (?P<amount> [$€£₹][ ]?{_DIGITS}(?:[ ]{_MANY})? | {_RANGE}[ ]?(?:%|percent\b) )
+    | (?P<number> (?P<digits> {_RANGE}(?:[ ]{_MANY})?|{_NUMERAL}\b )
+        (?:[ ]?°[CF]|[ ](?P<unit>(?!{SMALL_WORD})(?:(?:square|cubic)[ ])?[a-z]+))? )
+    | ["\u201c](?P<quoted> [^\s"\u201c\u201d]+(?:[ ][^\s"\u201c\u201d]+){{0,4}}?(?<![,.]) )[,.]?["\u201d]
+    | (?P<name> (?<!,[ ]){_FIRST_WORD}[ ]and[ ]{_NAME_WORD}(?![\w-]|[ ](?:{_JOINING}[ ])?{_CAPITAL})
+        | (?:{_INITIAL}[ ]?){{0,3}}{_FIRST_WORD}(?:[ ](?:{_JOINING}[ ])?(?:{_INITIAL}[ ]?){{0,3}}{_NAME_WORD})*
+          (?:[ ]\d{{1,3}}(?![.,:/]?\d|[ ]?[%°]|[ ](?!{SMALL_WORD})[a-z]))? )
     )(?![\w-])""",
     re.VERBOSE,
 )
@@ -56,13 +72,14 @@ _UNITS = {
     "length": "metre kilometre centimetre meter kilometer centimeter mile foot feet yard km m cm mm",
     "time": "second minute hour day week month year decade century centuries",
     "money": "euro dollar pound crown franc yen cent",
-    "amount": "gram kilogram kilo tonne ton litre liter kg g percent degree hectare acre watt volt",
+    "amount": "gram kilogram kilo tonne ton litre liter kg g percent degree hectare acre watt volt square cubic",
 }
 _DIMENSIONS = {unit: dimension for dimension, units in _UNITS.items() for unit in units.split()}
 
 _AUXILIARIES = {"is", "are", "was", "were", "be", "been"}
 _POINTING = {"the", "this", "that", "these", "those"}
-_DETERMINERS = {"DT", "PDT", "WDT", "PRP", "PRP$", "POS", "WP", "EX", "CD"}
+_QUANTIFIERS = {"certain", "different", "many", "numerous", "other", "several", "various"}
+_DETERMINERS = {"DT", "PDT", "WDT", "PRP", "PRP$", "POS", "WP", "EX", "CD", "CC"}
 _NOT_ASKED_FOR = {"RB", "RBS", "VBN", "VBD"}
 
 
@@ -73,7 +90,7 @@ class Phrase(NamedTuple):
     end: int
     form: Form
     answer: str
-    """What it says: all of it, but of counts and labels the number alone."""
+    """What it says: all of it, but of counts and labels the number alone, and nothing of the quotes or 's of a name."""
     noun: str = ""
     """What a number measures, counts or labels."""
 
@@ -90,7 +107,8 @@ class _Word(NamedTuple):
 
 def dimension(noun: str) -> str | None:
     """What a unit measures: length, time, money, another amount; None where a noun is no unit."""
-    return _DIMENSIONS.get(noun) or _DIMENSIONS.get(noun.removesuffix("s"))
+    first = noun.split()[0]
+    return _DIMENSIONS.get(first) or _DIMENSIONS.get(first.removesuffix("s"))
 
 
 def find_phrases(sentence: str) -> list[Phrase]:
@@ -115,11 +133,17 @@ def _by_form(sentence: str, words: Sequence[_Word]) -> Iterator[Phrase]:
     begins, ends = {noun.start for noun in nouns}, {noun.end: noun for noun in nouns if noun.tag == "NN"}
     for match in _BY_FORM.finditer(sentence):
         start, end = match.span()
-        form: Form = match.lastgroup  # type: ignore[assignment]  # the groups are named after the forms
+        form: Form = match.lastgroup  # type: ignore[assignment]  # the groups are named after the forms, but for quoted
         answer, unit, label = match[0], match["unit"], ends.get(start - 1)
-        if form == "name" and not _is_name(answer, start, words):
-            continue
-        if unit is not None and dimension(unit) is not None:
+        if match["quoted"]:
+            yield Phrase(start, end, "name", match["quoted"])
+        elif form == "name":
+            labelled = re.fullmatch(r"([^\W\d]+) (\d+)", answer) if start == 0 else None
+            if labelled:
+                yield Phrase(start, end, "label", labelled[2], labelled[1].lower())
+            elif _is_name(answer, start, words):
+                yield Phrase(start, end, "name", re.sub("['\u2019]s?$", "", answer))
+        elif unit is not None and dimension(unit) is not None:
             yield Phrase(start, end, "measure", answer, unit)
         elif unit is not None and match.start("unit") in begins:
             yield Phrase(start, end, "count", match["digits"], unit)
@@ -138,7 +162,7 @@ def _is_name(answer: str, start: int, words: Sequence[_Word]) -> bool:
     """
     if start == 0 and " " not in answer:
         return any(word.start == 0 and word.tag.startswith("NNP") for word in words)
-    return answer[0].isupper()
+    return any(letter.isupper() for letter in answer[:3])
 
 
 def _tagged(sentence: str) -> list[_Word]:
@@ -196,7 +220,8 @@ def _runs(words: Sequence[_Word]) -> Iterator[tuple[int, int]]:
     """(begin, end) of neighbouring words of one noun phrase without determiners and punctuation."""
     begin = None
     for index, word in enumerate(words):
-        inside = word.chunk.endswith("-NP") and word.tag not in _DETERMINERS and word.text[0].isalnum()
+        determiner = word.tag in _DETERMINERS or word.text.lower() in _QUANTIFIERS
+        inside = word.chunk.endswith("-NP") and not determiner and word.text[0].isalnum()
         if begin is not None and (not inside or word.chunk == "B-NP"):
             yield begin, index
             begin = None

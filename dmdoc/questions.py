@@ -24,6 +24,7 @@ KindNamer = Callable[[Sequence[tuple[str, str]]], Sequence[str]]
 _BY_FORM: dict[Form, Ways] = {
     "date": ("when", "on what date", "when", "when"),
     "time": ("when", "at what time", "when", "at what time"),
+    "century": ("when", "in what century", "when", "in which century"),
     "decade": ("when", "in what decade", "when", "in which decade"),
     "year": ("when", "in what year", "when", "in which year"),
     "amount": ("how much", "how much", "what", "how much"),
