@@ -32,23 +32,25 @@ _MONTH = "(?:January|February|March|April|May|June|July|August|September|October
 _DIGITS = r"\d(?:[\d.,]*\d)?"
 _RANGE = rf"{_DIGITS}(?:(?:[ ]?[\u2013-][ ]?|[ ](?:to|through|or)[ ]){_DIGITS})?"
 _MANY = "(?:million|billion|thousand)"
-_NUMERAL = (
-    "(?i:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|"
+_NUMERAL_WORD = (
+    "(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|"
     "(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-[a-z]+)?|(?:hundred|thousand|million|dozen)s?)"
 )
+_NUMERAL = rf"(?i:(?:one[ ])?{_NUMERAL_WORD}(?:[ ](?:and[ ])?{_NUMERAL_WORD})*)"
 _ORDINAL = r"(?:\d{1,2}(?:st|nd|rd|th)|[a-z]+(?:st|nd|rd|th))"
 _HALF_DAY = r"[ap](?:\.m\.|m\b)"
 _SMALL_LETTERS = r"a-z\u00df-\u00f6\u00f8-\u00ff\u03ac-\u03ce\u0430-\u045f"
 """Of Latin, Greek and Cyrillic."""
 
-_CAPITAL = rf"(?:[dl]['\u2019])?[^\W\d_{_SMALL_LETTERS}](?:[\w'\u2019-]|&(?=\w))*"
-"""A word of a name: "Lund", "X-Rays", "D&B", "d'Hondt"."""
+_CAPITAL = rf"(?:[dl]['\u2019])?[^\W\d_{_SMALL_LETTERS}](?:[\w'\u2019-]|[&\u2013](?=[^\W\d_]))*"
+"""A word of a name: "Lund", "X-Rays", "D&B", "d'Hondt", "Disney-ABC"."""
 
-_INITIAL = rf"(?:[^\W\d_{_SMALL_LETTERS}]|St)\."
+_INITIALS = rf"(?:(?:[^\W\d_{_SMALL_LETTERS}]|St)\.[ ]?){{0,3}}"
 _TITLE = "(?:Dr|Mr|Mrs|Ms|Prof)"
 """Not asked for."""
 
-_JOINING = "(?:of(?:[ ]the)?|&|d[aeiu]|del|de[ ]la|van(?:[ ]de[nr]?)?|von)"
+_PARTICLE = "(?:d[aeiu]|del|de[ ]la|van(?:[ ]de[nr]?)?|von)"
+_JOINING = rf"(?:of(?:[ ]the)?|&|{_PARTICLE})"
 _NAME_WORD = rf"(?!{SMALL_WORD}|{_TITLE}\b|{_MONTH}[ ]\d){_CAPITAL}"
 _FIRST_WORD = rf"(?!\w(?![\w'\u2019&-])){_NAME_WORD}"
 _BY_FORM = re.compile(
@@ -63,7 +65,7 @@ _BY_FORM = re.compile(
         (?:[ ]?°[CF]|[ ](?P<unit>(?!{SMALL_WORD})(?:(?:square|cubic)[ ])?[a-z]+))? )
     | ["\u201c](?P<quoted> [^\s"\u201c\u201d]+(?:[ ][^\s"\u201c\u201d]+){{0,4}}?(?<![,.]) )[,.]?["\u201d]
     | (?P<name> (?<!,[ ]){_FIRST_WORD}[ ]and[ ]{_NAME_WORD}(?![\w-]|[ ](?:{_JOINING}[ ])?{_CAPITAL})
-        | (?:{_INITIAL}[ ]?){{0,3}}{_FIRST_WORD}(?:[ ](?:{_JOINING}[ ])?(?:{_INITIAL}[ ]?){{0,3}}{_NAME_WORD})*
+        | {_INITIALS}(?:{_PARTICLE}[ ])?{_FIRST_WORD}(?:[ ](?:{_JOINING}[ ])?{_INITIALS}{_NAME_WORD})*
           (?:[ ]\d{{1,3}}(?![.,:/]?\d|[ ]?[%°]|[ ](?!{SMALL_WORD})[a-z]))? )
     )(?![\w-])""",
     re.VERBOSE,
@@ -162,7 +164,7 @@ def _is_name(answer: str, start: int, words: Sequence[_Word]) -> bool:
     """
     if start == 0 and " " not in answer:
         return any(word.start == 0 and word.tag.startswith("NNP") for word in words)
-    return any(letter.isupper() for letter in answer[:3])
+    return any(letter.isupper() for letter in answer)
 
 
 def _tagged(sentence: str) -> list[_Word]:

@@ -36,6 +36,10 @@ def phrases(sentence: str) -> list[tuple[str, str]]:
         ),
         ("He heard Ida, Otto and Alma.", [("Ida", "name"), ("Otto", "name"), ("Alma", "name")]),
         ("Mr. Lund met E. W. Orr of Orr & Co.", [("Lund", "name"), ("E. W. Orr of Orr & Co", "name")]),
+        (
+            "It met von Staupitz at Lund\u2013Orr Hall.",
+            [("von Staupitz", "name"), ("Lund\u2013Orr Hall", "name")],
+        ),
         ("We saw St. Olaf's Church.", [("St. Olaf's Church", "name")]),
         ("We used d'Hondt's or Leonardo da Vinci's.", [("d'Hondt", "name"), ("Leonardo da Vinci", "name")]),
         (
@@ -69,6 +73,7 @@ def test_dates_numbers_and_names_are_known_by_their_form(
         ("The biologist counted 22 seals here.", "22", "count", "seals"),
         ("It has Twenty-two oars.", "Twenty-two", "count", "oars"),
         ("The barge is 38 metres long.", "38 metres", "measure", "metres"),
+        ("It has one hundred and sixty schools.", "one hundred and sixty", "count", "schools"),
         ("They counted 200\u2013300 seals.", "200\u2013300", "count", "seals"),
         ("It has 6,000 square kilometres.", "6,000 square kilometres", "measure", "square kilometres"),
         ("Bay 16 of it holds wool.", "16", "label", "bay"),
