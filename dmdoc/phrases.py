@@ -1,15 +1,14 @@
 """What a sentence says that can be asked for: its dates, numbers and names, and the things and qualities it speaks of.
 
-Dates, numbers and names are found by their form; everything else by a part-of-speech tagger for English that needs no
-model file (TextBlob's). Knows nothing about questions, models or tokens.
+Dates, numbers and names are found by their form, everything else by the tags of its words (tagger.py). Knows nothing
+about questions, models or tokens.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from textblob import TextBlob
+from dmdoc.tagger import Word, tag_words
 
 Form = Literal[
     "date", "time", "century", "decade", "year", "amount", "measure", "count", "label", "number", "name", "thing",
@@ -97,16 +96,6 @@ class Phrase(NamedTuple):
     """What a number measures, counts or labels."""
 
 
-class _Word(NamedTuple):
-    """A word with its tag, after the Penn Treebank, and its chunk: B-NP begins a noun phrase, I-NP goes on with it."""
-
-    start: int
-    end: int
-    text: str
-    tag: str
-    chunk: str
-
-
 def dimension(noun: str) -> str | None:
     """What a unit measures: length, time, money, another amount; None where a noun is no unit."""
     first = noun.split()[0]
@@ -115,7 +104,7 @@ def dimension(noun: str) -> str | None:
 
 def find_phrases(sentence: str) -> list[Phrase]:
     """Everything that can be asked for in a sentence, in order; only a modifier overlaps another."""
-    words = _tagged(sentence)
+    words = tag_words(sentence)
     found = list(_by_form(sentence, words))
     for phrase in [*_things(sentence, words), *_qualities(sentence, words), *_closing(sentence, words)]:
         small = re.fullmatch(SMALL_WORD, phrase.answer)
@@ -130,7 +119,7 @@ def _overlap(one: Phrase, other: Phrase) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def _by_form(sentence: str, words: Sequence[_Word]) -> Iterator[Phrase]:
+def _by_form(sentence: str, words: Sequence[Word]) -> Iterator[Phrase]:
     nouns = [word for word in words if word.tag.startswith("NN") and word.text.isalpha()]
     begins, ends = {noun.start for noun in nouns}, {noun.end: noun for noun in nouns if noun.tag == "NN"}
     for match in _BY_FORM.finditer(sentence):
@@ -157,7 +146,7 @@ def _by_form(sentence: str, words: Sequence[_Word]) -> Iterator[Phrase]:
             yield Phrase(start, end, form, answer)
 
 
-def _is_name(answer: str, start: int, words: Sequence[_Word]) -> bool:
+def _is_name(answer: str, start: int, words: Sequence[Word]) -> bool:
     """Whether words have their capital from being a name, and not from where they stand.
 
     Of one word that begins a sentence the tagger knows it.
@@ -167,36 +156,12 @@ def _is_name(answer: str, start: int, words: Sequence[_Word]) -> bool:
     return any(letter.isupper() for letter in answer)
 
 
-def _tagged(sentence: str) -> list[_Word]:
-    words, start = [], 0
-    for token in str(TextBlob(sentence).parse()).split():
-        escaped, tag, chunk, _ = token.rsplit("/", 3)
-        text = escaped.replace("&slash;", "/")
-        found = sentence.find(text, start)
-        if found >= 0:
-            start = found + len(text)
-            words.append(_Word(found, start, text, tag, chunk))
-    return _corrected(words)
-
-
-def _corrected(words: list[_Word]) -> list[_Word]:
-    """What the tagger takes for a verb ("a *worn* valve") or for a name ("*Grey* seals returned") is an adjective."""
-    for index, (word, noun) in enumerate(pairwise(words)):
-        before = words[index - 1].tag if index else ""
-        if word.tag in ("VBN", "VBG", "VBD") and before in ("DT", "PRP$") and noun.tag.startswith("NN"):
-            words[index] = word._replace(tag="JJ", chunk="B-NP")
-            words[index + 1] = noun._replace(chunk="I-NP")
-        elif index == 0 and word.tag == "NNP" and noun.tag == "NNS" and noun.text.islower():
-            words[index] = word._replace(tag="JJ")
-    return words
-
-
-def _spoken(sentence: str, words: Sequence[_Word], form: Form) -> Phrase:
+def _spoken(sentence: str, words: Sequence[Word], form: Form) -> Phrase:
     start, end = words[0].start, words[-1].end
     return Phrase(start, end, form, sentence[start:end])
 
 
-def _things(sentence: str, words: Sequence[_Word]) -> Iterator[Phrase]:
+def _things(sentence: str, words: Sequence[Word]) -> Iterator[Phrase]:
     """Noun phrases without what stands before them ("the", "our", "two"), and adjectives in front of their nouns.
 
     Left out are names, and a lone noun that begins the sentence or is pointed at ("the machine"): it is what the
@@ -218,7 +183,7 @@ def _things(sentence: str, words: Sequence[_Word]) -> Iterator[Phrase]:
             yield _spoken(sentence, run, "thing")
 
 
-def _runs(words: Sequence[_Word]) -> Iterator[tuple[int, int]]:
+def _runs(words: Sequence[Word]) -> Iterator[tuple[int, int]]:
     """(begin, end) of neighbouring words of one noun phrase without determiners and punctuation."""
     begin = None
     for index, word in enumerate(words):
@@ -233,7 +198,7 @@ def _runs(words: Sequence[_Word]) -> Iterator[tuple[int, int]]:
         yield begin, len(words)
 
 
-def _qualities(sentence: str, words: Sequence[_Word]) -> Iterator[Phrase]:
+def _qualities(sentence: str, words: Sequence[Word]) -> Iterator[Phrase]:
     """What something is said to be: "crimson" of "is painted crimson"."""
     for index, word in enumerate(words):
         if word.text.lower() not in _AUXILIARIES:
@@ -248,11 +213,11 @@ def _qualities(sentence: str, words: Sequence[_Word]) -> Iterator[Phrase]:
             yield _spoken(sentence, words[begin:end], "quality")
 
 
-def _is_passed_over(word: _Word) -> bool:
+def _is_passed_over(word: Word) -> bool:
     return word.tag in _NOT_ASKED_FOR or (word.tag == "JJ" and word.text.endswith("ed"))
 
 
-def _closing(sentence: str, words: Sequence[_Word]) -> Iterator[Phrase]:
+def _closing(sentence: str, words: Sequence[Word]) -> Iterator[Phrase]:
     """The last word, where it is no noun phrase: "stargazing" of "her pastime is stargazing"."""
     spoken = [word for word in words if word.text[0].isalnum()]
     if (

@@ -28,7 +28,7 @@ ORDER = (
     "delta_rule memory_state document chunking packing questions prompt fictional datasets evidence preferences",
     "gaps",
     "settings settings_files phrases",
-    "normalise sentences folders atomic_file errors counting",
+    "normalise sentences tagger folders atomic_file errors counting",
 )
 """Every module imports from its own line or from a lower one, never from a higher one."""
 
@@ -44,7 +44,7 @@ MAY_KNOW = {
     "mammoth": {"document"},
     "charset_normalizer": {"document"},
     "bm25s": {"evidence"},
-    "textblob": {"phrases"},
+    "textblob": {"tagger"},
 }
 
 

@@ -1,0 +1,41 @@
+"""The words of an English sentence with their parts of speech, by a tagger that needs no model file (TextBlob's)."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+from textblob import TextBlob
+
+
+class Word(NamedTuple):
+    """A word with its tag, after the Penn Treebank, and its chunk: B-NP begins a noun phrase, I-NP goes on with it."""
+
+    start: int
+    end: int
+    text: str
+    tag: str
+    chunk: str
+
+
+def tag_words(sentence: str) -> list[Word]:
+    """The words and punctuation marks of a sentence, in order; none that the tagger changed."""
+    words, start = [], 0
+    for token in str(TextBlob(sentence).parse()).split():
+        escaped, tag, chunk, _ = token.rsplit("/", 3)
+        text = escaped.replace("&slash;", "/")
+        found = sentence.find(text, start)
+        if found >= 0:
+            start = found + len(text)
+            words.append(Word(found, start, text, tag, chunk))
+    return _corrected(words)
+
+
+def _corrected(words: list[Word]) -> list[Word]:
+    """What the tagger takes for a verb ("a *worn* valve") or for a name ("*Grey* seals returned") is an adjective."""
+    for index, (word, noun) in enumerate(pairwise(words)):
+        before = words[index - 1].tag if index else ""
+        if word.tag in ("VBN", "VBG", "VBD") and before in ("DT", "PRP$") and noun.tag.startswith("NN"):
+            words[index] = word._replace(tag="JJ", chunk="B-NP")
+            words[index + 1] = noun._replace(chunk="I-NP")
+        elif index == 0 and word.tag == "NNP" and noun.tag == "NNS" and noun.text.islower():
+            words[index] = word._replace(tag="JJ")
+    return words
