@@ -28,6 +28,7 @@ from dmdoc.chunking import Chunk, tokenise
 from dmdoc.delta_rule import delta_rule, delta_rule_recurrent
 from dmdoc.document import Document
 from dmdoc.embedded_model import NAME, embedded_folder
+from dmdoc.errors import BackboneError
 from dmdoc.folders import cache_folder
 from dmdoc.ingest import ingest
 from dmdoc.ingest_many import ingest_many
@@ -68,7 +69,10 @@ def main() -> int:
     rows = [help_row()]
     with torch.inference_mode():
         # Before the scans: a process that has loaded a model keeps the memory it frees, as any that ingests does.
-        reader = embedded_reader(options.device)
+        try:
+            reader = embedded_reader(options.device)
+        except BackboneError as error:
+            parser.error(str(error))
         rows += scan_rows(4 * options.repeats, reader.backbone.device)
         rows.append(ingest_row(reader, options.chunks, options.chunk_tokens, options.repeats))
         rows.append(ask_row(reader, options.repeats))
