@@ -148,9 +148,23 @@ def test_strict_gives_no_answer_that_the_state_does_not_support(
             r"error: not supported by the saved state: likelihood .+ nats a token \(\+1.00 is needed\), lift .+\n",
             run.err,
         )
-    assert invoke(*ask).err.endswith("nats a token: not supported by the state\n")
     monkeypatch.setattr(module, "open_reader", lambda *_, **__: replace(reader, support_threshold=-1e3))
     run = invoke(*ask, "--strict")
     assert (run.code, run.out) == (0, plain)
     assert run.err.endswith("nats a token: supported by the state\n")
     assert checked("ask", invoke(*ask, "--strict", "--json").out)["supported"] is True
+
+
+def test_an_unsupported_answer_of_a_plain_state_says_that_refinement_helps(
+    invoke: Invoke, two_pages: str, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "open_reader", lambda *_, **__: replace(reader, support_threshold=1.0))
+    ask = ("ask", "Salt?", "--max-tokens", "4", "--no-citations")
+    verdict, advice = invoke(*ask).err.splitlines()
+    assert verdict.endswith("nats a token: not supported by the state")
+    assert advice == f"{two_pages} was read without --refine; ingested with --refine 40 it is recalled better"
+    assert invoke(*ask, "--quiet").err == ""
+
+    header = SavedDocument.header
+    monkeypatch.setattr(SavedDocument, "header", lambda saved: replace(header(saved), refine_steps=40))
+    assert invoke(*ask).err == f"{verdict}\n"

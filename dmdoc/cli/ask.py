@@ -124,6 +124,10 @@ def ask(
     # What the model was shown of the text is never kept quiet.
     if not machine.quiet or recalled.document_tokens:
         console.note(answers.origin(recalled))
+    if not machine.quiet and recalled.supported is False and saved.header().refine_steps == 0:
+        console.note(
+            f"{saved.name} was read without --refine; ingested with --refine 40 it is recalled better"
+        )
     if not machine.quiet and citations:
         for line in answers.citations(found):
             console.note(line)
