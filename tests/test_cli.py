@@ -151,7 +151,7 @@ def test_a_password_opens_a_pdf(invoke: Invoke, tmp_path: Path) -> None:
     [
         (("ask", "Salt?"), 3, "the library is empty"),
         (("ask", "Salt?", "-d", "nothing"), 3, "there is no saved document 'nothing'"),
-        (("ask",), 2, "needs a value for question"),
+        (("ask",), 2, "there is no question; give one"),
         (("ask", "Salt?", "--prompt", "poem"), 2, "poem"),
         (("ask", "Salt?", "--max-tokens", "0"), 2, "--max-tokens must be at least 1, got 0"),
         (("ask", "Salt?", "--top-p", "2"), 2, "--top-p must be above 0"),

@@ -108,7 +108,7 @@ def test_what_the_model_was_shown_is_said(invoke: Invoke) -> None:
         (("Salt?", "--questions", "x"), 2, "give a question or --questions, not both"),
         (("--questions", "missing"), 2, "cannot read the questions in missing"),
         (("--questions", "/dev/null"), 2, "there is no question in /dev/null"),
-        (("--all",), 2, "needs a value for question"),
+        (("--all",), 2, "there is no question; give one"),
     ],
 )
 def test_bad_input_is_one_line_and_an_exit_code(

@@ -83,7 +83,9 @@ def ask(
     template = load_prompt(prompt or WAY_PROMPTS[way])
     asked = _questions(question, questions)
     if asked == [None]:
-        template.fill(document="")  # names what is missing, before a model is loaded
+        if "question" in template.required_variables():
+            raise UsageError('there is no question; give one as in `dmdoc ask "Who …?"`, or --questions FILE')
+        template.fill(document="")  # names what else is missing, before a model is loaded
     documents = subject.documents(open_library())
     if as_jsonl or subject.several or questions is not None:
         if as_json or strict:
