@@ -135,6 +135,17 @@ def test_ways_that_cannot_be(options: tuple[str, ...], message: str, invoke: Inv
     assert message in run.err
 
 
+def test_what_else_a_prompt_needs_is_named_before_a_model_is_loaded(
+    invoke: Invoke, two_pages: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(module, "open_reader")
+    prompt = tmp_path / "styled.md"
+    prompt.write_text("Answer.\n---\n{{ question }} In {{ style }}.\n", encoding="utf-8")
+    run = invoke("ask", "Salt?", "--prompt", str(prompt))
+    assert (run.code, run.out) == (2, "")
+    assert run.err == f"error: prompt '{prompt}' needs a value for style; give all of them\n"
+
+
 def test_strict_gives_no_answer_that_the_state_does_not_support(
     invoke: Invoke, two_pages: str, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,7 +173,7 @@ def test_an_unsupported_answer_of_a_plain_state_says_that_refinement_helps(
     ask = ("ask", "Salt?", "--max-tokens", "4", "--no-citations")
     verdict, advice = invoke(*ask).err.splitlines()
     assert verdict.endswith("nats a token: not supported by the state")
-    assert advice == f"{two_pages} was read without --refine; ingested with --refine 40 it is recalled better"
+    assert advice == f"{two_pages} was read without --refine; ingested with --refine 40 it may recall more"
     assert invoke(*ask, "--quiet").err == ""
 
     header = SavedDocument.header

@@ -82,10 +82,9 @@ def ask(
     way = _way(recall, evidence)
     template = load_prompt(prompt or WAY_PROMPTS[way])
     asked = _questions(question, questions)
-    if asked == [None]:
-        if "question" in template.required_variables():
-            raise UsageError('there is no question; give one as in `dmdoc ask "Who …?"`, or --questions FILE')
-        template.fill(document="")  # names what else is missing, before a model is loaded
+    if asked == [None] and "question" in template.required_variables():
+        raise UsageError('there is no question; give one as in `dmdoc ask "Who …?"`, or --questions FILE')
+    template.fill(document="", question="")  # names what else is missing, before a model is loaded
     documents = subject.documents(open_library())
     if as_jsonl or subject.several or questions is not None:
         if as_json or strict:
@@ -127,9 +126,7 @@ def ask(
     if not machine.quiet or recalled.document_tokens:
         console.note(answers.origin(recalled))
     if not machine.quiet and recalled.supported is False and saved.header().refine_steps == 0:
-        console.note(
-            f"{saved.name} was read without --refine; ingested with --refine 40 it is recalled better"
-        )
+        console.note(f"{saved.name} was read without --refine; ingested with --refine 40 it may recall more")
     if not machine.quiet and citations:
         for line in answers.citations(found):
             console.note(line)
