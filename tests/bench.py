@@ -21,22 +21,22 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from dmdoc.adapter import DeltaMemAdapter, DeltaMemConfig
-from dmdoc.attach import attention_sizes
-from dmdoc.backbone import describe, load_backbone
-from dmdoc.chunking import Chunk, tokenise
-from dmdoc.delta_rule import delta_rule, delta_rule_recurrent
+from dmdoc.answer.recall import Inquiry, recall, recall_all
 from dmdoc.document import Document
-from dmdoc.embedded_model import NAME, embedded_folder
 from dmdoc.errors import BackboneError
-from dmdoc.folders import cache_folder
-from dmdoc.ingest import ingest
-from dmdoc.ingest_many import ingest_many
-from dmdoc.library import Library
-from dmdoc.reader import Reader
-from dmdoc.recall import Inquiry, recall, recall_all
-from dmdoc.settings import GenerationSettings
-from dmdoc.state_file import Identity
+from dmdoc.ingest.many import ingest_many
+from dmdoc.ingest.single import ingest
+from dmdoc.library.library import Library
+from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemConfig
+from dmdoc.memory.attach import attention_sizes
+from dmdoc.memory.delta_rule import delta_rule, delta_rule_recurrent
+from dmdoc.memory.state_file import Identity
+from dmdoc.model.backbone import describe, load_backbone
+from dmdoc.model.embedded import NAME, embedded_folder
+from dmdoc.model.reader import Reader
+from dmdoc.settings.folders import cache_folder
+from dmdoc.settings.generation import GenerationSettings
+from dmdoc.text.chunking import Chunk, tokenise
 
 DOCUMENT_TOKENS = 8192
 PROMPT_TOKENS = 30

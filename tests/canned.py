@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from tiny import tiny_reader
 
-from dmdoc.memory_state import MemoryState
-from dmdoc.reader import Reader
-from dmdoc.settings import GenerationSettings
+from dmdoc.memory.state import MemoryState
+from dmdoc.model.reader import Reader
+from dmdoc.settings.generation import GenerationSettings
 
 INTERRUPT = "^C"
 """In a canned answer: here the user presses Ctrl-C."""

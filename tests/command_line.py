@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 
-from dmdoc.adapter import DeltaMemConfig
+from dmdoc.memory.adapter import DeltaMemConfig
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=64)
 TEXT = "Lot seven holds salt. Lot eight holds brine. " * 6

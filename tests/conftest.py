@@ -10,8 +10,8 @@ from command_line import CONFIG, TEXT, Invoke, Run
 from tiny import tiny_reader
 
 from dmdoc import cli
-from dmdoc import reader as reader_module
-from dmdoc.reader import Reader
+from dmdoc.model import reader as reader_module
+from dmdoc.model.reader import Reader
 
 
 @pytest.fixture(autouse=True, scope="session")

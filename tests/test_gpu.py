@@ -16,16 +16,16 @@ from tiny import save_tiny_reader, tiny_reader
 from tiny_practice import CONFIG, FACTS, LONG, opinionated, practices_of
 from tiny_training import tiny_config
 
-from dmdoc.backbone import load_backbone
+from dmdoc.answer.recall import Inquiry, recall_all
 from dmdoc.document import Document
-from dmdoc.ingest import ingest
-from dmdoc.library import Library
-from dmdoc.memory_state import MemoryState
-from dmdoc.reader import Reader, load_reader
-from dmdoc.recall import Inquiry, recall_all
-from dmdoc.refine import refine
-from dmdoc.sections import write_text
-from dmdoc.settings import GenerationSettings
+from dmdoc.ingest.sections import write_text
+from dmdoc.ingest.single import ingest
+from dmdoc.library.library import Library
+from dmdoc.memory.state import MemoryState
+from dmdoc.model.backbone import load_backbone
+from dmdoc.model.reader import Reader, load_reader
+from dmdoc.refine.steps import refine
+from dmdoc.settings.generation import GenerationSettings
 from dmdoc.training.loop import train
 
 pytestmark = [

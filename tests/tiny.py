@@ -8,12 +8,12 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3Config
 
-from dmdoc.adapter import DeltaMemAdapter, DeltaMemConfig
-from dmdoc.adapter_file import save_adapter
-from dmdoc.attach import attention_sizes
-from dmdoc.backbone import Backbone
-from dmdoc.reader import Reader
-from dmdoc.state_file import Identity
+from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemConfig
+from dmdoc.memory.adapter_file import save_adapter
+from dmdoc.memory.attach import attention_sizes
+from dmdoc.memory.state_file import Identity
+from dmdoc.model.backbone import Backbone
+from dmdoc.model.reader import Reader
 
 CHATML = (
     "{% for message in messages %}"

@@ -4,13 +4,13 @@ from functools import partial
 
 import torch
 
-from dmdoc.adapter import DeltaMemConfig
-from dmdoc.kinds import name_kinds
-from dmdoc.packing import Read
-from dmdoc.practice import Practice, section_practice, section_windows
-from dmdoc.questions import Asked, make_questions
-from dmdoc.reader import Reader
-from dmdoc.reads import answer_read
+from dmdoc.memory.adapter import DeltaMemConfig
+from dmdoc.model.packing import Read
+from dmdoc.model.reader import Reader
+from dmdoc.model.reads import answer_read
+from dmdoc.refine.kinds import name_kinds
+from dmdoc.refine.practice import Practice, section_practice, section_windows
+from dmdoc.refine.questions import Asked, make_questions
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=96)
 TEXT = "QZX XZQ QQZ ZZX QXX ZQX XQZ QZZ ZXX XXZ QZX ZZQ QXZ ZQQ XQQ ZXZ QQX XZZ"

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from tiny import tiny_reader
 
-from dmdoc.adapter import DeltaMemConfig
-from dmdoc.backbone import Backbone
+from dmdoc.memory.adapter import DeltaMemConfig
+from dmdoc.model.backbone import Backbone
 from dmdoc.training.config import Dataset, Optimiser, Stage, TrainingConfig
 
 ADAPTER = DeltaMemConfig(

@@ -20,12 +20,12 @@ from dmdoc.cli.options import (
     spread,
 )
 from dmdoc.console import answers
-from dmdoc.counting import counted
 from dmdoc.errors import UsageError
-from dmdoc.settings import EVIDENCE_PASSAGES, Way
+from dmdoc.settings.generation import EVIDENCE_PASSAGES, Way
+from dmdoc.text.counting import counted
 
 if TYPE_CHECKING:
-    from dmdoc.saved_document import SavedDocument
+    from dmdoc.library.saved_document import SavedDocument
 
 MOST_PASSAGES = 12
 """`--evidence` has room for 600 tokens; passages of fewer than 50 say little."""
@@ -76,7 +76,7 @@ def ask(
     machine: Machine,
 ) -> None:
     """Answer questions from the saved states of documents."""
-    from dmdoc.prompt import WAY_PROMPTS, load_prompt
+    from dmdoc.model.prompt import WAY_PROMPTS, load_prompt
 
     settings = drawing.settings()
     way = _way(recall, evidence)
@@ -96,9 +96,9 @@ def ask(
         return
     (saved,), (single,) = documents, asked
 
-    from dmdoc.ask import load_state
-    from dmdoc.recall import check_support, check_that_support_is_known, cite
-    from dmdoc.recall import recall as answer_question
+    from dmdoc.answer.ask import load_state
+    from dmdoc.answer.recall import check_support, check_that_support_is_known, cite
+    from dmdoc.answer.recall import recall as answer_question
 
     reader = machine.open_reader(saved)
     if strict:

@@ -13,13 +13,13 @@ from dmdoc.console import answers
 from dmdoc.errors import DmdocError, DocumentNotFoundError, PartialFailureError, UsageError
 
 if TYPE_CHECKING:
-    from dmdoc.evidence import Passage
-    from dmdoc.library import Library
-    from dmdoc.prompt import Prompt
-    from dmdoc.reader import Reader
-    from dmdoc.recall import Inquiry, Recalled
-    from dmdoc.saved_document import SavedDocument
-    from dmdoc.settings import GenerationSettings, Way
+    from dmdoc.answer.evidence import Passage
+    from dmdoc.answer.recall import Inquiry, Recalled
+    from dmdoc.library.library import Library
+    from dmdoc.library.saved_document import SavedDocument
+    from dmdoc.model.prompt import Prompt
+    from dmdoc.model.reader import Reader
+    from dmdoc.settings.generation import GenerationSettings, Way
 
 TOGETHER = 32
 """Questions that are answered at once."""
@@ -86,7 +86,7 @@ def answer_many(requests: Requests, machine: Machine, *, citations: bool, as_jso
     Raises:
         PartialFailureError: documents could not be asked; the others were.
     """
-    from dmdoc.recall import cite
+    from dmdoc.answer.recall import cite
 
     answered = set()
     for saved, inquiry, recalled, reader in _answers(requests, machine):
@@ -108,7 +108,7 @@ def _answers(
     requests: Requests, machine: Machine
 ) -> "Iterator[tuple[SavedDocument, Inquiry, Recalled, Reader]]":
     """Every question of every document, answered in groups."""
-    from dmdoc.recall import recall_all
+    from dmdoc.answer.recall import recall_all
 
     # A draw depends on what is drawn beside it, and prompts with text in them are long: these go one by one.
     alone = requests.way in ("evidence", "full") or requests.settings.temperature > 0
@@ -146,8 +146,8 @@ def _inquiries(
     documents: "Sequence[SavedDocument]", questions: Sequence[str | None], reader: "Reader"
 ) -> "Iterator[tuple[SavedDocument, Inquiry]]":
     """Every question of every document; a document whose state cannot be used is told and left out."""
-    from dmdoc.ask import load_state
-    from dmdoc.recall import Inquiry
+    from dmdoc.answer.ask import load_state
+    from dmdoc.answer.recall import Inquiry
 
     for saved in documents:
         try:

@@ -7,8 +7,8 @@ from dmdoc import console
 from dmdoc.cli.compare import Asked
 from dmdoc.cli.options import JSON_SCHEMA, JsonOption, Machine, MaxTokensOption, spread
 from dmdoc.console.progress import comparison_progress
-from dmdoc.counting import counted
 from dmdoc.errors import UsageError
+from dmdoc.text.counting import counted
 
 
 @spread
@@ -20,9 +20,9 @@ def calibrate(
     machine: Machine,
 ) -> None:
     """Measure which answers of an adapter are supported, and keep the threshold in its folder (--adapter)."""
-    from dmdoc import calibration
-    from dmdoc.adapter_config import write_support_threshold
-    from dmdoc.settings import GenerationSettings
+    from dmdoc.compare import calibration
+    from dmdoc.memory.adapter_config import write_support_threshold
+    from dmdoc.settings.generation import GenerationSettings
     from dmdoc.training.card import CARD
 
     folder = Path(machine.adapter or "")

@@ -28,7 +28,7 @@ def chat(
     machine: Machine,
 ) -> None:
     """Talk with a document. It remembers the conversation in a state of its own."""
-    from dmdoc import repl
+    from dmdoc.chat import repl
 
     settings = drawing.settings()
     library = open_library()

@@ -19,12 +19,12 @@ from dmdoc.cli.options import (
 )
 from dmdoc.console.comparison import answers_table, comparison_tables
 from dmdoc.console.progress import comparison_progress
-from dmdoc.counting import counted
 from dmdoc.errors import UsageError
+from dmdoc.text.counting import counted
 
 if TYPE_CHECKING:
     from dmdoc.compare import Cases, Summary
-    from dmdoc.reader import Reader
+    from dmdoc.model.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def compare(
 ) -> None:
     """Measure recall: the same questions from the state, from other states, and with the text in the prompt."""
     from dmdoc import compare as comparison
-    from dmdoc.settings import GenerationSettings
+    from dmdoc.settings.generation import GenerationSettings
 
     if html is not None and (html.is_dir() or not html.parent.is_dir()):
         raise UsageError(f"cannot write the report to {html}: give a file in a folder that there is")

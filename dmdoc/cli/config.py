@@ -19,8 +19,8 @@ from dmdoc.cli.options import (
     spread,
 )
 from dmdoc.console.tables import settings_table
-from dmdoc.folders import cache_folder, data_folder
-from dmdoc.settings_files import KINDS
+from dmdoc.settings.files import KINDS
+from dmdoc.settings.folders import cache_folder, data_folder
 
 
 @spread

@@ -20,7 +20,7 @@ from dmdoc.cli.options import (
 from dmdoc.errors import DmdocError, PartialFailureError, UsageError
 
 if TYPE_CHECKING:
-    from dmdoc.library import Library
+    from dmdoc.library.library import Library
 
 
 @spread
@@ -64,7 +64,7 @@ def verify(
 
 def _verified(name: str, library: "Library", machine: Machine, *, alone: bool) -> dict[str, Any]:
     """The record of one document; what is wrong with it is raised when it is `alone`."""
-    from dmdoc.verify import verify as verify_document
+    from dmdoc.answer.verify import verify as verify_document
 
     try:
         saved = library.get(name)
@@ -86,7 +86,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a saved document, its text and its state, as one file to hand over."""
-    from dmdoc.bundle import SUFFIX, write_bundle
+    from dmdoc.library.bundle import SUFFIX, write_bundle
 
     saved = open_library().get(name)
     path = output or Path(f"{name}{SUFFIX}")
@@ -110,8 +110,8 @@ def install(
     as_json: JsonOption = False,
 ) -> None:
     """Check a file that was exported and save the document in it."""
-    from dmdoc.bundle import install as install_bundle
-    from dmdoc.bundle import read_bundle
+    from dmdoc.library.bundle import install as install_bundle
+    from dmdoc.library.bundle import read_bundle
 
     saved = install_bundle(read_bundle(file), open_library(), name=name, tags=tag or ())
     if as_json:

@@ -29,8 +29,8 @@ from dmdoc.errors import PartialFailureError, UsageError
 
 if TYPE_CHECKING:
     from dmdoc.document import Document
-    from dmdoc.ingest_many import Outcome
-    from dmdoc.reader import Reader
+    from dmdoc.ingest.many import Outcome
+    from dmdoc.model.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Selection:
             UsageError: the list cannot be read.
         """
         from dmdoc.document import STDIN
-        from dmdoc.sources import expand, listed_files
+        from dmdoc.ingest.sources import expand, listed_files
 
         if not self.files and self.files_from is None:
             raise typer.BadParameter("give files or folders, or --files-from")
@@ -105,8 +105,8 @@ def ingest(
 ) -> None:
     """Read documents once and save their states."""
     from dmdoc.document import check_tag
-    from dmdoc.ingest_many import ingest_many
-    from dmdoc.sources import Names
+    from dmdoc.ingest.many import ingest_many
+    from dmdoc.ingest.sources import Names
 
     sources, library = selection.sources(), open_library()
     single = len(sources) == 1

@@ -17,7 +17,7 @@ from dmdoc.cli.options import (
 from dmdoc.console.tables import documents_table, values_table
 
 if TYPE_CHECKING:
-    from dmdoc.saved_document import SavedDocument
+    from dmdoc.library.saved_document import SavedDocument
 
 NamesArgument = Annotated[
     list[str], typer.Argument(metavar="NAME...", autocompletion=complete_name, help="Saved documents.")

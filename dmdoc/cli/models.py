@@ -7,7 +7,7 @@ import typer
 from dmdoc import console
 from dmdoc.cli.options import environment
 from dmdoc.console.tables import models_table
-from dmdoc.folders import cache_folder
+from dmdoc.settings.folders import cache_folder
 
 app = typer.Typer(help="The known backbones and adapters.", invoke_without_command=True)
 
@@ -16,7 +16,7 @@ app = typer.Typer(help="The known backbones and adapters.", invoke_without_comma
 def list_models(context: typer.Context) -> None:
     """List the known backbones and adapters, and what of them is on this disk."""
     if context.invoked_subcommand is None:
-        from dmdoc import models
+        from dmdoc.model import registry as models
 
         models_table(models.status(cache_folder(environment())))
 
@@ -24,7 +24,7 @@ def list_models(context: typer.Context) -> None:
 @app.command()
 def pull(name: Annotated[str, typer.Argument(help="A known name, or ORG/NAME on the Hub.")]) -> None:
     """Fetch a model, and the adapter that is known for it."""
-    from dmdoc import models
+    from dmdoc.model import registry as models
 
     for folder in models.pull(name, cache_folder(environment()), progress=console.note):
         console.note(f"{name}: {folder}")

@@ -18,14 +18,14 @@ import typer
 
 from dmdoc import console
 from dmdoc.errors import DmdocError
-from dmdoc.folders import cache_folder, config_folder, data_folder
-from dmdoc.settings_files import PROJECT_FILE, USER_FILE, FileSetting, read_settings
+from dmdoc.settings.files import PROJECT_FILE, USER_FILE, FileSetting, read_settings
+from dmdoc.settings.folders import cache_folder, config_folder, data_folder
 
 if TYPE_CHECKING:
-    from dmdoc.library import Library
-    from dmdoc.reader import Reader
-    from dmdoc.saved_document import SavedDocument
-    from dmdoc.settings import GenerationSettings
+    from dmdoc.library.library import Library
+    from dmdoc.library.saved_document import SavedDocument
+    from dmdoc.model.reader import Reader
+    from dmdoc.settings.generation import GenerationSettings
 
 JSON_SCHEMA = 1
 """Version of every JSON object that commands print."""
@@ -125,7 +125,7 @@ def environment() -> Mapping[str, str]:
 
 
 def open_library() -> "Library":
-    from dmdoc.library import Library
+    from dmdoc.library.library import Library
 
     return Library(data_folder(environment()))
 
@@ -213,8 +213,8 @@ class Machine:
         return self._opened[model, adapter]
 
     def _load(self, model: str | None, adapter: str | None) -> "Reader":
-        from dmdoc.backbone import describe
-        from dmdoc.reader import open_reader
+        from dmdoc.model.backbone import describe
+        from dmdoc.model.reader import open_reader
 
         reader = open_reader(
             model,
@@ -243,6 +243,6 @@ class Drawing:
         Raises:
             UsageError: a value that cannot be used.
         """
-        from dmdoc.settings import GenerationSettings
+        from dmdoc.settings.generation import GenerationSettings
 
         return GenerationSettings(self.max_tokens, self.temperature, self.top_p, self.seed)

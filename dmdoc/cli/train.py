@@ -9,7 +9,7 @@ import typer
 from dmdoc import console
 from dmdoc.cli.options import DeviceOption, OfflineOption, environment
 from dmdoc.console.progress import training_progress
-from dmdoc.folders import cache_folder
+from dmdoc.settings.folders import cache_folder
 
 
 def train(
@@ -22,9 +22,9 @@ def train(
     offline: OfflineOption = False,
 ) -> None:
     """Train a δ-mem adapter for a backbone."""
-    from dmdoc import models
-    from dmdoc.backbone import load_backbone
-    from dmdoc.hardware import choose_device, detect_hardware
+    from dmdoc.model import registry as models
+    from dmdoc.model.backbone import load_backbone
+    from dmdoc.model.hardware import choose_device, detect_hardware
     from dmdoc.training.config import read_training_config
     from dmdoc.training.loop import train as train_adapter
     from dmdoc.training.processes import Processes

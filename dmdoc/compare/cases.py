@@ -7,13 +7,13 @@ from dataclasses import asdict
 from functools import lru_cache
 
 from dmdoc import fictional
-from dmdoc.ask import load_state
+from dmdoc.answer.ask import load_state
 from dmdoc.datasets import Question, QuestionedDocument
 from dmdoc.errors import UsageError
-from dmdoc.memory_state import MemoryState
-from dmdoc.reader import Reader
-from dmdoc.saved_document import SavedDocument
-from dmdoc.sections import write_text
+from dmdoc.ingest.sections import write_text
+from dmdoc.library.saved_document import SavedDocument
+from dmdoc.memory.state import MemoryState
+from dmdoc.model.reader import Reader
 
 DONOR_FACTS = 4
 """Facts of the generated document whose state is lent where there is no other document."""

@@ -19,7 +19,7 @@ from dmdoc.compare.charts import (
 )
 from dmdoc.compare.results import MEANINGS, MODES, Mode, Result, Skipped, describe_skipped
 from dmdoc.compare.summary import Summary, by_position, summarise
-from dmdoc.counting import counted
+from dmdoc.text.counting import counted
 
 BY_POSITION: tuple[Mode, ...] = ("state", "donor", "full", "evidence")
 """The modes whose recall can depend on the position, and the donor."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from dmdoc.counting import counted
 from dmdoc.errors import UsageError
+from dmdoc.text.counting import counted
 
 Mode = Literal["state", "zero", "donor", "frozen", "full", "evidence"]
 MODES: tuple[Mode, ...] = get_args(Mode)

@@ -6,18 +6,18 @@ from typing import TypeVar
 
 import torch
 
-from dmdoc.chunking import tokenise
+from dmdoc.answer.recall import EVIDENCE_TOKENS, Inquiry, Recalled, recall, recall_all
+from dmdoc.answer.support import log_likelihoods
 from dmdoc.compare.cases import Cases
 from dmdoc.compare.results import MODES, Mode, Result, Skipped
 from dmdoc.compare.results_file import ResultsFile
 from dmdoc.compare.scoring import contains, exact_match, gives_later, word_f1
 from dmdoc.datasets import Question, QuestionedDocument, deal
 from dmdoc.errors import UsageError
-from dmdoc.memory_state import MemoryState
-from dmdoc.reader import Reader
-from dmdoc.recall import EVIDENCE_TOKENS, Inquiry, Recalled, recall, recall_all
-from dmdoc.settings import GenerationSettings, Way
-from dmdoc.support import log_likelihoods
+from dmdoc.memory.state import MemoryState
+from dmdoc.model.reader import Reader
+from dmdoc.settings.generation import GenerationSettings, Way
+from dmdoc.text.chunking import tokenise
 
 TIMED = 24
 """Questions asked one at a time, as `ask` does: their times are what a user waits. They are spread over documents."""

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from dmdoc.counting import counted
 from dmdoc.errors import DmdocError
+from dmdoc.text.counting import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dmdoc.ingest import IngestResult
+    from dmdoc.ingest.single import IngestResult
 
 
 def write_answer(text: str) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dmdoc.evidence import Passage
-    from dmdoc.recall import Recalled
+    from dmdoc.answer.evidence import Passage
+    from dmdoc.answer.recall import Recalled
 
 
 def origin(recalled: "Recalled") -> str:

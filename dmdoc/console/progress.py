@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dmdoc.console import note, stderr
 
 if TYPE_CHECKING:
-    from dmdoc.ingest import Progress
+    from dmdoc.ingest.single import Progress
 
 PLAIN_STEPS = 10
 """Without a terminal, long work reports this often."""

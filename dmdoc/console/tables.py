@@ -8,8 +8,8 @@ from dmdoc.console import printable, stdout
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dmdoc.models import ModelStatus
-    from dmdoc.saved_document import SavedDocument
+    from dmdoc.library.saved_document import SavedDocument
+    from dmdoc.model.registry import ModelStatus
 
 UNFOLDED = 100_000
 """Columns of a table that no terminal shows."""

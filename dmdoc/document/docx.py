@@ -9,7 +9,7 @@ from dmdoc.document.archive import Archive
 from dmdoc.document.markup import markup_text
 from dmdoc.document.source import Extracted, Source, missing_extra
 from dmdoc.errors import ExtractionError
-from dmdoc.normalise import normalise_text
+from dmdoc.text.normalise import normalise_text
 
 _BACK_LINK = ">↑</a>"
 """What mammoth ends a footnote with."""

@@ -12,7 +12,7 @@ from dmdoc.document.markup import markup_text
 from dmdoc.document.source import Extracted, Source
 from dmdoc.document.text import decode
 from dmdoc.errors import ExtractionError
-from dmdoc.normalise import normalise_text
+from dmdoc.text.normalise import normalise_text
 
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from dmdoc.document.markup import markup_text
 from dmdoc.document.source import Extracted, Source, missing_extra
 from dmdoc.document.text import decode
-from dmdoc.normalise import normalise_text
+from dmdoc.text.normalise import normalise_text
 
 _DECLARED = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
 _DECLARED_WITHIN = 4096

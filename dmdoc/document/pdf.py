@@ -8,7 +8,7 @@ from io import BytesIO
 
 from dmdoc.document.source import Extracted, Source
 from dmdoc.errors import ExtractionError
-from dmdoc.normalise import normalise_pages
+from dmdoc.text.normalise import normalise_pages
 
 _LINE_END_HYPHEN = "\ufffe"
 """What PDFium gives for a hyphen at a line end and for the line end after it."""

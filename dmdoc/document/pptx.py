@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from dmdoc.document.archive import Archive
 from dmdoc.document.source import Extracted, Source
-from dmdoc.normalise import normalise_text
+from dmdoc.text.normalise import normalise_text
 
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _SLIDE = "{http://schemas.openxmlformats.org/presentationml/2006/main}"

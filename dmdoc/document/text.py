@@ -8,7 +8,7 @@ import re
 
 from dmdoc.document.source import Extracted, Source
 from dmdoc.errors import ExtractionError
-from dmdoc.normalise import normalise_text, remove_running_lines
+from dmdoc.text.normalise import normalise_text, remove_running_lines
 
 LEGACY_ENCODINGS = (
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r"),

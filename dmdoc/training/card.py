@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmdoc import __version__
-from dmdoc.adapter import DeltaMemAdapter
+from dmdoc.memory.adapter import DeltaMemAdapter
 from dmdoc.training.config import FICTIONAL, Dataset, Stage, TrainingConfig, config_as_toml
 from dmdoc.training.measure import questions_measured
 

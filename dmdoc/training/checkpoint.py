@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from dmdoc.adapter import DeltaMemAdapter
 from dmdoc.atomic_file import write_atomically
 from dmdoc.errors import TrainingError
+from dmdoc.memory.adapter import DeltaMemAdapter
 from dmdoc.training.config import TrainingConfig, config_as_dict
 
 _NOT_IN_WEIGHTS = {"write_budget", "evidenced_tokens"}

@@ -10,9 +10,9 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dmdoc.adapter import DeltaMemConfig
-from dmdoc.adapter_config import OUR_FIELDS, parse_config
 from dmdoc.errors import AdapterError, TrainingError
+from dmdoc.memory.adapter import DeltaMemConfig
+from dmdoc.memory.adapter_config import OUR_FIELDS, parse_config
 
 FICTIONAL = "fictional"
 """The name of the generated documents."""

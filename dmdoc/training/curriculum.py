@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from dmdoc.chunking import Chunk, Layout
 from dmdoc.errors import TrainingError
-from dmdoc.reader import Reader
+from dmdoc.model.reader import Reader
+from dmdoc.text.chunking import Chunk, Layout
 from dmdoc.training.borrowing import MOST_CHARACTERS, MOST_WORDS, lendable
 from dmdoc.training.config import FICTIONAL, Stage, TrainingConfig
 from dmdoc.training.examples import FictionalSource, FileSource, Source

@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dmdoc.adapter import DeltaMemAdapter, DeltaMemLayer
-from dmdoc.adapter_config import OUR_FIELDS
-from dmdoc.adapter_file import load_adapter
-from dmdoc.attach import attention_layers, attention_sizes
-from dmdoc.chunking import Chunk
 from dmdoc.errors import TrainingError
-from dmdoc.reader import Reader
+from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemLayer
+from dmdoc.memory.adapter_config import OUR_FIELDS
+from dmdoc.memory.adapter_file import load_adapter
+from dmdoc.memory.attach import attention_layers, attention_sizes
+from dmdoc.model.reader import Reader
+from dmdoc.text.chunking import Chunk
 
 LAMBDA_BIAS = 7.0
 """λ = sigmoid(7): half of what is written is still there 760 tokens later."""

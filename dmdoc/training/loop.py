@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from dmdoc.adapter import DeltaMemAdapter
-from dmdoc.adapter_file import save_adapter
-from dmdoc.attach import attention_sizes
-from dmdoc.backbone import Backbone
 from dmdoc.errors import TrainingError
-from dmdoc.reader import Reader
-from dmdoc.state_file import Identity
+from dmdoc.memory.adapter import DeltaMemAdapter
+from dmdoc.memory.adapter_file import save_adapter
+from dmdoc.memory.attach import attention_sizes
+from dmdoc.memory.state_file import Identity
+from dmdoc.model.backbone import Backbone
+from dmdoc.model.reader import Reader
 from dmdoc.training.card import CARD, model_card
 from dmdoc.training.checkpoint import keep_metrics, load_checkpoint, read_metrics, save_checkpoint
 from dmdoc.training.config import TrainingConfig

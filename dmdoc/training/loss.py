@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dmdoc.memory_state import MemoryState
-from dmdoc.packing import IGNORED, pack_reads
-from dmdoc.practice import section_practice
-from dmdoc.reader import Reader
-from dmdoc.reads import read_logits
-from dmdoc.refine import refine
+from dmdoc.memory.state import MemoryState
+from dmdoc.model.packing import IGNORED, pack_reads
+from dmdoc.model.reader import Reader
+from dmdoc.model.reads import read_logits
+from dmdoc.refine.practice import section_practice
+from dmdoc.refine.steps import refine
 from dmdoc.training.reads import Batch
 
 

@@ -11,7 +11,7 @@ from functools import partial
 
 import torch
 
-from dmdoc.reader import Reader
+from dmdoc.model.reader import Reader
 from dmdoc.training.config import Stage
 from dmdoc.training.examples import Example, FictionalSource
 from dmdoc.training.loss import score_reads, write_batch

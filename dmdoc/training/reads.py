@@ -4,11 +4,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dmdoc.chunking import Chunk, Layout, chunk_document
 from dmdoc.errors import TrainingError
-from dmdoc.packing import EMPTY_READ, Read
-from dmdoc.reader import Reader
-from dmdoc.reads import CONTINUE_WORDS, WINDOW_TOKENS, answer_read, continue_read, recite_read
+from dmdoc.model.packing import EMPTY_READ, Read
+from dmdoc.model.reader import Reader
+from dmdoc.model.reads import CONTINUE_WORDS, WINDOW_TOKENS, answer_read, continue_read, recite_read
+from dmdoc.text.chunking import Chunk, Layout, chunk_document
 from dmdoc.training.config import Stage
 from dmdoc.training.examples import Example
 

@@ -1,0 +1,4 @@
+"""A question answered from a state: choose the section, answer, cite, say how sure.
+
+May import: library, model. Knows nothing about how a document was read or who asks.
+"""

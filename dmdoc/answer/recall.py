@@ -1,0 +1,221 @@
+"""The four ways of answering a question about a document, and what there is to say about each answer.
+
+    state      from the document's state alone       full     by the frozen backbone with the whole text before it
+    evidence   from the state and a few passages     frozen   by the frozen backbone, which has not read it
+
+Knows nothing about terminals, options or where documents are kept.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dmdoc.answer.ask import Answer, ask, ask_all, chosen_rows
+from dmdoc.answer.evidence import Passage, marked, passages
+from dmdoc.answer.support import Support, supports
+from dmdoc.errors import UnsupportedError, UsageError
+from dmdoc.memory.state import MemoryState
+from dmdoc.model.prompt import WAY_PROMPTS, Prompt, load_prompt
+from dmdoc.model.reader import Reader
+from dmdoc.settings.generation import EVIDENCE_PASSAGES, GenerationSettings, Way
+
+EVIDENCE_TOKENS = 600
+"""The most tokens of all passages together."""
+
+_BETWEEN = "\n\n"
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """An answer, the way it came about, and how far to trust it."""
+
+    answer: Answer
+    way: Way
+    support: Support | None
+    """What the state has to do with the answer; None without a state."""
+    supported: bool | None
+    """Whether the state decided the answer; None unless it was to, and the adapter has a calibrated threshold."""
+    evidence: tuple[Passage, ...]
+    """What the model was shown of the text, in passages."""
+    document_tokens: int
+    """Tokens of the document in the prompt."""
+
+    @property
+    def lift(self) -> float | None:
+        return None if self.support is None else self.support.lift
+
+
+def recall(
+    question: str | None,
+    reader: Reader,
+    state: MemoryState,
+    pages: Callable[[], Sequence[str]],
+    *,
+    settings: GenerationSettings,
+    way: Way = "state",
+    prompt: Prompt | None = None,
+    most: int = EVIDENCE_PASSAGES,
+    on_text: Callable[[str], None] | None = None,
+) -> Recalled:
+    """Answer a question in one way; `on_text` hears the answer as it grows.
+
+    Args:
+        pages: the document's text; called only where the model is to be shown some of it.
+        prompt: the built-in one of the way if None.
+        most: passages in the prompt of `evidence`; together they hold at most EVIDENCE_TOKENS.
+
+    Raises:
+        UsageError: the prompt needs a question and there is none, has no place for the text that is to be in it, or
+            does not fit the backbone's context.
+    """
+    prompt = _checked(prompt or load_prompt(WAY_PROMPTS[way]), way)
+    evidence, text = _shown(question or "", reader, pages, way, most)
+    answer = ask(
+        question,
+        reader,
+        None if way in ("full", "frozen") else state,
+        prompt=prompt,
+        settings=settings,
+        variables={"document": text} if way in ("evidence", "full") else None,
+        on_text=on_text,
+    )
+    support = None
+    if answer.section is not None:
+        chosen = state.rows(answer.section, answer.section + 1)
+        (support,) = supports([answer.prompt_ids], [answer.answer_ids], chosen, reader)
+    return _recalled(answer, way, support, evidence, text, reader)
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """A question about a document."""
+
+    question: str | None
+    """None where the prompt needs none."""
+    state: MemoryState
+    """Of the document, a section a row."""
+    pages: Callable[[], Sequence[str]]
+    """Its text; called only where the model is to be shown some of it."""
+
+
+def recall_all(
+    inquiries: Sequence[Inquiry],
+    reader: Reader,
+    *,
+    settings: GenerationSettings,
+    way: Way = "state",
+    prompt: Prompt | None = None,
+    most: int = EVIDENCE_PASSAGES,
+) -> list[Recalled]:
+    """Several questions, about one document or several, at once: as `recall`, but for rounding.
+
+    The seconds of an answer are those of all of them together.
+
+    Raises:
+        UsageError: as `recall`.
+    """
+    prompt = _checked(prompt or load_prompt(WAY_PROMPTS[way]), way)
+    shown = [_shown(each.question or "", reader, each.pages, way, most) for each in inquiries]
+    states = [each.state for each in inquiries]
+    answers = ask_all(
+        [each.question for each in inquiries],
+        reader,
+        None if way in ("full", "frozen") else states,
+        prompt=prompt,
+        settings=settings,
+        variables=[{"document": text} if way in ("evidence", "full") else {} for _, text in shown],
+    )
+    found: list[Support] | list[None] = [None] * len(answers)
+    sections = [answer.section for answer in answers if answer.section is not None]
+    if sections:
+        prompts, given = [a.prompt_ids for a in answers], [a.answer_ids for a in answers]
+        found = supports(prompts, given, chosen_rows(states, sections), reader)
+    return [_recalled(answer, way, found[row], *shown[row], reader) for row, answer in enumerate(answers)]
+
+
+def cite(question: str | None, recalled: Recalled, pages: Callable[[], Sequence[str]]) -> tuple[Passage, ...]:
+    """Where the text speaks of the question and its answer: the evidence, if the model was shown any."""
+    return recalled.evidence or passages(pages(), question or "", recalled.answer.text)
+
+
+def check_that_support_is_known(way: Way, reader: Reader) -> None:
+    """
+    Raises:
+        UsageError: answers of this way, or of this adapter, have no verdict.
+    """
+    if way != "state":
+        raise UsageError(
+            f"--strict judges answers from the state alone, not from {way}; leave one of them out"
+        )
+    if reader.support_threshold is None:
+        raise UsageError(
+            f"--strict needs to know how likely an answer of {reader.adapter_identity.name} is to be supported, which "
+            "nobody has measured; ask without it, or run `dmdoc calibrate` on the adapter's folder"
+        )
+
+
+def check_support(recalled: Recalled, reader: Reader) -> None:
+    """
+    Raises:
+        UnsupportedError: the state does not support the answer.
+    """
+    if not recalled.supported:
+        support = recalled.support
+        assert support is not None and reader.support_threshold is not None  # or there would be no verdict
+        raise UnsupportedError(
+            f"not supported by the saved state: likelihood {support.log_likelihood:+.2f} nats a token "
+            f"({reader.support_threshold:+.2f} is needed), lift {support.lift:+.2f} (above 0 is)"
+        )
+
+
+def _checked(prompt: Prompt, way: Way) -> Prompt:
+    if way in ("evidence", "full") and not prompt.uses("document"):
+        raise UsageError(
+            f"prompt '{prompt.name}' has no place for {{{{ document }}}}; use another one with {way}"
+        )
+    return prompt
+
+
+def _recalled(
+    answer: Answer,
+    way: Way,
+    support: Support | None,
+    evidence: tuple[Passage, ...],
+    text: str,
+    reader: Reader,
+) -> Recalled:
+    threshold = reader.support_threshold if way == "state" else None
+    return Recalled(
+        answer=answer,
+        way=way,
+        support=support,
+        supported=None if support is None or threshold is None else support.suffices(threshold),
+        evidence=marked(evidence, answer.text),
+        document_tokens=len(reader.encode(text)),
+    )
+
+
+def _shown(
+    question: str, reader: Reader, pages: Callable[[], Sequence[str]], way: Way, most: int
+) -> tuple[tuple[Passage, ...], str]:
+    """What the model is shown of the document: the passages, if it is passages, and the text."""
+    if way == "evidence":
+        longest = EVIDENCE_TOKENS // most
+        found = passages(
+            pages(),
+            question,
+            most=most,
+            longest=longest,
+            # The gap before it: a tokenizer may take a blank line that a word follows for two tokens.
+            size=lambda text: len(reader.encode(_BETWEEN + text)),
+        )
+        return found, _BETWEEN.join(passage.text for passage in found)
+    if way == "full":
+        text = _BETWEEN.join(pages())
+        tokens, limit = len(reader.encode(text)), reader.backbone.context_length
+        if tokens > limit:
+            raise UsageError(
+                f"the document has {tokens:,} tokens and {reader.backbone.name} takes at most {limit:,}; "
+                "let it answer from the state or from evidence"
+            )
+        return (), text
+    return (), ""

@@ -1,0 +1,205 @@
+"""The interactive session: a line in, a Reply out, and the two loops that feed it lines.
+
+`Repl.handle_line` needs no terminal, so a session is tested as a script. On a terminal line_editor.py reads
+the lines; otherwise they come as they are, so that questions can be piped in. Answers go to stdout, everything
+else to stderr. Knows nothing about how an answer is made, how a turn is remembered or what a command does.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dmdoc import console
+from dmdoc.answer.recall import cite
+from dmdoc.chat.commands import Context, IngestProgress, Reply, completions, run_command
+from dmdoc.chat.preferences import LABELS
+from dmdoc.chat.session import ChatSession
+from dmdoc.console import answers
+from dmdoc.console.progress import ingest_progress
+from dmdoc.errors import DmdocError, UsageError
+from dmdoc.library.library import Library
+from dmdoc.model.reader import Reader
+from dmdoc.settings.generation import GenerationSettings
+
+CONTINUED = "\\"
+"""At the end of a line: what is asked goes on in the next one."""
+
+
+class Repl:
+    """A session with commands: a line that begins with "/" is a command, any other a question.
+
+    Args:
+        on_text: hears each answer as it grows, and a line end after it.
+        progress: shows the progress of `/ingest`.
+        citations: say where the text speaks of an answer.
+    """
+
+    def __init__(
+        self,
+        session: ChatSession,
+        library: Library,
+        *,
+        on_text: Callable[[str], None],
+        progress: IngestProgress,
+        citations: bool = True,
+    ) -> None:
+        self.session = session
+        self._context = Context(session, library, progress)
+        self._on_text = on_text
+        self._citations = citations
+
+    @property
+    def prompt(self) -> str:
+        """What stands before the line that is typed."""
+        return f"{'dmdoc' if self.session.document is None else self.session.document.name}> "
+
+    @property
+    def greeting(self) -> str:
+        stats = self.session.stats()
+        if stats.document is None:
+            return "nothing is read yet: /ingest FILE reads a document, /help lists the commands"
+        return f"{stats.document}, {stats.document_tokens:,} tokens read; /help lists the commands"
+
+    def handle_line(self, text: str) -> Reply:
+        """Do what a line says; a blank one says nothing. The session survives expected errors and Ctrl-C."""
+        text = text.strip()
+        if not text:
+            return Reply()
+        try:
+            return run_command(text, self._context) if text.startswith("/") else self._answer(text)
+        except DmdocError as error:
+            return Reply(str(error), error=True)
+        except KeyboardInterrupt:
+            # Of the commands only /ingest takes time, and it resumes.
+            lost = "the same command goes on" if text.startswith("/") else "this turn is not remembered"
+            return Reply(f"interrupted; {lost}", interrupted=True)
+
+    def completions(self, text: str) -> tuple[str, ...]:
+        """The lines that `text` could become."""
+        return completions(text, self._context.library)
+
+    @property
+    def report(self) -> str:
+        """What was preferred of the answers that were given in pairs; "" where none were."""
+        return self._context.preferences.report()
+
+    def _answer(self, question: str) -> Reply:
+        if self._context.answers_twice:
+            return self._answer_twice(question)
+        with self._line_end():
+            recalled = self.session.ask(question, self._on_text)
+        if not recalled.answer.text:
+            return Reply("the answer is empty")
+        found = cite(question, recalled, self.session.pages) if self._citations else ()
+        return Reply("\n".join([answers.origin(recalled), *answers.citations(found)]))
+
+    def _answer_twice(self, question: str) -> Reply:
+        """Nothing is said about the two answers, so that they are judged as they are."""
+        order = self._context.preferences.draw_order()
+        given = {}
+        for label, way in zip(LABELS, order, strict=True):
+            self._on_text(f"{label}: ")
+            with self._line_end():
+                given[way] = self.session.answer(question, way, self._on_text).answer
+        self.session.end_turn(question, given["state"])
+        self._context.preferences.add(question, order)
+        return Reply("/prefer a or /prefer b says which is better")
+
+    @contextmanager
+    def _line_end(self) -> Iterator[None]:
+        """An answer's last line ends, whether the answer does or is interrupted."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._on_text("\n")
+            raise
+        self._on_text("\n")
+
+
+def chat(
+    reader: Reader,
+    library: Library,
+    name: str | None,
+    *,
+    remember: bool,
+    citations: bool,
+    settings: GenerationSettings,
+    history: Path,
+) -> None:
+    """Talk with the saved document `name`, or with none, until the user leaves or the piped lines end.
+
+    Args:
+        citations: say where the text speaks of an answer.
+        history: the file that keeps what was typed on a terminal; its folder is created.
+
+    Raises:
+        DocumentNotFoundError, IdentityError, StateFileError: the document cannot be taken up.
+        KeyboardInterrupt: Ctrl-C while the lines come from elsewhere than a terminal.
+    """
+    document = None if name is None else library.get(name)
+    session = ChatSession(reader, document, remember=remember, settings=settings)
+    repl = Repl(session, library, on_text=console.write_answer, progress=ingest_progress, citations=citations)
+    if sys.stdin.isatty():
+        from dmdoc.chat.line_editor import LineEditor
+
+        run_terminal(repl, LineEditor(history, repl.completions).read)
+    else:
+        run_lines(repl, (line.decode() for line in sys.stdin.buffer))
+    if repl.report:
+        console.note(repl.report)
+
+
+def run_terminal(repl: Repl, read: Callable[[str], str]) -> None:
+    """Ask for lines with `read(prompt)` until it raises EOFError (Ctrl-D) or a command leaves."""
+    console.note(repl.greeting)
+    leave = False
+    while not leave:
+        try:
+            reply = repl.handle_line(read(repl.prompt))
+            _show(reply)
+            leave = reply.leave
+        except KeyboardInterrupt:
+            continue  # Ctrl-C at the prompt: the line is dropped
+        except EOFError:
+            leave = True
+
+
+def run_lines(repl: Repl, lines: Iterable[str]) -> None:
+    """Handle lines that nobody types. An error is told on stderr and the next line is handled all the same.
+
+    Raises:
+        KeyboardInterrupt: as soon as the user interrupts anything.
+        UsageError: the lines are not UTF-8.
+    """
+    if repl.session.document is None:
+        console.note(repl.greeting)
+    try:
+        for line in _whole_lines(lines):
+            reply = repl.handle_line(line)
+            _show(reply)
+            if reply.interrupted:
+                raise KeyboardInterrupt
+            if reply.leave:
+                return
+    except UnicodeDecodeError as error:
+        raise UsageError("standard input is not UTF-8 text; convert the questions first") from error
+
+
+def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, those that a backslash continues put together."""
+    begun = ""
+    for line in lines:
+        line = line.rstrip("\r\n")
+        if line.endswith(CONTINUED):
+            begun += line.removesuffix(CONTINUED) + "\n"
+        else:
+            yield begun + line
+            begun = ""
+    if begun:
+        yield begun
+
+
+def _show(reply: Reply) -> None:
+    if reply.text:
+        (console.error if reply.error else console.note)(reply.text)

@@ -1,0 +1,68 @@
+"""Chunks of a text → the δ-mem states of its sections: each begins at zero, several are written at once.
+
+A chunk with its state is a section. Because no state is carried from one to the next, none fades behind another,
+and they are written and refined in batches of bounded size. Knows nothing about documents or files.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from dmdoc.memory.state import MemoryState
+from dmdoc.model.reader import Reader
+from dmdoc.refine.practice import section_practice
+from dmdoc.refine.steps import refine
+from dmdoc.text.chunking import Chunk
+
+BATCH_TOKENS = 1024
+"""The most tokens, padding included, of the sections in one batch; a longer section is a batch of its own.
+2,048 gave no more documents a second on two cores."""
+
+
+def batches(chunks: Sequence[Chunk]) -> Iterator[Sequence[Chunk]]:
+    """Neighbouring chunks, as many at a time as are written at once."""
+    start = 0
+    while start < len(chunks):
+        longest = len(chunks[start].token_ids)
+        end = start + 1
+        while end < len(chunks):
+            longest = max(longest, len(chunks[end].token_ids))
+            if (end + 1 - start) * longest > BATCH_TOKENS:
+                break
+            end += 1
+        yield chunks[start:end]
+        start = end
+
+
+def write_sections(
+    batch: Sequence[Chunk],
+    reader: Reader,
+    refine_steps: int = 0,
+    *,
+    on_step: Callable[[int, float], None] | None = None,
+) -> MemoryState:
+    """The states of a batch, a section a row, refined in so many steps (refine.py), of which `on_step` hears.
+
+    Raises:
+        DmdocError: refinement met a loss that is not finite.
+    """
+    with torch.no_grad():
+        state = reader.write(batch, reader.zero_state(len(batch)))
+    practices = [section_practice(chunk, reader) for chunk in batch] if refine_steps else []
+    return refine(state, practices, reader, refine_steps, on_step=on_step)
+
+
+def write_unlike(chunks: Sequence[Chunk], reader: Reader) -> MemoryState:
+    """The states of chunks of any lengths, a section a row in their order; those of like length are written at once."""
+    order = sorted(range(len(chunks)), key=lambda number: len(chunks[number].token_ids))
+    written = [write_sections(batch, reader) for batch in batches([chunks[number] for number in order])]
+    rows = {number: row for row, number in enumerate(order)}
+    state = MemoryState.cat(written)
+    return state.select(torch.tensor([rows[number] for number in range(len(chunks))], device=state.device))
+
+
+def write_text(text: str, reader: Reader, refine_steps: int = 0) -> MemoryState:
+    """The states of a whole text, a section a row, as `ingest` would write and refine them."""
+    return MemoryState.cat(
+        [write_sections(batch, reader, refine_steps) for batch in batches(reader.chunks(text))]
+    )

@@ -1,0 +1,199 @@
+"""Read a document once: text → chunks → a δ-mem state for each (sections.py), saved batch by batch.
+
+Knows nothing about terminals or options; whoever calls it says where documents are kept and shows progress.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from dmdoc.document import Document
+from dmdoc.errors import StateFileError
+from dmdoc.ingest.sections import batches, write_sections
+from dmdoc.ingest.task import Task, fits, plan
+from dmdoc.library.library import Library
+from dmdoc.library.saved_document import SavedDocument
+from dmdoc.memory.state import MemoryState
+from dmdoc.memory.state_file import StateHeader
+from dmdoc.model.reader import Reader
+from dmdoc.text.chunking import Chunk
+
+Status = Literal["added", "updated", "resumed", "unchanged"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an ingest is."""
+
+    sections_written: int
+    sections_total: int
+    tokens_written: int
+    tokens_total: int
+    batch_tokens: int = 0
+    """Tokens of the sections that are being refined; 0 while none are."""
+    refine_step: int = 0
+    """Refinement steps that these have taken."""
+    refine_steps: int = 0
+    """Refinement steps of every section."""
+    nats: float | None = None
+    """Nats a token by which these answer what they practise; None while none are refined."""
+
+    @property
+    def tokens_done(self) -> float:
+        """Tokens saved, and of those being refined the share of the steps that are taken."""
+        refined = self.refine_step / self.refine_steps if self.refine_steps else 0.0
+        return self.tokens_written + refined * self.batch_tokens
+
+    @property
+    def share(self) -> float:
+        """How much of the work is done, from 0 to 1."""
+        return self.tokens_done / self.tokens_total if self.tokens_total else 1.0
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """What an ingest did."""
+
+    document: SavedDocument
+    status: Status
+    """"unchanged": this text was already saved by this reader with these settings, and nothing was done."""
+    tokens: int
+    """Tokens that were written."""
+    sections: int
+    seconds: float
+    """Of writing in this run."""
+    warnings: tuple[str, ...]
+
+
+def ingest(
+    document: Document,
+    reader: Reader,
+    library: Library,
+    *,
+    budget: int | None = None,
+    refine_steps: int = 0,
+    force: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> IngestResult:
+    """Write a document, section by section, and save it; an interrupted ingest of the text goes on where it was.
+
+    Args:
+        budget: tokens a section, at most; the adapter's write budget if None.
+        refine_steps: steps by which each section's state is refined (refine.py).
+        force: do it again although the same text is already saved.
+
+    Raises:
+        UsageError, DmdocError: as `plan` and `carry_out`.
+    """
+    task = plan(document, reader, budget=budget, refine_steps=refine_steps)
+    return carry_out(task, reader, library, force=force, progress=progress)
+
+
+def carry_out(
+    task: Task,
+    reader: Reader,
+    library: Library,
+    *,
+    force: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> IngestResult:
+    """Write and save what was planned, batch by batch; arguments as for `ingest`.
+
+    Raises:
+        UsageError: the name is taken.
+        DmdocError: refinement met a loss that is not finite.
+    """
+    with library.lock(task.document.name):
+        found = library.status(task.document)
+        if not force and (result := already_done(task, library)):
+            return result
+        started = time.monotonic()
+        staged, state = _resume(task.document, reader, library, task.header, restart=force)
+        status: Status = "resumed" if state else "added" if found == "new" else "updated"
+        state = _write(task.chunks, state, reader, library, staged, task.header, progress or _ignore)
+        saved = library.finish(staged, state, task.header)
+        return result_of(task, saved, status, time.monotonic() - started)
+
+
+def already_done(task: Task, library: Library) -> IngestResult | None:
+    """The result of a task that has nothing left to do, whose document becomes the current one; else None.
+
+    Raises:
+        UsageError: the name is taken.
+    """
+    if library.status(task.document) != "unchanged":
+        return None
+    saved = library.get(task.document.name)
+    if not _same_writer(saved, task.header):
+        return None
+    library.set_current(saved.name)
+    return result_of(task, saved, "unchanged", 0.0)
+
+
+def result_of(task: Task, saved: SavedDocument, status: Status, seconds: float) -> IngestResult:
+    """What there is to tell of a task that is done."""
+    return IngestResult(saved, status, task.tokens, len(task.chunks), seconds, task.warnings)
+
+
+def _write(
+    chunks: Sequence[Chunk],
+    state: MemoryState | None,
+    reader: Reader,
+    library: Library,
+    staged: SavedDocument,
+    header: StateHeader,
+    report: Callable[[Progress], None],
+) -> MemoryState:
+    """The states of all sections: those of `state`, which were saved before, and the others, saved batch by batch."""
+    states, done = ([], 0) if state is None else ([state], state.batch)
+    reached = _progress(header, done)
+    report(reached)
+    for batch in batches(chunks[done:]):
+        sections = header.sections[done : done + len(batch)]
+        refining = replace(reached, batch_tokens=sum(section.tokens for section in sections))
+
+        def report_step(step: int, nats: float, refining: Progress = refining) -> None:
+            report(replace(refining, refine_step=step, nats=nats))
+
+        states.append(write_sections(batch, reader, header.refine_steps, on_step=report_step).to("cpu"))
+        library.save_partial(staged, done, states[-1], replace(header, sections=sections))
+        done += len(batch)
+        reached = _progress(header, done)
+        report(reached)
+    return MemoryState.cat(states)
+
+
+def _progress(header: StateHeader, done: int) -> Progress:
+    return Progress(
+        sections_written=done,
+        sections_total=header.sections_total,
+        tokens_written=sum(section.tokens for section in header.sections[:done]),
+        tokens_total=header.tokens_written,
+        refine_steps=header.refine_steps,
+    )
+
+
+def _resume(
+    document: Document, reader: Reader, library: Library, header: StateHeader, *, restart: bool
+) -> tuple[SavedDocument, MemoryState | None]:
+    """Stage the document, with what an interrupted ingest by this reader with these settings wrote of it."""
+    staged = library.begin(document, restart=restart)
+    try:
+        partial = staged.partial_state()
+    except StateFileError:
+        partial = None  # a torn save: the sections have to be written again
+    if partial is not None and fits(partial[1], header):
+        return staged, partial[0]
+    return library.begin(document, restart=True), None
+
+
+def _same_writer(saved: SavedDocument, fresh: StateHeader) -> bool:
+    try:
+        return fits(saved.header(), fresh)
+    except StateFileError:
+        return False
+
+
+def _ignore(_: Progress) -> None:
+    pass

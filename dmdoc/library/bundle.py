@@ -1,0 +1,203 @@
+"""A saved document as one `.dmdoc` file, to hand over: a ZIP archive of its text, its state and what they are.
+
+Nothing of the machine that made it is inside: paths are cut to file names. Nothing of it is trusted either: text,
+hashes and state are checked before a library sees them, and no member's name is ever used as a path.
+
+    document.json       format, version, name, source, hash of the text, tags
+    pages.json          the text, page by page
+    state.safetensors   the state, as in a library
+"""
+
+import io
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from dmdoc.atomic_file import write_atomically
+from dmdoc.document import STDIN, Document, check_name, check_tag
+from dmdoc.errors import BundleError, StateFileError, StateVersionError, UsageError
+from dmdoc.library.library import Library
+from dmdoc.library.saved_document import SavedDocument
+from dmdoc.memory.state_file import Identity, StateHeader, load_state, save_state
+
+if TYPE_CHECKING:
+    from dmdoc.memory.state import MemoryState
+
+FORMAT = "dmdoc-document"
+VERSION = 1
+SUFFIX = ".dmdoc"
+
+MAX_MEMBER = 1 << 30
+"""Bytes that a member may unpack to."""
+
+_RECORD, _PAGES, _STATE = "document.json", "pages.json", "state.safetensors"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same document always gives the same bytes
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a checked `.dmdoc` file holds."""
+
+    document: Document
+    tags: tuple[str, ...]
+    state: "MemoryState"
+    header: StateHeader
+
+
+def write_bundle(saved: SavedDocument, path: Path) -> int:
+    """Write a saved document as one file, atomically; returns its size in bytes.
+
+    Raises:
+        BundleError: the file cannot be written.
+        DmdocError, StateFileError: the saved document is damaged.
+    """
+    record = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": saved.name,
+        "source": _bare(saved.source),
+        "sha256": saved.sha256,
+        "tags": saved.tags,
+    }
+    members = {
+        # A source may be called what UTF-8 cannot hold; this makes a JSON escape of it.
+        _RECORD: json.dumps(record, ensure_ascii=False).encode(errors="backslashreplace"),
+        _PAGES: json.dumps({"pages": saved.pages()}, ensure_ascii=False).encode(),
+        _STATE: _bare_state(saved),
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
+    try:
+        write_atomically(path, packed.getvalue())
+    except OSError as error:
+        raise BundleError(
+            f"cannot write {path}: {error.strerror or error}; choose another --output"
+        ) from error
+    return len(packed.getvalue())
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read and check a `.dmdoc` file.
+
+    Raises:
+        BundleError: it is missing, damaged, altered, not a `.dmdoc` file, or from a newer dmdoc.
+    """
+    members = _members(path)
+    try:
+        record, pages = json.loads(members[_RECORD]), json.loads(members[_PAGES])["pages"]
+        _check_version(path, record)
+        document = Document(_string(record["name"]), _bare(_string(record["source"])), _strings(pages))
+        tags = _strings(record["tags"])
+        check_name(document.name)
+        for tag in tags:
+            check_tag(tag)
+        intact = document.sha256 == record["sha256"]
+    except (ValueError, KeyError, TypeError, UsageError) as error:
+        raise _damaged(path) from error
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / _STATE
+        file.write_bytes(members[_STATE])
+        try:
+            state, header = load_state(file)
+        except StateVersionError as error:
+            raise BundleError(f"{path} was written by another version of dmdoc; export it again") from error
+        except StateFileError as error:
+            raise _damaged(path) from error
+    if not intact or header.document_sha256 != document.sha256:
+        raise _damaged(path)
+    return Bundle(document, tags, state, header)
+
+
+def install(
+    bundle: Bundle, library: Library, *, name: str | None = None, tags: Sequence[str] = ()
+) -> SavedDocument:
+    """Save what a bundle holds, under its own name or another, with these tags beside its own, and make it current.
+
+    Raises:
+        UsageError: the name belongs to a document of another text.
+    """
+    document = replace(bundle.document, name=name or bundle.document.name)
+    with library.lock(document.name):
+        if library.status(document) == "updated":
+            # The same file name says nothing about whether it was the same file.
+            raise UsageError(
+                f"the name {document.name!r} is taken by another document; "
+                f"pass another with --name, or `dmdoc rm {document.name}` first"
+            )
+        library.finish(library.begin(document, restart=True), bundle.state, bundle.header)
+        return library.tag(document.name, add=(*bundle.tags, *tags))
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+            if sorted(info.filename for info in infos) != sorted((_RECORD, _PAGES, _STATE)):
+                raise BundleError(f"{path} is not a {SUFFIX} file; `dmdoc export` writes one")
+            if any(info.file_size > MAX_MEMBER for info in infos):
+                raise BundleError(f"{path} would unpack to more than {MAX_MEMBER:,} bytes; it is refused")
+            return {info.filename: archive.read(info) for info in infos}
+    except FileNotFoundError:
+        raise BundleError(f"no such file: {path}; give a {SUFFIX} file that `dmdoc export` wrote") from None
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise BundleError(
+            f"{path} is not a {SUFFIX} file, or is damaged: {error}; export it again"
+        ) from error
+
+
+def _check_version(path: Path, record: dict[str, Any]) -> None:
+    if record["format"] != FORMAT:
+        raise BundleError(f"{path} is not a {SUFFIX} file; `dmdoc export` writes one")
+    if int(record["version"]) > VERSION:
+        raise BundleError(f"{path} was written by a newer dmdoc (format {record['version']}); upgrade dmdoc")
+
+
+def _bare_state(saved: SavedDocument) -> bytes:
+    """The bytes of the state file, without the folders in which a model or an adapter lay."""
+    state, header = saved.state()
+    header = replace(
+        header,
+        backbone=_bare_identity(header.backbone),
+        adapter=_bare_identity(header.adapter),
+        tokenizer=_bare_identity(header.tokenizer),
+    )
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / _STATE
+        save_state(file, state, header)
+        return file.read_bytes()
+
+
+def _bare_identity(identity: Identity) -> Identity:
+    return replace(identity, name=_bare(identity.name)) if os.path.isabs(identity.name) else identity
+
+
+def _bare(source: str) -> str:
+    return source if source == STDIN else PurePath(source).name
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("not a string")
+    return value
+
+
+def _strings(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError("not strings")
+    return tuple(values)
+
+
+def _damaged(path: Path) -> BundleError:
+    return BundleError(
+        f"{path} is damaged or was altered: its content does not match its hashes; export it again"
+    )

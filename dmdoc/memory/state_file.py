@@ -1,0 +1,288 @@
+"""The states of a document's sections as one .safetensors file whose header says what wrote them.
+
+Knows nothing about documents, models or where the file lies. torch is imported only to load tensors, so
+that reading a header costs nothing. The container is written by hand because the safetensors library orders
+metadata at random, and the same state must give the same bytes; any safetensors reader opens the result.
+"""
+
+import hashlib
+import json
+import os
+import struct
+from dataclasses import asdict, dataclass, fields
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from dmdoc.atomic_file import write_atomically
+from dmdoc.errors import IdentityError, StateFileError, StateShapeError, StateVersionError
+
+if TYPE_CHECKING:
+    from dmdoc.memory.state import MemoryState
+
+FORMAT = "dmdoc-state"
+VERSION = 2
+
+_LARGEST_PREAMBLE = (
+    16_000_000  # bytes; a million sections take that, so a larger claim is a file of another kind
+)
+_AGAIN = "ingest the document again with --force"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A backbone, adapter or tokenizer: what it is called and the hash of what it is."""
+
+    name: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.sha256[:8]})"
+
+
+class Section(NamedTuple):
+    """A piece of a document that was written into a state of its own."""
+
+    tokens: int
+    """Tokens written, layout included."""
+    first_page: int
+    """The pages that it begins and ends on, counted from 1."""
+    last_page: int
+
+
+@dataclass(frozen=True)
+class StateHeader:
+    """What wrote the states of a document's sections, from what, and how far it got."""
+
+    backbone: Identity
+    adapter: Identity
+    tokenizer: Identity
+    sections: tuple[Section, ...]
+    """Those whose states the file holds, in the order of the document."""
+    sections_total: int
+    """More than the file holds while the ingest is unfinished."""
+    write_budget: int
+    """Most tokens one section may hold."""
+    write_layout: str
+    write_granularity: str
+    refine_steps: int
+    """Steps by which each section's state was refined (refine.py)."""
+    document_sha256: str
+    dmdoc_version: str
+    created: str
+    """UTC, ISO 8601."""
+
+    @property
+    def tokens_written(self) -> int:
+        return sum(section.tokens for section in self.sections)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "StateHeader":
+        """Raises:
+        ValueError: not JSON, or not exactly the fields of a header with their types.
+        """
+        values = json.loads(text)
+        expected = {field.name: field.type for field in fields(cls)}
+        if not isinstance(values, dict) or values.keys() != expected.keys():
+            raise ValueError("not the fields of a state header")
+        for name, kind in expected.items():
+            if kind is Identity:
+                values[name] = Identity(**_strings(values[name]))
+            elif name == "sections":
+                values[name] = tuple(Section(*_whole_numbers(numbers)) for numbers in values[name])
+            elif type(values[name]) is not kind:
+                raise ValueError(f"{name} is not {kind}")
+        return cls(**values)
+
+
+def save_state(path: Path, state: "MemoryState", header: StateHeader) -> None:
+    """Write one document's states, a section a row, atomically; the same ones always give the same bytes.
+
+    Two processes must not save to one path at the same time: the library's lock sees to that.
+
+    Raises:
+        StateShapeError: there are more or fewer states than sections in the header.
+        StateFileError: the file cannot be written.
+    """
+    if state.batch != len(header.sections):
+        raise StateShapeError(
+            f"a state file holds a state for each section of its header, got {state.batch} states "
+            f"for {len(header.sections)} sections"
+        )
+    # [sections, heads, rank, rank], little-endian
+    arrays = [layer.detach().cpu().numpy().astype("<f4") for layer in state.layers]
+    shape, blobs = list(arrays[0].shape), [array.tobytes() for array in arrays]
+    metadata = {"format": FORMAT, "version": str(VERSION), "header": header.to_json()}
+    metadata["sha256"] = _digest(metadata["header"], shape, blobs)
+    preamble = {"__metadata__": metadata, **_tensor_table(shape, len(blobs))}
+    encoded = json.dumps(preamble, separators=(",", ":")).encode()
+    encoded += b" " * (-len(encoded) % 8)  # the format asks that tensors start on a multiple of 8 bytes
+    try:
+        write_atomically(path, struct.pack("<Q", len(encoded)) + encoded + b"".join(blobs))
+    except OSError as error:
+        raise StateFileError(
+            f"cannot write {path}: {error.strerror or error}; check its folder and its disk"
+        ) from error
+
+
+def load_state(path: Path) -> "tuple[MemoryState, StateHeader]":
+    """The states, a section a row, on the CPU, and their header. Checks format, then version, then integrity.
+
+    Raises:
+        StateFileError: not a dmdoc state, truncated, altered, or unreadable.
+        StateVersionError: written by a newer dmdoc, or by one from before sections.
+    """
+    import numpy
+    import torch
+
+    from dmdoc.memory.state import MemoryState
+
+    preamble, data = _read(path, tensors=True)
+    metadata = preamble.pop("__metadata__")
+    header = _parse_header(path, metadata)
+    try:
+        shape = [int(size) for size in preamble["layers.0"]["shape"]]
+        if preamble != _tensor_table(shape, len(preamble)) or shape[0] != len(header.sections):
+            raise _altered(path)
+        size = len(data) // len(preamble)
+        blobs = [data[start : start + size] for start in range(0, len(data), size)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _altered(path) from error
+    if metadata.get("sha256") != _digest(metadata["header"], shape, blobs):
+        raise _altered(path)
+    arrays = [numpy.frombuffer(blob, "<f4").astype(numpy.float32).reshape(shape) for blob in blobs]
+    return MemoryState(tuple(torch.from_numpy(array) for array in arrays)), header
+
+
+def read_header(path: Path) -> StateHeader:
+    """The header alone: no tensor is read, so an altered tensor goes unnoticed here; a missing byte does not.
+
+    Raises:
+        StateFileError, StateVersionError: as `load_state`.
+    """
+    preamble, _ = _read(path, tensors=False)
+    return _parse_header(path, preamble["__metadata__"])
+
+
+def check_identity(
+    header: StateHeader, *, backbone: Identity, adapter: Identity, tokenizer: Identity
+) -> None:
+    """Refuse to use a state with anything but what wrote it. Hashes decide; a name is only what to call it.
+
+    Raises:
+        IdentityError: one or more of the three differ; the message names each.
+    """
+    pairs = {
+        "backbone": (header.backbone, backbone),
+        "adapter": (header.adapter, adapter),
+        "tokenizer": (header.tokenizer, tokenizer),
+    }
+    differing = [what for what, (wrote, loaded) in pairs.items() if wrote.sha256 != loaded.sha256]
+    if not differing:
+        return
+    found = ", ".join(f"{what} {pairs[what][0]}, not {pairs[what][1]}" for what in differing)
+    options = []
+    if "backbone" in differing or "tokenizer" in differing:  # a tokenizer comes with its backbone
+        options.append(f"--model {header.backbone.name}")
+    if "adapter" in differing:
+        options.append(f"--adapter {header.adapter.name}")
+    raise IdentityError(f"this state was written with {found}; use {' '.join(options)}, or {_AGAIN}")
+
+
+def _tensor_table(shape: list[int], layers: int) -> dict[str, Any]:
+    """The safetensors description of `layers` equal float32 tensors lying one after the other."""
+    size = 4 * prod(shape)
+    return {
+        f"layers.{i}": {"dtype": "F32", "shape": shape, "data_offsets": [i * size, (i + 1) * size]}
+        for i in range(layers)
+    }
+
+
+def _digest(header: str, shape: list[int], blobs: list[bytes]) -> str:
+    """One hash over all that a state is: header, shape, and the bytes of its tensors in layer order."""
+    digest = hashlib.sha256(json.dumps([header, len(blobs), shape]).encode())
+    for blob in blobs:
+        digest.update(blob)
+    return digest.hexdigest()
+
+
+def _read(path: Path, *, tensors: bool) -> tuple[dict[str, Any], bytes]:
+    """The checked safetensors preamble and, if asked for, the bytes after it."""
+    try:
+        with path.open("rb") as file:
+            return _read_open(path, file, tensors=tensors)
+    except OSError as error:
+        raise StateFileError(
+            f"cannot read {path}: {error.strerror or error}; {_AGAIN} if it is lost"
+        ) from error
+
+
+def _read_open(path: Path, file: BinaryIO, *, tensors: bool) -> tuple[dict[str, Any], bytes]:
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(9)
+    if len(start) < 9:
+        raise _truncated(path, "at least 9", size)
+    (length,) = struct.unpack("<Q", start[:8])
+    if not 1 <= length <= _LARGEST_PREAMBLE or start[8:] != b"{":
+        raise _foreign(path)
+    if size < 8 + length:
+        raise _truncated(path, f"at least {8 + length}", size)
+    try:
+        preamble = json.loads(start[8:] + file.read(length - 1))
+        metadata = preamble["__metadata__"]
+        ours, version = metadata["format"] == FORMAT, int(metadata["version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _foreign(path) from error
+    if not ours:
+        raise _foreign(path)
+    if version > VERSION:
+        raise StateVersionError(f"{path} was written by a newer dmdoc (format {version}); upgrade dmdoc")
+    if version < VERSION:
+        raise StateVersionError(f"{path} was written by an older dmdoc (format {version}); {_AGAIN}")
+    try:
+        end = max(int(table["data_offsets"][1]) for name, table in preamble.items() if name != "__metadata__")
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise _altered(path) from error
+    if size < 8 + length + end:
+        raise _truncated(path, str(8 + length + end), size)
+    if size > 8 + length + end:
+        raise _altered(path)
+    return preamble, file.read() if tensors else b""
+
+
+def _parse_header(path: Path, metadata: dict[str, Any]) -> StateHeader:
+    try:
+        return StateHeader.from_json(metadata["header"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _altered(path) from error
+
+
+def _strings(values: Any) -> dict[str, str]:
+    if not isinstance(values, dict) or values.keys() != {"name", "sha256"}:
+        raise ValueError("not an identity")
+    if not all(isinstance(value, str) for value in values.values()):
+        raise ValueError("not the strings of an identity")
+    return values
+
+
+def _whole_numbers(values: Any) -> list[int]:
+    if not isinstance(values, list) or len(values) != len(Section._fields):
+        raise ValueError("not a section")
+    if not all(type(value) is int for value in values):
+        raise ValueError("not the numbers of a section")
+    return values
+
+
+def _foreign(path: Path) -> StateFileError:
+    return StateFileError(f"{path} is not a dmdoc state; {_AGAIN} to replace it")
+
+
+def _truncated(path: Path, expected: str, got: int) -> StateFileError:
+    return StateFileError(f"{path} is truncated: expected {expected} bytes, got {got}; {_AGAIN}")
+
+
+def _altered(path: Path) -> StateFileError:
+    return StateFileError(f"{path} was altered: its content does not match its checksum; {_AGAIN}")

@@ -1,0 +1,256 @@
+"""A frozen model and its tokenizer, loaded from a local folder, and the fingerprint that tells models apart.
+
+The only module that imports transformers. It knows nothing about where folders come from (models.py), about
+δ-mem, or about documents.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from dmdoc.errors import BackboneError
+from dmdoc.memory.state_file import Identity
+from dmdoc.model.hardware import choose_attention, choose_device, choose_dtype, detect_hardware
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+_VOLATILE_CONFIG_KEYS = {
+    "_model_name_or_path",
+    "_name_or_path",
+    "dtype",
+    "torch_dtype",
+    "transformers_version",
+}
+_SAMPLES = 64
+_SAMPLE_BYTES = 64 * 1024
+_LARGEST_HEADER = 100_000_000  # bytes; the limit of the safetensors format
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A frozen causal language model, in eval mode, with its tokenizer."""
+
+    name: str
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerFast"
+    identity: Identity
+    tokenizer_identity: Identity
+    device: torch.device
+    dtype: torch.dtype
+    attention: str
+
+    @property
+    def context_length(self) -> int:
+        """Most tokens that the model can attend to at once."""
+        return int(self._text_config.max_position_embeddings)
+
+    @property
+    def hidden_size(self) -> int:
+        return int(self._text_config.hidden_size)
+
+    @property
+    def layer_count(self) -> int:
+        return int(self._text_config.num_hidden_layers)
+
+    def cache_bytes(self, tokens: int) -> int:
+        """Bytes of the key-value cache of so many tokens, all of which every layer keeps."""
+        config = self._text_config
+        heads = int(config.num_attention_heads)
+        head_size = int(getattr(config, "head_dim", None) or self.hidden_size // heads)
+        pairs = int(getattr(config, "num_key_value_heads", None) or heads)
+        return 2 * self.layer_count * pairs * head_size * self.dtype.itemsize * tokens
+
+    @property
+    def _text_config(self) -> Any:
+        return self.model.config.get_text_config()
+
+
+def describe(backbone: Backbone) -> str:
+    """One line: what runs, where and how."""
+    dtype = str(backbone.dtype).removeprefix("torch.")
+    return f"{backbone.name} on {backbone.device}, {dtype}, {backbone.attention}"
+
+
+def load_backbone(
+    folder: Path, *, name: str, device: str = "auto", dtype: str = "auto", attention: str = "auto"
+) -> Backbone:
+    """The model of a Hugging Face folder, frozen. Only safetensors are read, and no code is run.
+
+    `device`, `dtype` and `attention` are names or `auto` (hardware.py).
+
+    Raises:
+        BackboneError: a file is missing or damaged, the architecture is unknown, or it cannot run here.
+    """
+    hardware = detect_hardware()
+    chosen_device = choose_device(device, hardware)
+    chosen_dtype = choose_dtype(dtype, chosen_device, hardware)
+    chosen_attention = choose_attention(attention, chosen_device, chosen_dtype, hardware)
+    identity = Identity(name, fingerprint_model(folder))
+    with _quiet_transformers():
+        tokenizer = _load_tokenizer(folder)
+        # sdpa by default: some architectures have eager attention alone, which transformers then takes.
+        wanted = None if attention == "auto" and chosen_attention == "sdpa" else chosen_attention
+        model = _load_model(folder, chosen_device, chosen_dtype, wanted)
+    return Backbone(
+        name=name,
+        model=model,
+        tokenizer=tokenizer,
+        identity=identity,
+        tokenizer_identity=Identity(name, fingerprint_tokenizer(folder, tokenizer.chat_template)),
+        device=chosen_device,
+        dtype=chosen_dtype,
+        attention=str(model.config._attn_implementation),
+    )
+
+
+def fingerprint_model(folder: Path) -> str:
+    """SHA-256 over what tells two models apart, without reading gigabytes.
+
+    Covered: config.json without the keys that loading or saving changes, and of every .safetensors file its
+    name, its size, its header and 64 KiB at each of 64 evenly spaced offsets. This is a fingerprint, not a
+    checksum: it tells any two trainings apart, but weights altered by hand between two samples go unnoticed.
+
+    Raises:
+        BackboneError: no config.json, no .safetensors file, or one that is damaged.
+    """
+    digest = hashlib.sha256()
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        kept = {key: value for key, value in config.items() if key not in _VOLATILE_CONFIG_KEYS}
+        digest.update(json.dumps(kept, sort_keys=True).encode())
+        weights = sorted(folder.glob("*.safetensors"))
+        if not weights:
+            raise BackboneError(f"{folder} is not a model: no .safetensors file in it")
+        for path in weights:
+            _sample_weights(path, digest)
+    except FileNotFoundError as error:
+        raise BackboneError(f"{folder} is not a model: no {Path(error.filename).name} in it") from error
+    except (OSError, ValueError, AttributeError) as error:
+        raise BackboneError(f"{folder} is not a model: {_first_line(error)}") from error
+    return digest.hexdigest()
+
+
+def fingerprint_tokenizer(folder: Path, chat_template: object) -> str:
+    """SHA-256 over every byte of tokenizer.json and over the chat template (text, texts by name, or None)."""
+    digest = hashlib.sha256((folder / "tokenizer.json").read_bytes())
+    digest.update(json.dumps(chat_template, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def convert_gguf(gguf: Path, target: Path) -> None:
+    """Write SmolLM2's GGUF file as a float32 safetensors folder with tokenizer and chat template.
+
+    Done once, since unpacking takes far longer than loading what was unpacked.
+
+    Raises:
+        BackboneError: not a GGUF file that transformers can read.
+    """
+    from tokenizers import pre_tokenizers
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+    source: dict[str, Any] = {"gguf_file": gguf.name, "local_files_only": True}
+    # The GGUF loader draws its own bar whatever transformers' switch says, hence the redirected stderr.
+    with _quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **source)
+            model = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **source)
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+            raise BackboneError(f"cannot convert {gguf.name}: {_first_line(error)}") from error
+        # SmolLM2 was trained with every digit split off first; transformers ignores that entry of the file.
+        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        )
+        tokenizer.model_max_length = model.config.max_position_embeddings
+        # What is written is an ordinary model: transformers refuses to save one that it takes for quantised.
+        del model.config.quantization_config, model.hf_quantizer
+        model.is_quantized = False
+        model.generation_config = GenerationConfig(
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+        model.save_pretrained(target)
+        tokenizer.save_pretrained(target)
+
+
+def _load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
+    from transformers import AutoTokenizer
+
+    # Without this file transformers makes an empty tokenizer up and says nothing.
+    if not (folder / "tokenizer.json").is_file():
+        raise BackboneError(f"{folder} is not a model: no tokenizer.json in it")
+    try:
+        tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # what the tokenizers library raises for a file that it cannot parse
+        raise BackboneError(f"cannot read the tokenizer in {folder}: {_first_line(error)}") from error
+    return tokenizer
+
+
+def _load_model(
+    folder: Path, device: torch.device, dtype: torch.dtype, attention: str | None
+) -> "PreTrainedModel":
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    try:
+        model, loading = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            attn_implementation=attention,
+            device_map={"": device},  # straight onto the device: no second copy in main memory
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        raise BackboneError(f"cannot load the model in {folder}: {_first_line(error)}") from error
+    if loading["missing_keys"]:
+        missing = min(loading["missing_keys"])
+        raise BackboneError(f"the model in {folder} is incomplete: no weights for {missing}")
+    frozen: PreTrainedModel = model.eval().requires_grad_(False)
+    return frozen
+
+
+def _sample_weights(path: Path, digest: "hashlib._Hash") -> None:
+    """Add one .safetensors file to a fingerprint: an 8-byte length, a header of that length, then tensors."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        prefix = file.read(8)
+        length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else size
+        if length > min(size - 8, _LARGEST_HEADER):
+            raise BackboneError(f"{path} is damaged: not a safetensors file, or cut off")
+        digest.update(f"{path.name} {size} ".encode() + prefix + file.read(length))
+        for index in range(_SAMPLES):
+            file.seek(max(0, size - _SAMPLE_BYTES) * index // (_SAMPLES - 1))
+            digest.update(file.read(_SAMPLE_BYTES))
+
+
+@contextlib.contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """No bars and no advice from transformers inside; its settings are put back afterwards."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _first_line(error: Exception) -> str:
+    """A library's message may run to a page; its first line says what is wrong."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

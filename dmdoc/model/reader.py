@@ -1,0 +1,273 @@
+"""A reader: a frozen backbone with a δ-mem adapter that fits it. It writes text into a state and answers from one.
+
+Token ids and states go in, states and token ids come out; knows nothing about files, documents or questions.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dmdoc.errors import UsageError
+from dmdoc.memory.adapter import DeltaMemAdapter, WriteInputs
+from dmdoc.memory.adapter_config import read_support_threshold
+from dmdoc.memory.adapter_file import load_adapter
+from dmdoc.memory.attach import AllLayersWritten, MemoryPass, attention_inputs, attention_sizes
+from dmdoc.memory.state import MemoryState
+from dmdoc.memory.state_file import Identity
+from dmdoc.model import registry as models
+from dmdoc.model.backbone import Backbone, load_backbone
+from dmdoc.model.hardware import detect_hardware
+from dmdoc.settings.generation import GenerationSettings
+from dmdoc.text.chunking import Chunk, Layout, chunk_document
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Backbone, tokenizer and adapter, checked to fit each other when the adapter was loaded."""
+
+    backbone: Backbone
+    adapter: DeltaMemAdapter
+    adapter_identity: Identity
+    support_threshold: float | None = None
+    """The least log-likelihood of a supported answer, in nats a token (support.py); None: nobody has calibrated it."""
+
+    def zero_state(self, batch: int = 1) -> MemoryState:
+        """The state that has read nothing."""
+        return MemoryState.zeros(*self.adapter.state_shape, batch=batch, device=self.backbone.device)
+
+    @property
+    def write_budget(self) -> int:
+        """The most tokens of one write: what the adapter was trained with and the backbone takes."""
+        return min(self.adapter.config.write_budget, self.backbone.context_length)
+
+    def chunks(self, text: str, budget: int | None = None) -> list[Chunk]:
+        """A text as it is written: laid out as in training, in chunks of at most `budget` tokens.
+
+        Raises:
+            UsageError: the budget is larger than `write_budget`, or too small to hold anything.
+        """
+        most = self.write_budget
+        if budget is not None and budget > most:
+            raise UsageError(
+                f"a write budget of {budget} tokens is more than the {most} that "
+                f"{self.adapter_identity.name} was trained with; pass a smaller --budget"
+            )
+        layout = Layout(self.adapter.config.write_layout)
+        asked = most if budget is None else budget
+        return chunk_document(text, self.backbone.tokenizer, budget=asked, layout=layout)
+
+    def write(self, chunks: Sequence[Chunk], state: MemoryState) -> MemoryState:
+        """Write one chunk into each of the states of a batch.
+
+        Each chunk is read from an empty key-value cache. No logits are computed, and nothing after the last memory.
+        Differentiable in the adapter and the state where gradients are on.
+
+        Raises:
+            StateShapeError: the state does not fit the adapter or the number of chunks.
+        """
+        granularity = self.adapter.config.memory_write_granularity
+        token_ids = self.pad([chunk.token_ids for chunk in chunks], 0)
+        write_mask = self.pad([[1] * len(chunk.token_ids) for chunk in chunks], 0).bool()
+        segment_ids = None
+        if granularity == "message_mean":
+            segment_ids = torch.where(write_mask, 0, -1)
+        elif granularity == "sentence_mean":
+            segment_ids = self.pad([chunk.sentence_ids for chunk in chunks], -1)
+        memory = MemoryPass(
+            self.adapter, state, write_mask=write_mask, segment_ids=segment_ids, stop_after_writing=True
+        )
+        through_backbone = torch.is_grad_enabled() and self.adapter.config.corrects_while_writing
+        # Padding stands on the right, so that causal attention alone keeps it away from the text.
+        hooks, gradients = memory.attached(self.backbone.model), torch.set_grad_enabled(through_backbone)
+        with hooks, gradients, suppress(AllLayersWritten):
+            self.backbone.model.get_decoder()(input_ids=token_ids, use_cache=False)
+        return memory.state_out
+
+    def write_inputs(self, texts: Sequence[Sequence[int]]) -> list[WriteInputs]:
+        """What each layer would write of several tokenised texts: a time step a token, whatever the granularity.
+
+        The texts go through the frozen model, as they do when they are written without corrections; what stands
+        after the last token of a shorter one is padding.
+        """
+        model, ids = self.backbone.model, self.pad(texts, 0)
+        with torch.no_grad(), attention_inputs(model, self.adapter) as inputs:
+            model.get_decoder()(input_ids=ids, use_cache=False)
+        return [self.adapter.layer(position).write_inputs(hidden) for position, hidden in enumerate(inputs)]
+
+    @contextmanager
+    def reading(self, state: MemoryState | None) -> Iterator[Any]:
+        """The model with the memory attached, read-only (without the adapter if it is None): call it at will inside."""
+        attached = (
+            nullcontext() if state is None else MemoryPass(self.adapter, state).attached(self.backbone.model)
+        )
+        with attached:
+            yield self.backbone.model
+
+    def generate(
+        self,
+        prompt_ids: Sequence[int],
+        state: MemoryState | None,
+        settings: GenerationSettings,
+        on_token: Callable[[int], None] | None = None,
+    ) -> list[int]:
+        """Answer one prompt from one state (without the adapter if it is None); `on_token` hears every new token.
+
+        Returns:
+            The new tokens without the one that ends the answer.
+
+        Raises:
+            UsageError: the prompt and the answer do not fit the backbone's context.
+        """
+        streamer = _TokenStream(self.end_ids, on_token) if on_token is not None else None
+        (answer,) = self._generate([prompt_ids], state, settings, streamer)
+        return answer
+
+    def generate_batch(
+        self, prompts: Sequence[Sequence[int]], state: MemoryState | None, settings: GenerationSettings
+    ) -> list[list[int]]:
+        """Answer several prompts at once, each from its own row of the state (without the adapter if it is None).
+
+        Greedy answers are those of `generate`, but for rounding. Draws are seeded too, but those of a prompt depend
+        on what stands beside it.
+
+        Returns, raises:
+            As `generate`, for every prompt.
+        """
+        return self._generate(prompts, state, settings, None)
+
+    def _generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        state: MemoryState | None,
+        settings: GenerationSettings,
+        streamer: "_TokenStream | None",
+    ) -> list[list[int]]:
+        longest, limit = max(map(len, prompts)), self.backbone.context_length
+        if longest + settings.max_tokens > limit:
+            raise UsageError(
+                f"a prompt of {longest} tokens and an answer of {settings.max_tokens} exceed the "
+                f"{limit} tokens of {self.backbone.name}; shorten the question or lower --max-tokens"
+            )
+        sampling: dict[str, Any] = {"do_sample": False}
+        if settings.temperature > 0:
+            sampling = {
+                "do_sample": True,
+                "temperature": settings.temperature,
+                "top_p": settings.top_p,
+                "top_k": 0,
+            }
+        # Padding stands on the left, so that every answer begins where its prompt ends.
+        padding = [longest - len(prompt) for prompt in prompts]
+        ids = [[0] * pad + list(prompt) for pad, prompt in zip(padding, prompts, strict=True)]
+        mask = [[0] * pad + [1] * (longest - pad) for pad in padding]
+        device = self.backbone.device
+        with torch.no_grad(), torch.random.fork_rng(), self.reading(state) as model:
+            torch.manual_seed(settings.seed)
+            output = model.generate(
+                input_ids=torch.tensor(ids, device=device),
+                attention_mask=torch.tensor(mask, device=device),
+                max_new_tokens=settings.max_tokens,
+                pad_token_id=0,  # after the end of an answer; without it transformers gives advice
+                streamer=streamer,
+                **sampling,
+            )
+        return [self._until_end(row) for row in output[:, longest:].tolist()]
+
+    def _until_end(self, ids: list[int]) -> list[int]:
+        ends = self.end_ids
+        return list(takewhile(lambda token: token not in ends, ids))
+
+    @property
+    def end_ids(self) -> tuple[int, ...]:
+        """The tokens that end an answer; none for a model that only stops at the limit."""
+        ends = self.backbone.model.generation_config.eos_token_id
+        if ends is None:
+            return ()
+        return tuple(ends) if isinstance(ends, list) else (int(ends),)
+
+    def prompt_ids(self, messages: Sequence[dict[str, str]]) -> list[int]:
+        """The tokens of a conversation up to where the answer begins."""
+        rendered = self.backbone.tokenizer.apply_chat_template(
+            list(messages), tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )
+        return self.encode(str(rendered))
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text, without special tokens of the tokenizer's own."""
+        return list(self.backbone.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self.backbone.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def pad(self, rows: Sequence[Sequence[int]], value: int) -> Tensor:
+        """Rows of unequal length → int64 `[rows, longest]`, padded on the right, on the model's device."""
+        longest = max(len(row) for row in rows)
+        padded = [[*row, *[value] * (longest - len(row))] for row in rows]
+        return torch.tensor(padded, device=self.backbone.device)
+
+
+def open_reader(
+    model: str | None,
+    adapter: str | None,
+    *,
+    cache: Path,
+    device: str = "auto",
+    offline: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Reader:
+    """Find, fetch if need be, load and fit a backbone and an adapter, each a known name, a folder or a Hub id.
+
+    Without `model` the best known pair for this machine is chosen; without `adapter` the known one of the model.
+
+    Raises:
+        BackboneError, AdapterError: not found, not supported, or they do not fit each other.
+    """
+    if model is None:
+        model, default_adapter = models.default_pair(
+            detect_hardware().cuda_bf16, partial(models.available, cache=cache, offline=offline)
+        )
+        adapter = adapter or default_adapter
+    adapter = adapter or models.adapter_for(model)
+    folder = models.resolve(model, cache, kind="backbone", offline=offline, progress=progress)
+    adapter_folder = models.resolve(adapter, cache, kind="adapter", offline=offline, progress=progress)
+    return load_reader(load_backbone(folder, name=model, device=device), adapter_folder, adapter_name=adapter)
+
+
+def load_reader(backbone: Backbone, adapter_folder: Path, *, adapter_name: str) -> Reader:
+    """Load the adapter in `adapter_folder` and fit it to `backbone`.
+
+    Raises:
+        AdapterError: the adapter is refused or does not fit.
+        BackboneError: the backbone has no separate projections.
+    """
+    adapter, identity = load_adapter(
+        adapter_folder, name=adapter_name, sizes=attention_sizes(backbone.model), device=backbone.device
+    )
+    threshold = read_support_threshold(adapter_folder)
+    return Reader(backbone, adapter.to(dtype=backbone.dtype), identity, threshold)
+
+
+class _TokenStream:
+    """What transformers calls a streamer: told of the prompt first, then of each new token."""
+
+    def __init__(self, ends: Sequence[int], on_token: Callable[[int], None]) -> None:
+        self._ends = ends
+        self._on_token = on_token
+        self._prompt_seen = False
+
+    def put(self, value: Tensor) -> None:
+        if self._prompt_seen:
+            for token in value.flatten().tolist():
+                if token not in self._ends:
+                    self._on_token(token)
+        self._prompt_seen = True
+
+    def end(self) -> None:
+        return

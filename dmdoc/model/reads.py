@@ -1,0 +1,77 @@
+"""The reads of a state that adapters are trained on: a question, a recitation, a continuation; and their logits.
+
+Training supervises them over many documents, refinement over one. The text itself is nowhere in a read but in
+what is to be said: in targets, and in the few words that a continuation starts from.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from torch import Tensor
+
+from dmdoc.memory.state import MemoryState
+from dmdoc.model.backbone import Backbone
+from dmdoc.model.packing import PackedReads, Read
+from dmdoc.model.prompt import load_prompt
+from dmdoc.model.reader import Reader
+
+WINDOW_TOKENS = 48
+"""The most tokens of the text that one recitation or continuation has to say."""
+
+CONTINUE_WORDS = 8
+"""The most words of the text that a continuation starts from."""
+
+CONTINUE_CHARACTERS = 160
+"""The most characters of the text that a continuation starts from: some scripts put no blanks between words."""
+
+
+def answer_read(question: str, answer: str, reader: Reader) -> Read:
+    """A question as `ask` puts it, and its answer."""
+    prompt = reader.prompt_ids(load_prompt("answer").fill(question=question))
+    return Read(tuple(prompt), (*reader.encode(answer), reader.end_ids[0]))
+
+
+def recite_read(target_ids: Sequence[int], reader: Reader) -> Read:
+    """The document from its beginning: `target_ids`, at least one."""
+    return Read(tuple(reader.prompt_ids(load_prompt("recite").fill())), tuple(target_ids))
+
+
+def continue_read(
+    before: str, target_ids: Sequence[int], reader: Reader, *, words: int = CONTINUE_WORDS
+) -> Read:
+    """What follows `before`, of which the last `words` alone are given: `target_ids`, at least one."""
+    start = " ".join(before[-CONTINUE_CHARACTERS:].split()[-words:])
+    return Read(tuple(reader.prompt_ids(load_prompt("continue").fill(start=start))), tuple(target_ids))
+
+
+def read_logits(packed: PackedReads, state: MemoryState | None, reader: Reader) -> Tensor:
+    """What `state` (one document a row; without the adapter if it is None) makes the model say at supervised columns.
+
+    Differentiable in the adapter and the state.
+
+    Returns:
+        float32 `[rows, n, vocabulary]`.
+    """
+    device = reader.backbone.device
+    with _taking_masks(reader.backbone), reader.reading(state) as model:
+        logits: Tensor = model(
+            input_ids=packed.input_ids.to(device),
+            position_ids=packed.position_ids.to(device),
+            attention_mask=packed.attention_mask.to(device),
+            logits_to_keep=packed.supervised.to(device),
+            use_cache=False,
+        ).logits
+    return logits.float()
+
+
+@contextmanager
+def _taking_masks(backbone: Backbone) -> Iterator[None]:
+    """Packed reads need a mask of their own, which flash_attention_2 does not take."""
+    if backbone.attention != "flash_attention_2":
+        yield
+        return
+    backbone.model.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        backbone.model.set_attn_implementation(backbone.attention)

@@ -1,0 +1,4 @@
+"""Practice made from a section's own text, and gradient steps on the section's state.
+
+May import: model, text. Knows nothing about files or saved documents.
+"""

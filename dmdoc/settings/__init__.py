@@ -1,0 +1,4 @@
+"""Settings of a run, from files and the environment, and where things are kept.
+
+May import: errors. Knows nothing about documents, models or option names.
+"""

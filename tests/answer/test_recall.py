@@ -1,0 +1,215 @@
+"""The four ways of answering: what the model is given in each, and what is said about the answer."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny import tiny_reader
+
+from dmdoc.answer.recall import (
+    EVIDENCE_TOKENS,
+    Inquiry,
+    check_support,
+    check_that_support_is_known,
+    recall,
+    recall_all,
+)
+from dmdoc.answer.support import supports
+from dmdoc.errors import UnsupportedError, UsageError
+from dmdoc.ingest.sections import write_text
+from dmdoc.memory.adapter import DeltaMemConfig
+from dmdoc.memory.state import MemoryState
+from dmdoc.model.prompt import Prompt, load_prompt
+from dmdoc.model.reader import Reader
+from dmdoc.settings.generation import GenerationSettings, Way
+
+CONFIG = DeltaMemConfig(write_layout="plain", write_budget=256)
+SHORT = GenerationSettings(max_tokens=6)
+PAGES = (
+    "ZXZX holds 9876 casks. QJQJ holds 5432 casks.",
+    "The ferry sails on QJQJ at 77.",
+)
+QUESTION = "how many casks has it?"
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return tiny_reader(CONFIG)
+
+
+@pytest.fixture(scope="module")
+def state(reader: Reader) -> MemoryState:
+    with torch.no_grad():
+        return reader.write(reader.chunks("\n\n".join(PAGES)), reader.zero_state())
+
+
+def no_pages() -> tuple[str, ...]:
+    raise AssertionError("the text was opened")
+
+
+@contextmanager
+def tokens_fed(reader: Reader) -> Iterator[list[int]]:
+    fed: list[int] = []
+    embeddings = reader.backbone.model.get_input_embeddings()
+    handle = embeddings.register_forward_pre_hook(
+        lambda _module, args: fed.extend(args[0].flatten().tolist())
+    )
+    try:
+        yield fed
+    finally:
+        handle.remove()
+
+
+@pytest.mark.parametrize("way", ["state", "frozen"])
+def test_two_ways_open_no_text_and_feed_none_of_it(way: Way, reader: Reader, state: MemoryState) -> None:
+    with tokens_fed(reader) as fed:
+        recalled = recall(QUESTION, reader, state, no_pages, settings=SHORT, way=way)
+    prompt = reader.prompt_ids(load_prompt("answer").fill(question=QUESTION))
+    # One token is one byte here: what was fed, lift included, is the prompt and what the model said itself.
+    assert set(fed) <= set(prompt) | set(recalled.answer.answer_ids)
+    assert recalled.answer.prompt_ids == tuple(prompt)
+    assert (recalled.document_tokens, recalled.evidence) == (0, ())
+
+
+def test_the_lift_is_that_of_the_answer_from_the_state(reader: Reader, state: MemoryState) -> None:
+    recalled = recall(QUESTION, reader, state, no_pages, settings=SHORT)
+    answer = recalled.answer
+    (expected,) = supports([answer.prompt_ids], [answer.answer_ids], state, reader)
+    assert recalled.support == expected
+    assert recalled.lift == expected.lift
+    assert recalled.supported is None
+
+
+@pytest.mark.parametrize("way", ["state", "evidence", "full", "frozen"])
+def test_several_at_once_are_answered_as_each_alone(way: Way, reader: Reader, state: MemoryState) -> None:
+    long = write_text("\n\n".join(PAGES) * 8, reader)
+    assert (long.batch > 1, state.batch) == (
+        True,
+        1,
+    )  # in the one document each question has a section of its own
+    questions = [QUESTION, "when does the ferry on QJQJ sail?", "why?"]
+    inquiries = [Inquiry(question, of, lambda: PAGES) for of in (long, state) for question in questions]
+    together = recall_all(inquiries, reader, settings=SHORT, way=way)
+    for inquiry, found in zip(inquiries, together, strict=True):
+        alone = recall(inquiry.question, reader, inquiry.state, lambda: PAGES, settings=SHORT, way=way)
+        assert found.answer.text == alone.answer.text
+        assert found.answer.prompt_ids == alone.answer.prompt_ids
+        assert found.answer.section == alone.answer.section
+        assert found.lift == (None if alone.lift is None else pytest.approx(alone.lift, abs=1e-4))
+        assert (found.way, found.evidence, found.document_tokens) == (
+            way,
+            alone.evidence,
+            alone.document_tokens,
+        )
+
+
+@pytest.mark.parametrize("way", ["full", "frozen"])
+def test_without_a_state_there_is_no_lift(way: Way, reader: Reader, state: MemoryState) -> None:
+    recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, way=way)
+    other = recall(QUESTION, reader, reader.zero_state(), lambda: PAGES, settings=SHORT, way=way)
+    assert recalled.lift is None
+    assert recalled.answer.text == other.answer.text
+
+
+def test_evidence_puts_the_best_passages_beside_the_state(reader: Reader, state: MemoryState) -> None:
+    def answer(state: MemoryState) -> str:
+        settings = GenerationSettings(max_tokens=24)
+        return recall(QUESTION, reader, state, lambda: PAGES, settings=settings, way="evidence").answer.text
+
+    recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, way="evidence")
+    assert [(passage.page, passage.text) for passage in recalled.evidence] == [(1, PAGES[0])]
+    assert recalled.document_tokens == len(PAGES[0])
+    prompt = reader.decode(recalled.answer.prompt_ids)
+    assert PAGES[0] in prompt
+    assert PAGES[1] not in prompt
+    assert answer(state) != answer(reader.zero_state())
+    assert recalled.lift is not None
+
+
+def test_evidence_keeps_within_its_tokens_however_many_passages(reader: Reader, state: MemoryState) -> None:
+    pages = [f"Hall {number} has {number} casks. " * 40 for number in range(9)]
+    for most in (1, 3, 12):
+        recalled = recall(QUESTION, reader, state, lambda: pages, settings=SHORT, way="evidence", most=most)
+        assert len(recalled.evidence) == most
+        assert EVIDENCE_TOKENS * 0.7 < recalled.document_tokens <= EVIDENCE_TOKENS
+
+
+def test_a_gap_that_is_longer_before_a_word_is_counted(
+    reader: Reader, state: MemoryState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As byte-level BPE parts blanks: all of them are one token at the end of a text, the last is one before a word.
+    monkeypatch.setattr(Reader, "encode", lambda _, text: [0] * len(re.findall(r"\s+(?!\S)|\s|\w+", text)))
+    pages = ["casks " * 24 + "casks"] * 12  # 49 tokens
+    recalled = recall("casks?", reader, state, lambda: pages, settings=SHORT, way="evidence", most=12)
+    assert 0 < recalled.document_tokens <= EVIDENCE_TOKENS
+
+
+def test_the_verbatim_mark_of_evidence_is_of_the_answer(
+    reader: Reader, state: MemoryState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for said, verbatim in (("5432 casks", True), ("5433 casks", False)):
+        monkeypatch.setattr(Reader, "generate", _saying(said))
+        recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, way="evidence")
+        assert [passage.verbatim for passage in recalled.evidence] == [verbatim]
+
+
+def test_full_puts_the_whole_text_in_the_prompt(reader: Reader, state: MemoryState) -> None:
+    recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, way="full")
+    assert "\n\n".join(PAGES) in reader.decode(recalled.answer.prompt_ids)
+    assert recalled.document_tokens == len("\n\n".join(PAGES))
+
+
+def test_a_text_that_is_too_long_for_full_is_refused(reader: Reader, state: MemoryState) -> None:
+    with pytest.raises(UsageError, match=r"5,000 tokens and tiny takes at most 4,096.* from evidence"):
+        recall(QUESTION, reader, state, lambda: ("x" * 5000,), settings=SHORT, way="full")
+
+
+def test_a_prompt_without_a_place_for_the_text_is_refused(reader: Reader, state: MemoryState) -> None:
+    mine = Prompt("mine", "", "{{ question }}")
+    with pytest.raises(UsageError, match=r"prompt 'mine' has no place for \{\{ document \}\}"):
+        recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, way="evidence", prompt=mine)
+
+
+@pytest.mark.parametrize(("threshold", "supported"), [(-1e9, True), (0.0, False)])
+def test_the_adapters_threshold_decides_what_is_supported(
+    threshold: float, supported: bool, reader: Reader, state: MemoryState
+) -> None:
+    calibrated = replace(reader, support_threshold=threshold)
+    check_that_support_is_known("state", calibrated)
+    recalled = recall(QUESTION, calibrated, state, no_pages, settings=SHORT)
+    assert recalled.supported is supported
+    if supported:
+        check_support(recalled, calibrated)
+    else:
+        with pytest.raises(
+            UnsupportedError, match=r"not supported by the saved state: likelihood .*\+0.00 is needed"
+        ):
+            check_support(recalled, calibrated)
+
+
+def test_support_is_known_of_answers_from_the_state_alone(reader: Reader, state: MemoryState) -> None:
+    calibrated = replace(reader, support_threshold=0.0)
+    recalled = recall(QUESTION, calibrated, state, lambda: PAGES, settings=SHORT, way="evidence")
+    assert recalled.supported is None
+    with pytest.raises(UsageError, match="judges answers from the state alone, not from evidence"):
+        check_that_support_is_known("evidence", calibrated)
+
+
+def test_support_is_unknown_of_an_adapter_that_nobody_calibrated(reader: Reader) -> None:
+    with pytest.raises(UsageError, match=r"tiny-adapter .* nobody has measured; .*dmdoc calibrate"):
+        check_that_support_is_known("state", reader)
+
+
+def _saying(text: str) -> object:
+    def generate(
+        self: Reader, _ids: object, _state: object, _settings: object, on_token: object
+    ) -> list[int]:
+        assert callable(on_token)
+        for token in self.encode(text):
+            on_token(token)
+        return self.encode(text)
+
+    return generate

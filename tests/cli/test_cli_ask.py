@@ -1,0 +1,181 @@
+"""`ask` as its users meet it: what it answers from, what stands beside the answer, and what is refused."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from command_line import Invoke, checked
+
+from dmdoc.library.saved_document import SavedDocument
+from dmdoc.model import reader as module
+from dmdoc.model.reader import Reader
+
+
+@pytest.fixture
+def two_pages(invoke: Invoke, tmp_path: Path) -> str:
+    """The name of an ingested document."""
+    path = tmp_path / "pages.txt"
+    path.write_text("Lot seven holds salt.\fLot eight holds brine.", encoding="utf-8")
+    invoke("ingest", str(path), "--quiet")
+    return "pages"
+
+
+def _unreadable(_saved: SavedDocument) -> tuple[str, ...]:
+    raise AssertionError("the text was opened")
+
+
+def test_what_stands_beside_an_answer_is_on_stderr(invoke: Invoke, two_pages: str) -> None:
+    ask = ("ask", "What is in lot seven?", "--max-tokens", "4")
+    run, as_json = invoke(*ask), checked("ask", invoke(*ask, "--json").out)
+    lift, *citations = run.err.splitlines()
+    assert citations == ["page 1: Lot seven holds salt.", "page 2: Lot eight holds brine."]
+    assert as_json["citations"] == [
+        {"page": 1, "text": "Lot seven holds salt.", "verbatim": False},
+        {"page": 2, "text": "Lot eight holds brine.", "verbatim": False},
+    ]
+    assert (as_json["recall"], as_json["supported"]) == ("state", None)
+    assert f"lift {as_json['lift']:+.2f}, likelihood {as_json['log_likelihood']:+.2f} nats a token" == lift
+
+
+def test_verbose_says_where_an_answer_comes_from(invoke: Invoke, two_pages: str, tmp_path: Path) -> None:
+    one_page = tmp_path / "note.txt"
+    one_page.write_text("Lot nine holds flour.", encoding="utf-8")
+    invoke("ingest", str(one_page), "--quiet")
+    for name, place in ((two_pages, "pages 1 to 2"), ("note", "page 1")):
+        told = invoke("ask", "-d", name, "What?", "--max-tokens", "1", "--verbose").err.splitlines()[-1]
+        assert told.startswith(f"{name}: ")
+        assert re.search(rf", 1 token in [\d.]+ s; from section 1 of 1, {place}$", told), told
+
+
+def test_citations_feed_the_model_nothing(invoke: Invoke, reader: Reader, tmp_path: Path) -> None:
+    text = tmp_path / "codes.txt"
+    text.write_text("ZXZX 9876 QJQJ 5432 " * 6, encoding="utf-8")
+    invoke("ingest", str(text), "--quiet")
+    fed: list[int] = []
+    embeddings = reader.backbone.model.get_input_embeddings()
+    handle = embeddings.register_forward_pre_hook(
+        lambda _module, args: fed.extend(args[0].flatten().tolist())
+    )
+    run = invoke("ask", "Which code, 9876 or none?", "--max-tokens", "4", "--json")
+    handle.remove()
+    record = checked("ask", run.out)
+    assert "ZXZX" in record["citations"][0]["text"]
+    # One token is one byte here.
+    said = reader.encode(record["answer"] + "Which code, 9876 or none?")
+    assert not (set(fed) - set(said)) & set(reader.encode("ZXQJ5432"))
+
+
+def test_citations_can_be_left_out(invoke: Invoke, two_pages: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SavedDocument, "pages", _unreadable)
+    run = invoke("ask", "What is in lot seven?", "--max-tokens", "4", "--no-citations")
+    assert (run.code, len(run.err.splitlines())) == (0, 1)
+    assert run.err.startswith("lift ")
+    run = invoke("ask", "What is in lot seven?", "--max-tokens", "4", "--no-citations", "--quiet")
+    assert (run.code, run.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "pages"),
+    [
+        (("--evidence",), [1, 2]),
+        (("--recall", "evidence"), [1, 2]),
+        (("--evidence=1",), [1]),
+        (("--evidence=1", "--recall", "evidence", "--quiet", "--no-citations"), [1]),
+    ],
+)
+def test_evidence_is_labelled_with_its_pages(
+    options: tuple[str, ...], pages: list[int], invoke: Invoke, two_pages: str
+) -> None:
+    ask = ("ask", *options, "What is in lot seven?", "--max-tokens", "4")
+    run, record = invoke(*ask), checked("ask", invoke(*ask, "--json").out)
+    label, *citations = run.err.splitlines()
+    tokens = record["document_tokens_in_prompt"]
+    assert 20 < tokens < record["prompt_tokens"]
+    named = "1 passage of page 1" if pages == [1] else "2 passages of pages 1, 2"
+    said = f"answered from the state and {named}: {tokens} tokens of the document in the prompt; lift "
+    assert label.startswith(said)
+    assert len(citations) == (0 if "--quiet" in options else len(pages))
+    assert [citation["page"] for citation in record["citations"]] == pages
+    assert (record["recall"], record["supported"]) == ("evidence", None)
+
+
+@pytest.mark.parametrize(
+    ("way", "label", "document_tokens"),
+    [
+        ("full", "answered from the whole text: 45 tokens of it in the prompt, no state", 45),
+        ("frozen", "answered without the document", 0),
+    ],
+)
+def test_the_ways_without_a_state(
+    way: str, label: str, document_tokens: int, invoke: Invoke, two_pages: str
+) -> None:
+    ask = ("ask", "Salt?", "--recall", way, "--max-tokens", "4", "--no-citations")
+    record = checked("ask", invoke(*ask, "--json").out)
+    assert invoke(*ask).err == f"{label}\n"
+    assert (record["recall"], record["document_tokens_in_prompt"]) == (way, document_tokens)
+    assert (record["lift"], record["supported"], record["citations"]) == (None, None, [])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--evidence", "--recall", "full"), "--evidence is --recall evidence, got --recall full too"),
+        (("--evidence", "--prompt", "answer"), "prompt 'answer' has no place for {{ document }}"),
+        (("--evidence=0",), "--evidence"),
+        (("--evidence=many",), "--evidence"),
+        (("--recall", "memory"), "--recall"),
+        (("--strict",), "--strict needs to know how likely an answer of tiny-adapter is to be supported"),
+        (("--strict", "--evidence"), "--strict judges answers from the state alone, not from evidence"),
+    ],
+)
+def test_ways_that_cannot_be(options: tuple[str, ...], message: str, invoke: Invoke, two_pages: str) -> None:
+    run = invoke("ask", "Salt?", *options)
+    assert (run.code, run.out) == (2, "")
+    assert message in run.err
+
+
+def test_what_else_a_prompt_needs_is_named_before_a_model_is_loaded(
+    invoke: Invoke, two_pages: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(module, "open_reader")
+    prompt = tmp_path / "styled.md"
+    prompt.write_text("Answer.\n---\n{{ question }} In {{ style }}.\n", encoding="utf-8")
+    run = invoke("ask", "Salt?", "--prompt", str(prompt))
+    assert (run.code, run.out) == (2, "")
+    assert run.err == f"error: prompt '{prompt}' needs a value for style; give all of them\n"
+
+
+def test_strict_gives_no_answer_that_the_state_does_not_support(
+    invoke: Invoke, two_pages: str, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = ("ask", "Salt?", "--max-tokens", "4", "--no-citations")
+    plain = invoke(*ask).out
+    for as_json in ((), ("--json",)):
+        monkeypatch.setattr(module, "open_reader", lambda *_, **__: replace(reader, support_threshold=1.0))
+        run = invoke(*ask, "--strict", *as_json)
+        assert (run.code, run.out) == (4, "")
+        assert re.fullmatch(
+            r"error: not supported by the saved state: likelihood .+ nats a token \(\+1.00 is needed\), lift .+\n",
+            run.err,
+        )
+    monkeypatch.setattr(module, "open_reader", lambda *_, **__: replace(reader, support_threshold=-1e3))
+    run = invoke(*ask, "--strict")
+    assert (run.code, run.out) == (0, plain)
+    assert run.err.endswith("nats a token: supported by the state\n")
+    assert checked("ask", invoke(*ask, "--strict", "--json").out)["supported"] is True
+
+
+def test_an_unsupported_answer_of_a_plain_state_says_that_refinement_helps(
+    invoke: Invoke, two_pages: str, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "open_reader", lambda *_, **__: replace(reader, support_threshold=1.0))
+    ask = ("ask", "Salt?", "--max-tokens", "4", "--no-citations")
+    verdict, advice = invoke(*ask).err.splitlines()
+    assert verdict.endswith("nats a token: not supported by the state")
+    assert advice == f"{two_pages} was read without --refine; ingested with --refine 40 it may recall more"
+    assert invoke(*ask, "--quiet").err == ""
+
+    header = SavedDocument.header
+    monkeypatch.setattr(SavedDocument, "header", lambda saved: replace(header(saved), refine_steps=40))
+    assert invoke(*ask).err == f"{verdict}\n"

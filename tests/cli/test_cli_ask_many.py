@@ -1,0 +1,119 @@
+"""`ask` of several documents, and of several questions."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import Invoke, checked
+
+from dmdoc.library.library import Library
+
+SHORT = ("--max-tokens", "4")
+
+
+@pytest.fixture(autouse=True)
+def lots(invoke: Invoke, tmp_path: Path) -> None:
+    """Three documents, two of them tagged."""
+    for name, text in (
+        ("salt", "Lot seven holds salt."),
+        ("brine", "Lot eight holds brine."),
+        ("sand", "Sand."),
+    ):
+        path = tmp_path / f"{name}.txt"
+        path.write_text(text, encoding="utf-8")
+        invoke("ingest", str(path), *(("--tag", "wet") if name != "sand" else ()), "--quiet")
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> str:
+    path = tmp_path / "questions.txt"
+    path.write_text("What is in lot seven?\n\n  And in lot eight?\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        (("-d", "sand", "-d", "salt"), ["sand", "salt"]),
+        (("--tag", "wet"), ["brine", "salt"]),
+        (("--all",), ["brine", "salt", "sand"]),
+    ],
+)
+def test_one_answer_for_each_document(invoke: Invoke, chosen: tuple[str, ...], expected: list[str]) -> None:
+    run = invoke("ask", "What is it?", *chosen, *SHORT)
+    rows = [line.split("\t") for line in run.out.splitlines()]
+    assert (run.code, run.err) == (0, "")
+    assert [row[:2] for row in rows] == [[name, "What is it?"] for name in expected]
+    lines = [
+        checked("ask", line)
+        for line in invoke("ask", "What is it?", *chosen, *SHORT, "--jsonl").out.splitlines()
+    ]
+    assert [record["document"] for record in lines] == expected
+    assert [" ".join(record["answer"].split()) for record in lines] == [row[2] for row in rows]
+    alone = checked("ask", invoke("ask", "What is it?", "-d", expected[0], *SHORT, "--json").out)
+    assert {**alone, "seconds": 0} == {**lines[0], "seconds": 0, "lift": alone["lift"]}
+
+
+def test_questions_come_from_a_file_or_standard_input(
+    invoke: Invoke, questions: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = invoke("ask", "--questions", questions, "-d", "salt", *SHORT)
+    assert [line.split("\t")[:2] for line in run.out.splitlines()] == [
+        ["salt", "What is in lot seven?"],
+        ["salt", "And in lot eight?"],
+    ]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(Path(questions).read_text(encoding="utf-8")))
+    assert invoke("ask", "--questions", "-", "-d", "salt", *SHORT) == run
+
+
+def test_every_document_is_asked_every_question(invoke: Invoke, questions: str) -> None:
+    run = invoke("ask", "--questions", questions, "--tag", "wet", *SHORT, "--jsonl")
+    found = [
+        (record["document"], record["question"])
+        for record in (checked("ask", line) for line in run.out.splitlines())
+    ]
+    assert found == [
+        (document, question)
+        for document in ("brine", "salt")
+        for question in ("What is in lot seven?", "And in lot eight?")
+    ]
+
+
+def test_a_damaged_document_stops_no_other(invoke: Invoke, home: Path) -> None:
+    state = Library(home).get("salt").state_path
+    state.write_bytes(state.read_bytes()[:-4])
+    run = invoke("ask", "What is it?", "--all", *SHORT)
+    assert (run.code, [line.split("\t")[0] for line in run.out.splitlines()]) == (7, ["brine", "sand"])
+    first, last = run.err.splitlines()
+    assert first.startswith("error: salt: ") and "truncated" in first
+    assert last == "error: 1 of 3 documents could not be asked"
+
+
+def test_what_the_model_was_shown_is_said(invoke: Invoke) -> None:
+    run = invoke("ask", "What is in lot seven?", "--tag", "wet", "--evidence", *SHORT, "--quiet")
+    assert len(run.out.splitlines()) == 2
+    assert [line.split(":")[0] for line in run.err.splitlines()] == ["brine", "salt"]
+    assert "of the document in the prompt" in run.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("Salt?", "--all", "--tag", "wet"), 2, "give --document, --tag or --all, one of them"),
+        (("Salt?", "--tag", "dry"), 3, "no document is tagged 'dry'"),
+        (("Salt?", "-d", "salt", "-d", "nothing"), 3, "there is no saved document 'nothing'"),
+        (("Salt?", "--all", "--json"), 2, "--jsonl says of each"),
+        (("Salt?", "--all", "--strict"), 2, "--jsonl says of each"),
+        (("Salt?", "--questions", "x"), 2, "give a question or --questions, not both"),
+        (("--questions", "missing"), 2, "cannot read the questions in missing"),
+        (("--questions", "/dev/null"), 2, "there is no question in /dev/null"),
+        (("--all",), 2, "there is no question; give one"),
+    ],
+)
+def test_bad_input_is_one_line_and_an_exit_code(
+    invoke: Invoke, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    run = invoke("ask", *arguments)
+    assert (run.code, run.out, run.err.count("\n")) == (code, "", 1)
+    assert message in run.err

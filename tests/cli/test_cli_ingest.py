@@ -1,0 +1,186 @@
+"""`ingest` of many files, as people and scripts meet it."""
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import CONFIG, Invoke, checked, start
+from tiny import save_tiny_reader, tiny_reader
+
+from dmdoc.library.library import Library
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Path:
+    folder = tmp_path / "papers"
+    for name in ("a/readme.md", "b/readme.md", "b/lot.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"The file {name} holds salt.", encoding="utf-8")
+    return folder
+
+
+def test_a_folder_is_read_a_line_of_status_each(invoke: Invoke, papers: Path) -> None:
+    run = invoke("ingest", str(papers), "--glob", "*.md")
+    assert (run.code, run.out) == (0, "")
+    assert [line.split(",")[0] for line in run.err.splitlines()] == ["readme: added", "b-readme: added"]
+    again = invoke("ingest", str(papers))
+    assert [line.split(",")[0] for line in again.err.splitlines()] == [
+        "readme: unchanged",
+        "b-readme: unchanged",
+        "lot: added",
+    ]
+
+
+def test_a_bad_file_stops_no_other_and_the_run_says_so(invoke: Invoke, home: Path, papers: Path) -> None:
+    (papers / "a" / "picture.bin").write_bytes(b"\x00\x01\x02")
+    run = invoke("ingest", str(papers), "missing.txt", "--jsonl", "--quiet")
+    assert run.code == 7
+    lines = run.out.splitlines()
+    failed = [checked("failed", line) for line in lines if '"failed"' in line]
+    added = [checked("ingest", line) for line in lines if '"failed"' not in line]
+    assert {Path(record["source"]).name for record in failed} == {"picture.bin", "missing.txt"}
+    assert (
+        {record["document"] for record in added}
+        == set(Library(home).names())
+        == {"readme", "b-readme", "lot"}
+    )
+    assert run.err.splitlines()[-1] == "error: 2 of 5 files failed; the others are saved"
+    assert len(run.err.splitlines()) == 3
+
+
+@pytest.mark.parametrize(("option", "end"), [((), "\n"), (("-0",), "\0")])
+def test_the_files_may_be_listed(
+    invoke: Invoke,
+    home: Path,
+    papers: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    option: tuple[str, ...],
+    end: str,
+) -> None:
+    listed = "".join(f"{papers / name}{end}" for name in ("a/readme.md", "b/lot.txt"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(listed.encode())))
+    assert invoke("ingest", "--files-from", "-", *option, "--quiet").code == 0
+    assert Library(home).names() == ("lot", "readme")
+    (papers / "list").write_text(listed, encoding="utf-8")
+    run = invoke("ingest", "--files-from", str(papers / "list"), *option)
+    assert run.err.count("unchanged") == 2
+
+
+def test_a_document_gets_its_name_and_its_tags(invoke: Invoke, papers: Path) -> None:
+    invoke(
+        "ingest",
+        str(papers / "b" / "lot.txt"),
+        "--name",
+        "cargo",
+        "--tag",
+        "salt",
+        "--tag",
+        "2026",
+        "--quiet",
+    )
+    assert checked("show", invoke("show", "cargo", "--json").out)["tags"] == ["2026", "salt"]
+    invoke("ingest", str(papers), "--tag", "all", "--quiet")
+    listed = checked("ls", invoke("ls", "--tag", "all", "--json").out)["documents"]
+    assert [record["name"] for record in listed] == ["b-readme", "cargo", "readme"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--name", "cargo"), "--name and --json are for one document, got 3; use --jsonl for several"),
+        (("--json",), "--name and --json are for one document"),
+        (("--tag", "Two words"), "'Two words' cannot be a tag"),
+        (("--files-from", "missing"), "cannot read missing"),
+        (("--files-from", "-", "-"), "either the list of files or a document"),
+        (("--budget", "65"), "more than the 64 that tiny-adapter was trained with"),
+        (("--refine", "-1"), "--refine takes 0 or more steps, got -1"),
+    ],
+)
+def test_what_fits_no_batch_is_refused(
+    invoke: Invoke, home: Path, papers: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    run = invoke("ingest", str(papers), *arguments)
+    assert (run.code, run.out, run.err.count("\n")) == (2, "", 1)
+    assert message in run.err
+    assert Library(home).names() == ()
+
+
+@pytest.mark.parametrize("option", [(), ("--jsonl",)])
+def test_a_folder_of_one_bad_file_is_a_batch_too(
+    invoke: Invoke, papers: Path, option: tuple[str, ...]
+) -> None:
+    """A script that reads a folder every night need not know how many files are in it."""
+    (papers / "c").mkdir()
+    (papers / "c" / "empty.txt").touch()
+    run = invoke("ingest", str(papers / "c"), *option)
+    assert (run.code, len(run.out.splitlines())) == (7, len(option))
+    assert run.err.splitlines()[-1] == "error: 1 of 1 files failed; none is saved"
+    assert invoke("ingest", str(papers / "c" / "empty.txt")).code == 5
+    run = invoke("ingest", str(papers / "c" / "empty.txt"), "--jsonl", "--quiet")
+    assert (run.code, checked("failed", run.out)["source"]) == (7, str(papers / "c" / "empty.txt"))
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names are Unicode there")
+def test_a_file_may_be_called_what_is_not_unicode_and_what_is_no_line(
+    invoke: Invoke, home: Path, papers: Path, tmp_path: Path
+) -> None:
+    names = (os.fsdecode(b"caf\xe9.txt"), "two\nlines.txt")
+    for name in names:
+        (papers / name).write_text(f"The file {name!r} holds salt.", encoding="utf-8")
+    (papers / os.fsdecode(b"\xff.txt")).touch()
+    listed = b"".join(os.fsencode(path) + b"\0" for path in papers.glob("*.txt"))
+    (tmp_path / "list").write_bytes(listed)
+    run = invoke("ingest", "--files-from", str(tmp_path / "list"), "-0", "--jsonl")
+    assert (run.code, run.err.splitlines()[-1]) == (7, "error: 1 of 3 files failed; the others are saved")
+    sources = {checked("ls", invoke("ls", "--json").out)["documents"][n]["source"] for n in range(2)}
+    assert sources == {str(papers / name) for name in names}
+    assert [line.split()[0] for line in invoke("ls").out.splitlines()] == ["name", "caf", "two-lines"]
+    assert "two\\nlines.txt" in invoke("show", "two-lines").out
+    assert invoke("export", "caf", "--output", str(tmp_path)).code == 0
+    assert invoke("rm", "caf").code == 0
+    imported = checked("document", invoke("import", str(tmp_path / "caf.dmdoc"), "--json").out)
+    assert imported["source"] == names[0]
+
+
+def test_a_path_that_is_too_long_is_one_line(invoke: Invoke, home: Path) -> None:
+    run = invoke("ingest", "x" * 5000)
+    assert (run.code, run.out, run.err.count("\n")) == (5, "", 1)
+
+
+@pytest.mark.slow
+def test_eight_processes_on_one_home_lose_nothing(papers: Path, tmp_path: Path) -> None:
+    """Six read one folder and a file of their own, all of the same name; two ask what is there already."""
+    models, home = save_tiny_reader(tiny_reader(CONFIG), tmp_path), tmp_path / "library"
+    first = start("ingest", str(papers / "a"), home=home, models=models)
+    _, err = first.communicate()
+    assert first.returncode == 0, err
+    for number in range(6):
+        (papers / f"{number}.txt").write_text(f"Lot {number} holds salt.", encoding="utf-8")
+        (tmp_path / f"desk-{number}").mkdir()
+        (tmp_path / f"desk-{number}" / "report.txt").write_text(f"Desk {number}.", encoding="utf-8")
+    folders = [
+        ("ingest", str(tmp_path / f"desk-{number}"), str(papers), "--tag", f"run-{number}", "--force")
+        for number in range(6)
+    ]
+    asks = [("ask", "Salt?", "-d", "readme", "--max-tokens", "2") for _ in range(2)]
+    processes = [start(*command, home=home, models=models) for command in (*folders, *asks)]
+    for process in processes:
+        _, err = process.communicate()
+        assert process.returncode == 0, err
+    library = Library(home)
+    found = {saved.source: saved for saved in library.documents()}
+    assert len(library.names()) == len(found) == 15
+    for path in papers.rglob("*.*"):
+        assert found[str(path)].tags == tuple(f"run-{number}" for number in range(6))
+    for number in range(6):
+        saved = found[str(tmp_path / f"desk-{number}" / "report.txt")]
+        assert (saved.pages(), saved.tags) == ((f"Desk {number}.",), (f"run-{number}",))
+    for saved in found.values():
+        assert saved.state()[0].batch == len(saved.header().sections)
+
+
+def test_no_file_is_no_error(invoke: Invoke, tmp_path: Path) -> None:
+    run = invoke("ingest", str(tmp_path), "--glob", "*.pdf")
+    assert (run.code, run.out, run.err) == (0, "", "there is no file to read in what was given\n")

@@ -1,0 +1,119 @@
+"""The commands that look after saved documents."""
+
+from pathlib import Path
+
+import pytest
+from command_line import Invoke, Run, checked
+
+from dmdoc.library.library import Library
+
+
+@pytest.fixture
+def saved(invoke: Invoke, lots: Path) -> None:
+    invoke("ingest", str(lots), "--quiet")
+
+
+pytestmark = pytest.mark.usefixtures("saved")
+
+
+def test_show_says_what_is_known(invoke: Invoke, lots: Path, home: Path) -> None:
+    record = checked("show", invoke("show", "--json").out)
+    assert (record["name"], record["source"], record["tokens"]) == ("lots", str(lots), 264)
+    assert (record["current"], record["tags"]) == (True, [])
+    assert record["state_bytes"] == Library(home).get("lots").state_path.stat().st_size
+    assert any(line.split() == ["source", str(lots)] for line in invoke("show", "lots").out.splitlines())
+
+
+def test_tags_are_added_taken_away_and_listed_by(invoke: Invoke) -> None:
+    assert invoke("tag", "lots", "salt", "contracts").out == "contracts\nsalt\n"
+    assert checked("document", invoke("tag", "lots", "--remove", "salt", "--json").out)["tags"] == [
+        "contracts"
+    ]
+    assert invoke("tag", "lots").out == "contracts\n"
+    listed = [
+        [found["name"] for found in checked("ls", invoke("ls", "--tag", tag, "--json").out)["documents"]]
+        for tag in ("contracts", "salt")
+    ]
+    assert listed == [["lots"], []]
+    assert invoke("ls", "--tag", "salt") == Run(0, "", "no document is tagged 'salt'\n")
+
+
+def test_a_newer_version_keeps_its_tags(invoke: Invoke, lots: Path) -> None:
+    invoke("tag", "lots", "salt")
+    lots.write_text("Lot nine holds sand.", encoding="utf-8")
+    assert checked("ingest", invoke("ingest", str(lots), "--json").out)["status"] == "updated"
+    assert checked("show", invoke("show", "lots", "--json").out)["tags"] == ["salt"]
+
+
+def test_rename_and_remove(invoke: Invoke) -> None:
+    assert checked("document", invoke("rename", "lots", "cargo", "--json").out)["name"] == "cargo"
+    assert checked("show", invoke("show", "--json").out)["name"] == "cargo"
+    assert checked("rm", invoke("rm", "cargo", "--json").out)["removed"] == ["cargo"]
+    assert invoke("show", "cargo").code == 3
+
+
+def test_verify_one(invoke: Invoke, home: Path) -> None:
+    run = invoke("verify")
+    assert (run.code, run.err) == (0, "")
+    assert run.out.startswith("lots: verified, its state moves ")
+    (record,) = checked("verify", invoke("verify", "lots", "--json").out)["documents"]
+    assert (record["document"], record["status"], record["error"]) == ("lots", "verified", None)
+    state = Library(home).get("lots").state_path
+    state.write_bytes(state.read_bytes()[:-4])
+    run = invoke("verify", "lots")
+    assert (run.code, run.out, run.err.count("\n")) == (1, "", 1)
+    assert "truncated" in run.err
+
+
+def test_verify_all_goes_on_after_a_damaged_one(invoke: Invoke, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.txt").write_text("Lot nine holds sand.", encoding="utf-8")
+    invoke("ingest", str(tmp_path / "other.txt"), "--quiet")
+    pages = Library(home).get("lots").folder / "pages.json"
+    pages.write_text(pages.read_text(encoding="utf-8").replace("salt", "sand"), encoding="utf-8")
+    run = invoke("verify", "--all", "--json")
+    found = {record["document"]: record for record in checked("verify", run.out)["documents"]}
+    assert (found["lots"]["status"], found["other"]["status"]) == ("failed", "verified")
+    assert "altered" in found["lots"]["error"]
+    assert run.code == 7
+    assert run.err.splitlines()[-1] == "error: 1 of 2 documents failed; the others are whole"
+    assert invoke("verify", "--all", "lots").code == 2
+
+
+def test_a_document_is_handed_over(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    invoke("tag", "lots", "salt")
+    record = checked("export", invoke("export", "lots", "--json").out)
+    assert (record["document"], record["file"]) == ("lots", str(tmp_path / "lots.dmdoc"))
+    assert record["bytes"] == (tmp_path / "lots.dmdoc").stat().st_size
+    assert invoke("export", "lots").code == 2
+    assert invoke("export", "lots", "--force").code == 0
+    answer = invoke("ask", "Salt?", "--max-tokens", "4").out
+
+    monkeypatch.setenv("DMDOC_HOME", str(tmp_path / "there"))
+    imported = checked("document", invoke("import", "lots.dmdoc", "--tag", "new", "--json").out)
+    assert (imported["name"], imported["source"], imported["tags"]) == ("lots", "lots.txt", ["new", "salt"])
+    there = invoke("ask", "Salt?", "--max-tokens", "4")
+    assert (there.code, there.out) == (0, answer)
+    assert invoke("verify").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("show", "nothing"), 3, "there is no saved document 'nothing'"),
+        (("rename", "nothing", "else"), 3, "there is no saved document 'nothing'"),
+        (("tag", "nothing", "salt"), 3, "there is no saved document 'nothing'"),
+        (("tag", "lots", "Two words"), 2, "'Two words' cannot be a tag"),
+        (("export", "nothing"), 3, "there is no saved document 'nothing'"),
+        (("import", "missing.dmdoc"), 1, "no such file: missing.dmdoc"),
+        (("verify", "nothing"), 3, "there is no saved document 'nothing'"),
+        (("verify", "lots", "nothing"), 3, "there is no saved document 'nothing'"),
+        (("rm", "lots", "nothing"), 3, "there is no saved document 'nothing'"),
+    ],
+)
+def test_bad_input_is_one_line_and_an_exit_code(
+    invoke: Invoke, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    run = invoke(*arguments)
+    assert (run.code, run.out, run.err.count("\n")) == (code, "", 1)
+    assert message in run.err

@@ -1,0 +1,117 @@
+"""Many documents in one run: the same states as alone, and one that fails stops no other."""
+
+from collections.abc import Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import tiny_reader
+
+from dmdoc.document import Document
+from dmdoc.errors import ExtractionError
+from dmdoc.ingest import many as module
+from dmdoc.ingest import sections
+from dmdoc.ingest.many import Outcome, ingest_many
+from dmdoc.ingest.sections import write_sections
+from dmdoc.ingest.single import ingest
+from dmdoc.library.library import Library
+from dmdoc.memory.adapter import DeltaMemConfig
+from dmdoc.memory.state import MemoryState
+from dmdoc.model.reader import Reader
+from dmdoc.text.chunking import Chunk
+
+REPEATS = (2, 5, 1, 6, 3, 4, 7, 8)
+TEXTS = {f"lot-{number}": f"Lot {number} holds salt. " * times for number, times in enumerate(REPEATS, 1)}
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return tiny_reader(DeltaMemConfig(write_layout="plain", write_budget=64))
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(tmp_path / "home")
+
+
+def read(name: str) -> Document:
+    if name not in TEXTS:
+        raise ExtractionError(f"no such file: {name}")
+    return Document(name, f"/lots/{name}.txt", (TEXTS[name],))
+
+
+def run(names: Iterable[str], reader: Reader, library: Library, **options: Any) -> list[Outcome]:
+    shown = options.pop("show_progress", lambda _: nullcontext())
+    return list(ingest_many(names, read, reader, library, show_progress=shown, **options))
+
+
+def statuses(outcomes: Iterable[Outcome]) -> dict[str, str]:
+    return {each.source: each.result.status if each.result else str(each.error) for each in outcomes}
+
+
+def test_documents_written_together_have_the_states_that_they_have_alone(
+    reader: Reader, library: Library, tmp_path: Path
+) -> None:
+    outcomes = run(TEXTS, reader, library)
+    assert statuses(outcomes) == dict.fromkeys(TEXTS, "added")
+    alone = Library(tmp_path / "alone")
+    for name in TEXTS:
+        ingest(read(name), reader, alone)
+        together, expected = library.get(name), alone.get(name)
+        for mine, theirs in zip(together.state()[0].layers, expected.state()[0].layers, strict=True):
+            assert float((mine - theirs).abs().max()) < 1e-4
+        assert together.header().sections == expected.header().sections
+    assert library.current().name == "lot-8"
+
+
+def test_short_documents_share_their_passes(
+    reader: Reader, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+
+    def counted(batch: list[Chunk], *arguments: Any) -> MemoryState:
+        passes.append(len(batch))
+        return write_sections(batch, *arguments)
+
+    monkeypatch.setattr(sections, "write_sections", counted)
+    run(TEXTS, reader, library)
+    assert passes == [sum(saved.header().sections_total for saved in library.documents())]
+
+
+def test_a_long_document_is_written_by_itself_with_its_progress(
+    reader: Reader, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SHORT", 120)
+    shown: list[str] = []
+
+    def show(name: str) -> Any:
+        shown.append(name)
+        return nullcontext()
+
+    assert statuses(run(TEXTS, reader, library, show_progress=show)) == dict.fromkeys(TEXTS, "added")
+    assert shown == ["lot-7", "lot-8"]
+
+
+def test_what_fails_stops_no_other(reader: Reader, library: Library) -> None:
+    ingest(Document("lot-2", "/elsewhere/lot-2.txt", ("Sand.",)), reader, library)
+    outcomes = statuses(run(["missing", "lot-1", "lot-2", "lot-3"], reader, library))
+    assert outcomes["missing"] == "no such file: missing"
+    assert "the name 'lot-2' is taken" in outcomes["lot-2"]
+    assert (outcomes["lot-1"], outcomes["lot-3"]) == ("added", "added")
+
+
+def test_a_second_run_does_what_is_left(
+    reader: Reader, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(["lot-1", "lot-2"], reader, library)
+    monkeypatch.setitem(TEXTS, "lot-2", "Lot 2 holds sand.")
+    outcomes = statuses(run(["lot-1", "lot-2", "lot-3"], reader, library))
+    assert outcomes == {"lot-1": "unchanged", "lot-2": "updated", "lot-3": "added"}
+    assert set(statuses(run(["lot-1", "lot-3"], reader, library, force=True)).values()) == {"updated"}
+
+
+def test_refined_documents_are_refined_as_alone(reader: Reader, library: Library, tmp_path: Path) -> None:
+    run(["lot-1", "lot-2"], reader, library, refine_steps=1)
+    alone = ingest(read("lot-1"), reader, Library(tmp_path / "alone"), refine_steps=1).document
+    assert library.get("lot-1").state()[0].equals(alone.state()[0])

@@ -1,0 +1,164 @@
+"""Documents as files to hand over: they arrive as they left, without a trace of the machine, or not at all."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tiny import tiny_reader
+
+from dmdoc.document import Document
+from dmdoc.errors import BundleError, UsageError
+from dmdoc.ingest.single import ingest
+from dmdoc.library.bundle import install, read_bundle, write_bundle
+from dmdoc.library.library import Library
+from dmdoc.library.saved_document import SavedDocument
+from dmdoc.memory.state_file import Identity
+from dmdoc.model.reader import Reader
+
+REPORT = Document(
+    "report", "/secret/place/report.txt", ("Lot seven holds salt.", "", "Lot eight holds brine.")
+)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return tiny_reader()
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(tmp_path / "home")
+
+
+@pytest.fixture
+def saved(reader: Reader, library: Library) -> SavedDocument:
+    ingest(REPORT, reader, library)
+    return library.tag("report", add=["salt"])
+
+
+def test_a_document_is_the_same_in_another_library(saved: SavedDocument, tmp_path: Path) -> None:
+    write_bundle(saved, tmp_path / "report.dmdoc")
+    there = install(read_bundle(tmp_path / "report.dmdoc"), Library(tmp_path / "there"), tags=["new"])
+    assert (there.name, there.pages(), there.tags) == ("report", REPORT.pages, ("new", "salt"))
+    assert there.state()[0].equals(saved.state()[0])
+    assert there.header() == saved.header()
+
+
+def test_the_same_document_gives_the_same_bytes(saved: SavedDocument, tmp_path: Path) -> None:
+    files = [tmp_path / "one.dmdoc", tmp_path / "two.dmdoc"]
+    assert [write_bundle(saved, file) for file in files] == [files[0].stat().st_size] * 2
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_no_path_of_this_machine_is_inside(reader: Reader, library: Library, tmp_path: Path) -> None:
+    local = Identity("/secret/models/mine", "2" * 64)
+    elsewhere = replace(
+        reader,
+        backbone=replace(reader.backbone, identity=local, tokenizer_identity=local),
+        adapter_identity=replace(local, name="/secret/adapters/mine"),
+    )
+    ingest(REPORT, elsewhere, library)
+    write_bundle(library.get("report"), tmp_path / "report.dmdoc")
+    with zipfile.ZipFile(tmp_path / "report.dmdoc") as archive:
+        assert not any(b"secret" in archive.read(name) for name in archive.namelist())
+    bundle = read_bundle(tmp_path / "report.dmdoc")
+    assert (bundle.document.source, bundle.header.backbone.name) == ("report.txt", "mine")
+    assert bundle.header.backbone.sha256 == local.sha256
+
+
+def test_an_import_never_replaces_another_text(
+    saved: SavedDocument, library: Library, tmp_path: Path
+) -> None:
+    write_bundle(saved, tmp_path / "report.dmdoc")
+    bundle = read_bundle(tmp_path / "report.dmdoc")
+    with pytest.raises(UsageError, match="'report' is taken"):
+        install(bundle, library)
+    other = Library(tmp_path / "there")
+    install(bundle, other)
+    install(bundle, other)
+    altered = replace(bundle, document=replace(bundle.document, pages=("Another text.",)))
+    with pytest.raises(UsageError, match="'report' is taken"):
+        install(altered, other)
+    install(bundle, other, name="second")
+    assert other.names() == ("report", "second")
+
+
+def rewritten(path: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
+    """The archive with other members."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def with_record(**values: object) -> Callable[[dict[str, bytes]], None]:
+    def change(members: dict[str, bytes]) -> None:
+        members["document.json"] = json.dumps({**json.loads(members["document.json"]), **values}).encode()
+
+    return change
+
+
+def other_text(members: dict[str, bytes]) -> None:
+    members["pages.json"] = members["pages.json"].replace(b"salt", b"sand")
+
+
+def other_number(members: dict[str, bytes]) -> None:
+    state = members["state.safetensors"]
+    members["state.safetensors"] = state[:-1] + bytes([state[-1] ^ 1])
+
+
+def escaping(members: dict[str, bytes]) -> None:
+    members["../escaped.txt"] = b"anything"
+
+
+def broken_characters(members: dict[str, bytes]) -> None:
+    members["pages.json"] = b'{"pages": ["\\ud800"]}'
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (other_text, "does not match its hashes"),
+        (other_number, "does not match its hashes"),
+        (broken_characters, "does not match its hashes"),
+        (lambda members: members.pop("pages.json"), "is not a .dmdoc file"),
+        (escaping, "is not a .dmdoc file"),
+        (with_record(name="../report"), "does not match its hashes"),
+        (with_record(tags="salt"), "does not match its hashes"),
+        (with_record(format="something"), "is not a .dmdoc file"),
+        (with_record(version=2), "written by a newer dmdoc"),
+    ],
+)
+def test_what_was_altered_is_refused(
+    saved: SavedDocument, tmp_path: Path, change: Callable[[dict[str, bytes]], None], message: str
+) -> None:
+    path = tmp_path / "report.dmdoc"
+    write_bundle(saved, path)
+    with pytest.raises(BundleError, match=message):
+        read_bundle(rewritten(path, change))
+    assert not (tmp_path / "escaped.txt").exists()
+
+
+def test_what_is_no_bundle_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved: SavedDocument
+) -> None:
+    with pytest.raises(BundleError, match="no such file"):
+        read_bundle(tmp_path / "missing.dmdoc")
+    (tmp_path / "text.dmdoc").write_text("a text", encoding="utf-8")
+    with pytest.raises(BundleError, match=r"is not a \.dmdoc file, or is damaged"):
+        read_bundle(tmp_path / "text.dmdoc")
+    write_bundle(saved, tmp_path / "large.dmdoc")
+    monkeypatch.setattr("dmdoc.library.bundle.MAX_MEMBER", 100)
+    with pytest.raises(BundleError, match="more than 100 bytes"):
+        read_bundle(tmp_path / "large.dmdoc")
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(saved: SavedDocument, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="choose another --output"):
+        write_bundle(saved, tmp_path / "missing" / "report.dmdoc")

@@ -1,0 +1,260 @@
+"""Whenever a process is killed, and whoever reads meanwhile, a document is the old one or the new."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from test_library import assert_complete, assert_tidy, document, header_of, ingest, state_of
+
+from dmdoc.errors import DmdocError, DocumentNotFoundError
+from dmdoc.library.library import Library
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """fsync is slow, and matters when the power fails, which no test can bring about."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(tmp_path / "data" / "dmdoc")
+
+
+# ── killed at any instant ──
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing handles it."""
+
+
+DISK_CALLS = ("mkdir", "rename", "replace", "unlink", "rmdir", "fsync")
+
+
+def kill_before(patch: pytest.MonkeyPatch, step: int) -> None:
+    """Let every change to the disk but the first `step` raise Killed."""
+    left = iter(range(step))
+
+    def dying(real: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **more: object) -> object:
+            if next(left, None) is None:
+                raise Killed
+            return real(*args, **more)
+
+        return call
+
+    for name in DISK_CALLS:
+        patch.setattr(os, name, dying(getattr(os, name)))
+
+
+def killed_at_every_step(
+    tmp_path: Path, prepare: Callable[[Library], object], act: Callable[[Library], object]
+) -> list[Library]:
+    """One library for every instant at which `act` can be killed, opened anew after the kill."""
+    libraries: list[Library] = []
+    while True:
+        library = Library(tmp_path / str(len(libraries)))
+        prepare(library)
+        with pytest.MonkeyPatch.context() as patch:
+            kill_before(patch, len(libraries))
+            try:
+                act(library)
+            except Killed:
+                libraries.append(Library(library.root))
+            else:
+                return libraries
+
+
+def test_a_killed_first_ingest_leaves_nothing_or_the_document(tmp_path: Path) -> None:
+    libraries = killed_at_every_step(tmp_path, lambda _: None, lambda library: ingest(library, document()))
+    assert len(libraries) > 15
+    outcomes = set()
+    for library in libraries:
+        outcomes.add(library.names())
+        if library.names():
+            assert_complete(library.get("report"), document())
+        else:
+            with pytest.raises(DocumentNotFoundError):
+                library.get("report")
+        assert_complete(ingest(library, document()), document())
+        assert library.current().name == "report"
+        assert_tidy(library, "report")
+    assert outcomes == {(), ("report",)}
+
+
+def test_a_killed_update_leaves_the_old_or_the_new_document(tmp_path: Path) -> None:
+    old, new = document(), document("The new text.")
+    libraries = killed_at_every_step(
+        tmp_path, lambda library: ingest(library, old), lambda library: ingest(library, new)
+    )
+    assert len(libraries) > 15
+    outcomes = []
+    for library in libraries:
+        assert library.names() == ("report",)
+        found = library.get("report")
+        outcomes.append(library.status(new))
+        assert_complete(found, new if outcomes[-1] == "unchanged" else old)
+        assert library.current() == found
+        assert_complete(ingest(library, new), new)
+        assert_tidy(library, "report")
+    assert outcomes == sorted(outcomes, reverse=True), "updated … updated, unchanged … unchanged"
+    assert set(outcomes) == {"updated", "unchanged"}
+
+
+def test_a_killed_ingest_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
+    """Once a section is saved it is never written again, also when the kill falls inside finish."""
+    old, new = document(), document("The new text.")
+    libraries = killed_at_every_step(
+        tmp_path, lambda library: ingest(library, old), lambda library: ingest(library, new)
+    )
+    progress = []
+    for library in libraries:
+        if library.status(new) == "updated":
+            partial = library.begin(new).partial_state()
+            progress.append(partial[0].batch if partial else 0)
+    assert progress == sorted(progress)
+    assert set(progress) == {0, 1, 2, 3}
+
+
+def test_a_killed_remove_leaves_the_document_or_nothing(tmp_path: Path) -> None:
+    def prepare(library: Library) -> None:
+        ingest(library, document())
+        library.begin(document("The new text."))
+
+    libraries = killed_at_every_step(tmp_path, prepare, lambda library: library.remove("report"))
+    outcomes = set()
+    for library in libraries:
+        outcomes.add(library.names())
+        if library.names():
+            assert_complete(library.get("report"), document())
+        assert_complete(ingest(library, document()), document())
+        assert_tidy(library, "report")
+    assert outcomes == {(), ("report",)}
+
+
+def test_a_killed_rename_leaves_one_complete_document(tmp_path: Path) -> None:
+    libraries = killed_at_every_step(
+        tmp_path,
+        lambda library: ingest(library, document()),
+        lambda library: library.rename("report", "thesis"),
+    )
+    outcomes = set()
+    for library in libraries:
+        (name,) = library.names()
+        outcomes.add(name)
+        assert_complete(library.get(name), document(name=name))
+    assert outcomes == {"report", "thesis"}
+
+
+SCRIPT = """
+import os, signal, sys
+os.fsync = lambda _: None
+from pathlib import Path
+sys.path[:0] = sys.argv[1].split(os.pathsep)
+from test_library import Library, document, ingest
+library = Library(Path(sys.argv[2]))
+"""
+
+
+Start = Callable[[str], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(library: Library) -> Iterator[Start]:
+    """Run a script on the library in another process, which ends with the test."""
+    with ExitStack() as processes:
+
+        def run(script: str) -> "subprocess.Popen[bytes]":
+            command = [
+                sys.executable,
+                "-W",
+                "error",
+                "-c",
+                SCRIPT + script,
+                os.pathsep.join((str(TESTS), str(TESTS / "library"))),
+                str(library.root),
+            ]
+            process = processes.enter_context(subprocess.Popen(command, cwd=TESTS.parent))
+            processes.callback(process.kill)
+            return process
+
+        yield run
+
+
+def test_a_process_killed_between_the_two_renames(library: Library, start: Start) -> None:
+    ingest(library, document())
+    script = """
+real = os.rename
+def rename(source, target):
+    if ".staging-" in str(source):
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(source, target)
+os.rename = rename
+ingest(library, document("The new text."))
+"""
+    assert start(script).wait() == -signal.SIGKILL
+    assert not (library.root / "documents" / "report").exists(), "killed where it should be"
+    assert library.names() == ("report",)
+    assert_complete(library.get("report"), document())
+    assert_complete(ingest(library, document("The new text.")), document("The new text."))
+    assert_tidy(library, "report")
+
+
+# ── several processes ──
+
+
+def test_two_processes_take_turns_and_a_reader_never_sees_a_mix(library: Library, start: Start) -> None:
+    ingest(library, document("version a0"))
+    script = """
+for number in range(10):
+    ingest(library, document(f"version LETTER{number}"))
+"""
+    writers = [start(script.replace("LETTER", letter)) for letter in "ab"]
+    versions = set()
+    while any(writer.poll() is None for writer in writers):
+        saved = library.get("report")
+        assert library.names() == ("report",)
+        try:
+            pages = saved.pages()
+            state, header = saved.state()
+        except DmdocError as error:
+            assert "not the one that was looked up" in str(error)
+            continue
+        version = document(pages[0])
+        assert header == header_of(version)
+        assert state.equals(state_of(version))
+        versions.add(pages[0])
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert len(versions) > 1, "the reader looked while the writers wrote"
+    assert library.get("report").pages()[0] in ("version a9", "version b9")
+    assert_tidy(library, "report")
+
+
+def test_eight_processes_lose_nothing(library: Library, start: Start) -> None:
+    """Each adds, renames and removes documents of its own and replaces and tags one that all share."""
+    ingest(library, document("version 0", name="shared"))
+    script = """
+for number in range(4):
+    ingest(library, document(f"mine {number}", name=f"own-NUMBER-{number}"))
+    ingest(library, document(f"version NUMBER-{number}", name="shared"))
+    library.tag("shared", add=[f"tag-NUMBER-{number}"])
+library.remove("own-NUMBER-0")
+library.rename("own-NUMBER-1", "renamed-NUMBER")
+"""
+    processes = [start(script.replace("NUMBER", str(number))) for number in range(8)]
+    assert [process.wait() for process in processes] == [0] * 8
+    own = {f"own-{n}-{k}": f"mine {k}" for n in range(8) for k in (2, 3)}
+    own |= {f"renamed-{n}": "mine 1" for n in range(8)}
+    assert_tidy(library, "shared", *own)
+    for name, text in own.items():
+        assert_complete(library.get(name), document(text, name=name))
+    shared = library.get("shared")
+    assert shared.tags == tuple(sorted(f"tag-{n}-{k}" for n in range(8) for k in range(4)))
+    assert_complete(shared, document(shared.pages()[0], name="shared"))

@@ -1,0 +1,175 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import AutoModelForCausalLM, Gemma2Config, PreTrainedTokenizerFast
+from transformers.utils import logging
+
+from dmdoc.errors import BackboneError
+from dmdoc.model.backbone import convert_gguf, describe, fingerprint_model, load_backbone
+
+QWEN3 = Path(__file__).parents[1] / "reference" / "backbone-qwen3"
+TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A random 3-layer Qwen3 with a tokenizer of single words."""
+    target = tmp_path / "tiny"
+    target.mkdir()
+    for source in QWEN3.iterdir():
+        shutil.copyfile(source, target / source.name)
+    words = {"<pad>": 0, "<unk>": 1, "<eos>": 2, "hello": 3, "world": 4}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<eos>", pad_token="<pad>")
+    fast.chat_template = TEMPLATE
+    fast.save_pretrained(target)
+    return target
+
+
+def test_a_folder_becomes_a_frozen_backbone(folder: Path) -> None:
+    backbone = load_backbone(folder, name="tiny", device="cpu", dtype="float32")
+
+    assert not backbone.model.training
+    assert not any(parameter.requires_grad for parameter in backbone.model.parameters())
+    assert {parameter.dtype for parameter in backbone.model.parameters()} == {torch.float32}
+    assert (backbone.context_length, backbone.hidden_size, backbone.layer_count) == (2048, 32, 3)
+    assert backbone.tokenizer("hello world")["input_ids"] == [3, 4]
+    assert backbone.identity.name == backbone.tokenizer_identity.name == "tiny"
+    assert describe(backbone) == "tiny on cpu, float32, sdpa"
+
+
+def test_the_requested_number_format_and_attention_are_used(folder: Path) -> None:
+    backbone = load_backbone(folder, name="tiny", device="cpu", dtype="bfloat16", attention="eager")
+
+    assert {parameter.dtype for parameter in backbone.model.parameters()} == {torch.bfloat16}
+    assert backbone.model.config._attn_implementation == "eager"
+    assert describe(backbone) == "tiny on cpu, bfloat16, eager"
+
+
+def test_a_model_without_sdpa_gets_the_attention_it_has(folder: Path) -> None:
+    sizes = {"vocab_size": 8, "hidden_size": 16, "intermediate_size": 16, "head_dim": 8}
+    config = Gemma2Config(**sizes, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2)
+    AutoModelForCausalLM.from_config(config, attn_implementation="eager").save_pretrained(folder)
+
+    backbone = load_backbone(folder, name="gemma", device="cpu", dtype="float32")
+
+    assert backbone.attention == backbone.model.config._attn_implementation == "eager"
+
+
+def test_loading_prints_nothing_and_leaves_transformers_settings_alone(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logging.enable_progress_bar()
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    load_backbone(folder, name="tiny", device="cpu")
+
+    assert capfd.readouterr() == ("", "")
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+def test_the_fingerprint_ignores_how_the_folder_was_saved(folder: Path) -> None:
+    before = fingerprint_model(folder)
+    config = json.loads((folder / "config.json").read_text())
+    config.update({"transformers_version": "9.9", "dtype": "bfloat16", "_name_or_path": "elsewhere"})
+    (folder / "config.json").write_text(json.dumps(dict(reversed(config.items()))))
+
+    assert fingerprint_model(folder) == before
+
+
+def _other_config(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-5}))
+
+
+def _other_weight(folder: Path) -> None:
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+
+
+def _other_file_name(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "weights.safetensors")
+
+
+@pytest.mark.parametrize("change", [_other_config, _other_weight, _other_file_name])
+def test_the_fingerprint_tells_models_apart(folder: Path, change: Callable[[Path], None]) -> None:
+    before = fingerprint_model(folder)
+    change(folder)
+
+    assert fingerprint_model(folder) != before
+
+
+def test_the_chat_template_belongs_to_the_tokenizer_identity(folder: Path) -> None:
+    before = load_backbone(folder, name="tiny", device="cpu")
+    (folder / "chat_template.jinja").write_text(TEMPLATE + "!")
+    after = load_backbone(folder, name="tiny", device="cpu")
+
+    assert after.identity == before.identity
+    assert after.tokenizer_identity != before.tokenizer_identity
+
+
+def _cut_off(folder: Path) -> None:
+    content = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(content[:50_000])
+
+
+def _empty_weights(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"")
+
+
+def _another_layer(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"num_hidden_layers": 4, "layer_types": ["full_attention"] * 4}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def _unknown_architecture(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "none-such"}')
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "config.json").unlink(), "no config.json"),
+        (lambda folder: (folder / "config.json").write_text("{"), "is not a model"),
+        (lambda folder: (folder / "config.json").write_text("[]"), "is not a model"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "no .safetensors"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer.json"),
+        (lambda folder: (folder / "tokenizer.json").write_text("{}"), "cannot read the tokenizer"),
+        (_cut_off, "cannot load the model"),
+        (_empty_weights, "is damaged"),
+        (_another_layer, r"incomplete: no weights for model\.layers\.3"),
+        (_unknown_architecture, "none-such"),
+    ],
+)
+def test_a_damaged_folder_is_refused_in_one_line(
+    folder: Path, damage: Callable[[Path], object], message: str
+) -> None:
+    damage(folder)
+
+    with pytest.raises(BackboneError, match=message) as raised:
+        load_backbone(folder, name="tiny", device="cpu")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_that_is_not_gguf_is_refused(tmp_path: Path) -> None:
+    gguf = tmp_path / "model.gguf"
+    gguf.write_bytes(b"not a model" * 100)
+
+    with pytest.raises(BackboneError, match=r"cannot convert model\.gguf"):
+        convert_gguf(gguf, tmp_path / "target")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA card")
+def test_a_card_gets_the_model_in_bfloat16(folder: Path) -> None:
+    backbone = load_backbone(folder, name="tiny")
+
+    assert {parameter.device.type for parameter in backbone.model.parameters()} == {"cuda"}
+    assert backbone.dtype == torch.bfloat16
