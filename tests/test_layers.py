@@ -31,7 +31,7 @@ MAY_IMPORT = {
 
 INSIDE = {
     "settings": "generation files folders",
-    "text": "counting normalise sentences tagger phrases chunking",
+    "text": "counting normalise sentences tagger phrases candidates chunking",
     "memory": "state delta_rule state_file adapter adapter_config adapter_file attach",
     "model": "hardware backbone embedded registry prompt packing reader reads",
     "library": "document_folders saved_document library bundle",

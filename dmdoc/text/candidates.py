@@ -1,0 +1,137 @@
+"""What could answer a question in the words of a text: its phrases, their parts, and neighbouring ones joined.
+
+A candidate is a run of words that begins and ends as a phrase does: a name, a number with its unit, a date, a noun
+phrase with or without what stands before its head, several of them joined by "of" or "and", or a short clause that
+begins with its verb. The tags are those of English; most words of other languages are taken for nouns. Knows nothing
+about models or tokens.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from dmdoc.text.phrases import find_phrases
+from dmdoc.text.sentences import split_sentences
+from dmdoc.text.tagger import Word, tag_words
+
+MOST_WORDS = 12
+"""Of a candidate; a clause of more is seldom what is asked for."""
+
+WRAPPED_LINE = 45
+"""A line of so many characters may have been ended by the margin; a shorter one is a line by itself."""
+
+_CELL_END = re.compile(r"\t+|[ ]*\|[ ]*|\n\s*")
+_NO_EDGE = {"CC", "IN", "TO", "MD", "DT", "PDT", "POS", "EX", "PRP", "PRP$", "WDT", "WP", "WP$", "WRB"}
+_NOT_INSIDE = {"(", ")", ":", "WDT", "WP", "WP$", "WRB", "PRP", "MD"}
+_AUXILIARY = re.compile("(?i:is|are|was|were|be|been|being|has|have|had|do|does|did|not)")
+_TITLE = re.compile(
+    "Captain|Chief|Colonel|Count|Doctor|Dr|General|Judge|King|Lady|Lord|Major|Miss|Mrs?|Ms|Pope|President|Prince|Princess|"
+    "Prof|Professor|Queen|Saint|Sir"
+)
+_QUOTES = '"\u201c\u201d'
+_PLAIN_NOUNS = {"NN", "NNS"}
+_MODIFIERS = {"NN", "NNS", "JJ", "VBG", "VBN"}
+
+
+class Candidate(NamedTuple):
+    """Where it stands in its text, and what it says: its words with one blank wherever the text has any."""
+
+    start: int
+    end: int
+    text: str
+
+
+def split_units(text: str) -> list[tuple[int, int]]:
+    """The `(start, end)` of the sentences of a text, the lines of a list and the cells of a table each by itself."""
+    found = []
+    for start, end in split_sentences(text):
+        begin = start
+        for mark in _CELL_END.finditer(text, start, end):
+            line = text[text.rfind("\n", 0, mark.start()) + 1 : mark.start()]
+            if mark[0].startswith("\n") and len(line) >= WRAPPED_LINE:
+                continue
+            found.append((begin, mark.start()))
+            begin = mark.end()
+        found.append((begin, end))
+    return [(start, end) for start, end in found if start < end]
+
+
+def find_candidates(text: str, question: str = "") -> list[Candidate]:
+    """What could answer a question in a sentence or a text, in order, nothing twice.
+
+    What only repeats words of the question is left out.
+    """
+    asked, found = set(_words(question)), dict[str, Candidate]()
+    for begin, end in split_units(text):
+        for start, stop in sorted(_spans(text[begin:end])):
+            said = " ".join(text[begin + start : begin + stop].split())
+            words = _words(said)
+            if words and not asked.issuperset(words):
+                found.setdefault(" ".join(words), Candidate(begin + start, begin + stop, said))
+    return list(found.values())
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _spans(sentence: str) -> set[tuple[int, int]]:
+    words = tag_words(sentence)
+    found = {(words[first].start, words[last].end) for first, last in _runs(words)}
+    for phrase in find_phrases(sentence):
+        start = sentence.find(phrase.answer, phrase.start)
+        found.add((start, start + len(phrase.answer)))
+        if sentence[phrase.start] not in _QUOTES:
+            found.add((phrase.start, phrase.end))
+    return found
+
+
+def _runs(words: Sequence[Word]) -> Iterator[tuple[int, int]]:
+    """The first and the last word of each candidate, both included."""
+    for first in range(len(words)):
+        if not _may_begin(words, first):
+            continue
+        quotes = 0
+        for last in range(first, min(len(words), first + MOST_WORDS)):
+            word = words[last]
+            if word.tag in _NOT_INSIDE or (last > first and word.tag.startswith("VB")):
+                break
+            quotes += word.text in _QUOTES
+            if quotes % 2 == 0 and _may_end(words, first, last):
+                yield first, last
+
+
+def _may_begin(words: Sequence[Word], at: int) -> bool:
+    word = words[at]
+    if not _is_edge(word) and word.text not in "$€£¥":
+        return False
+    if at == 0:
+        return True
+    before = words[at - 1]
+    name = before.tag.startswith("NNP") and word.tag.startswith("NNP")
+    inside_name = name and not _TITLE.fullmatch(before.text)
+    inside_number = before.tag == "CD" and (word.tag == "CD" or word.chunk.startswith("I"))
+    return not inside_name and not inside_number
+
+
+def _may_end(words: Sequence[Word], first: int, last: int) -> bool:
+    """Whether a candidate may end here; one word alone need not be the head of its phrase."""
+    word = words[last]
+    if not _is_edge(word):
+        return False
+    if last + 1 == len(words):
+        return True
+    after = words[last + 1]
+    if word.tag.startswith("NNP") and after.tag.startswith("NNP"):
+        return False
+    if after.tag == "CD" and (word.tag == "CD" or word.tag.startswith("NN")):
+        return False
+    if not after.chunk.startswith("I"):
+        return True
+    before_name = after.tag.startswith("NNP") and word.tag in ("NN", "NNS", "JJ")
+    before_head = after.tag in _PLAIN_NOUNS and word.tag in _MODIFIERS and last > first
+    return not before_name and not before_head
+
+
+def _is_edge(word: Word) -> bool:
+    return word.text[0].isalnum() and word.tag not in _NO_EDGE and not _AUXILIARY.fullmatch(word.text)
