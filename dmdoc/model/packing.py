@@ -31,8 +31,8 @@ EMPTY_READ = Read((), ())
 
 
 @dataclass(frozen=True)
-class PackedReads:
-    """What a model is called with, and what its logits are held against."""
+class Packed:
+    """What a model is called with."""
 
     input_ids: Tensor
     """int64 `[rows, columns]`."""
@@ -42,6 +42,12 @@ class PackedReads:
     """Added to attention scores: float `[rows, 1, columns, columns]`, 0 where a token sees another."""
     supervised: Tensor
     """int64 `[n]`: the columns whose logits are needed."""
+
+
+@dataclass(frozen=True)
+class PackedReads(Packed):
+    """What a model is called with, and what its logits are held against."""
+
     targets: Tensor
     """int64 `[rows, n]`: the token that should follow each supervised column, or IGNORED."""
     slots: Tensor

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.backbone import Backbone
-from dmdoc.model.packing import PackedReads, Read
+from dmdoc.model.packing import Packed, Read
 from dmdoc.model.prompt import load_prompt
 from dmdoc.model.reader import Reader
 
@@ -44,7 +44,7 @@ def continue_read(
     return Read(tuple(reader.prompt_ids(load_prompt("continue").fill(start=start))), tuple(target_ids))
 
 
-def read_logits(packed: PackedReads, state: MemoryState | None, reader: Reader) -> Tensor:
+def read_logits(packed: Packed, state: MemoryState | None, reader: Reader) -> Tensor:
     """What `state` (one document a row; without the adapter if it is None) makes the model say at supervised columns.
 
     Differentiable in the adapter and the state.
