@@ -8,7 +8,9 @@ SAMPLES := dmdoc/samples
 DEMO := DMDOC_HOME=$(CURDIR)/.demo $(DMDOC)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv model demo test check bench adapter adapter-check clean
+WORKERS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup --durations=10 --durations-min=0
+.PHONY: help venv model demo quick test campaigns coverage check bench adapter adapter-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +42,20 @@ check: $(STAMP)  ## lint, formatting and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check model  ## check, then the tests
-	$(BIN)/python -m pytest -q
+quick: $(STAMP)  ## the fast tests, on tiny models (a minute)
+	$(PYTEST) -m "not slow and not campaign"
+
+test: check model  ## check, then every test but the campaigns (minutes)
+	$(PYTEST) -m "not campaign"
+
+campaigns: $(STAMP)  ## fuzzing and crash campaigns (long)
+	$(PYTEST) -m campaign
+
+coverage: model  ## the tests again, with the share of lines and branches they reach
+	$(BIN)/python -m coverage erase
+	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -q -n $(WORKERS) --dist loadgroup -m "not campaign"
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 bench: model  ## speed, as ratios within one run
 	$(BIN)/python tests/bench.py
@@ -54,4 +68,4 @@ adapter-check: model  ## measure the shipped adapter on generated documents (min
 	$(DMDOC) compare --documents 15 --facts 8 --distractors 0.7
 
 clean:  ## remove the environment, the demo and every build product
-	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .coverage*

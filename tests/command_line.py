@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,5 +57,10 @@ def start(*arguments: str, home: Path, models: tuple[Path, Path]) -> "subprocess
 def checked(command: str, line: str) -> dict[str, Any]:
     """The JSON object on a line of stdout, held against the schema of the command."""
     record: dict[str, Any] = json.loads(line)
-    jsonschema.validate(record, {**OUTPUT, "$ref": f"#/$defs/{command}"})
+    _validator(command).validate(record)
     return record
+
+
+@cache
+def _validator(command: str) -> Any:
+    return jsonschema.Draft202012Validator({**OUTPUT, "$ref": f"#/$defs/{command}"})

@@ -3,9 +3,11 @@
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import typer.main
 from command_line import CONFIG, TEXT, Invoke, Run
 from tiny import tiny_reader
 
@@ -18,6 +20,20 @@ from dmdoc.model.reader import Reader
 def interruptible() -> None:
     """A shell starts what it puts in the background with Ctrl-C ignored, and that is inherited."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """fsync is slow, and matters when the power fails, which no test can bring about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., object]:
+    """The command line, built once for all tests."""
+    return typer.main.get_command(cli.app)
 
 
 @pytest.fixture
@@ -44,9 +60,14 @@ def reader() -> Reader:
 
 @pytest.fixture
 def invoke(
-    home: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: Path,
+    reader: Reader,
+    command: Callable[..., object],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Invoke:
     """Run a command in this process with a tiny reader in place of a real one."""
+    monkeypatch.setattr(cli, "app", command)
     monkeypatch.setattr(reader_module, "open_reader", lambda *_args, **_options: reader)
 
     def run(*arguments: str) -> Run:

@@ -223,6 +223,7 @@ def test_version(invoke: Invoke) -> None:
     assert invoke("--version").out.startswith("dmdoc 0.")
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_a_real_process_goes_on_and_another_answers(tmp_path: Path) -> None:
     models = save_tiny_reader(tiny_reader(CONFIG, layers=4), tmp_path)
     home, lots = tmp_path / "home", tmp_path / "lots.txt"

@@ -97,6 +97,7 @@ def test_likelihoods_are_of_the_right_answer_and_lifts_of_the_given_one(reader: 
     assert found["frozen"].lift is found["full"].lift is None
 
 
+@pytest.mark.slow
 def test_only_so_many_questions_are_asked_alone_and_timed(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ def test_colours_are_for_terminals_and_no_color_turns_them_off(
     assert "31m" not in invoke("show", "nothing").err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("ls",), ("ls", "--json"), ("show",), ("config",), ("extract", "BIG")])
 def test_a_closed_pipe_is_quiet(arguments: tuple[str, ...], tmp_path: Path) -> None:
     big = tmp_path / "big.txt"

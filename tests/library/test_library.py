@@ -82,12 +82,6 @@ def assert_tidy(library: Library, *names: str) -> None:
         assert files == ["document.json", "pages.json", "state.safetensors"]
 
 
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """fsync is slow, and matters when the power fails, which no test can bring about."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-
-
 @pytest.fixture
 def library(tmp_path: Path) -> Library:
     return Library(tmp_path / "data" / "dmdoc")

@@ -17,12 +17,6 @@ from dmdoc.library.library import Library
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """fsync is slow, and matters when the power fails, which no test can bring about."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-
-
 @pytest.fixture
 def library(tmp_path: Path) -> Library:
     return Library(tmp_path / "data" / "dmdoc")
@@ -210,6 +204,7 @@ ingest(library, document("The new text."))
 # ── several processes ──
 
 
+@pytest.mark.slow
 def test_two_processes_take_turns_and_a_reader_never_sees_a_mix(library: Library, start: Start) -> None:
     ingest(library, document("version a0"))
     script = """
@@ -237,6 +232,7 @@ for number in range(10):
     assert_tidy(library, "report")
 
 
+@pytest.mark.slow
 def test_eight_processes_lose_nothing(library: Library, start: Start) -> None:
     """Each adds, renames and removes documents of its own and replaces and tags one that all share."""
     ingest(library, document("version 0", name="shared"))

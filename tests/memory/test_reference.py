@@ -1,5 +1,6 @@
 """dmdoc against the exact outputs of the public δ-mem code: all twenty cases, under eager and SDPA attention."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,18 @@ LOGITS_TOLERANCE = 2e-5
 STATE_TOLERANCE = 1e-5
 
 
+@cache
+def backbone(name: str, attention: str) -> nn.Module:
+    folder = REFERENCE / f"backbone-{name}"
+    model: nn.Module = AutoModelForCausalLM.from_pretrained(
+        folder, attn_implementation=attention, dtype=torch.float32
+    )
+    return model.eval()
+
+
 class Case:
     def __init__(self, name: str, attention: str) -> None:
-        backbone = name.split("-")[0]
-        self.model: nn.Module = AutoModelForCausalLM.from_pretrained(
-            REFERENCE / f"backbone-{backbone}", attn_implementation=attention, dtype=torch.float32
-        ).eval()
+        self.model = backbone(name.split("-")[0], attention)
         self.adapter: DeltaMemAdapter
         self.adapter, _ = load_adapter(REFERENCE / name, name=name, sizes=attention_sizes(self.model))
         self.expected = load_file(REFERENCE / name / "expected.safetensors")

@@ -145,6 +145,8 @@ def test_a_cache_that_cannot_be_written_is_one_line(pip: FakePip, tmp_path: Path
         models.resolve("smollm2-135m", tmp_path, kind="backbone")
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("embedded")
 def test_the_real_embedded_model_ends_its_answer() -> None:
     folder = embedded_model.embedded_folder(folders.cache_folder(os.environ))
     if not folder.is_dir():

@@ -19,6 +19,8 @@ from dmdoc.training.measure import measure
 NAME = "smollm2-135m"
 FOLDER = SHIPPED_ADAPTERS / NAME
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("embedded")]
+
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:

@@ -90,6 +90,7 @@ class TestRefine:
         assert own < -0.3
         assert donor > own / 2
 
+    @pytest.mark.slow
     def test_what_was_practised_is_answered_better_and_not_by_another_state(self, reader: Reader) -> None:
         other = "The ferry Otter fetches cheese. The ferry was bought in 1962."
         (practice,), plain = practices_of(FACTS, reader), written(FACTS, reader)
@@ -218,6 +219,7 @@ class TestIngest:
         assert [progress.nats is not None for progress in seen] == [False, True, True, True, True, False]
         assert [progress.share for progress in seen] == pytest.approx([0, 0, 1 / 3, 2 / 3, 1, 1])
 
+    @pytest.mark.slow
     def test_an_interrupted_refinement_goes_on_at_its_batch(
         self, reader: Reader, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -242,6 +244,7 @@ class TestIngest:
         ]
         assert statuses == ["added", "updated", "unchanged", "updated", "updated"]
 
+    @pytest.mark.slow
     def test_a_text_is_refined_as_an_ingest_refines_it(self, reader: Reader, library: Library) -> None:
         state, _ = ingest(document(), reader, library, refine_steps=2).document.state()
         assert write_text(LONG, reader, 2).equals(state)

@@ -49,6 +49,7 @@ def kill_after(step: int) -> Any:
     return progress
 
 
+@pytest.mark.slow
 def test_an_adapter_learns_to_tell_two_documents_apart(tmp_path: Path, backbone: Backbone) -> None:
     config = tiny_config(tmp_path, steps=60)
     reader = load_reader(backbone, train(config, backbone, tmp_path / "out"), adapter_name="trained")
@@ -65,6 +66,7 @@ def test_an_adapter_learns_to_tell_two_documents_apart(tmp_path: Path, backbone:
     assert set(logged[-1]["eval"]) == {"own", "donor"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corrects_while_writing", [True, False])
 @pytest.mark.parametrize("granularity", ["token", "message_mean", "sentence_mean"])
 def test_every_kind_of_adapter_trains(
@@ -81,6 +83,7 @@ def test_every_kind_of_adapter_trains(
     assert answers[-1] < answers[0] - 1
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_bit_for_bit_as_if_it_had_not_been(tmp_path: Path, backbone: Backbone) -> None:
     config = replace(tiny_config(tmp_path, recitations=1), measure_every=4)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -191,6 +194,7 @@ def test_how_much_may_be_written_can_change_between_parts_of_a_run(
     assert reader.adapter.config == wider
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_the_weights_of_another_adapter(tmp_path: Path, backbone: Backbone) -> None:
     config = tiny_config(tmp_path, steps=60)
     first = train(config, backbone, tmp_path / "first")
@@ -320,6 +324,7 @@ def test_the_learning_rate_rises_then_falls_along_half_a_cosine() -> None:
     assert 0.2 < rates[-1] < 0.21
 
 
+@pytest.mark.slow
 def test_a_measurement_never_takes_a_document_for_its_own_donor(tmp_path: Path, backbone: Backbone) -> None:
     config = tiny_config(tmp_path, steps=20)
     reader = load_reader(backbone, train(config, backbone, tmp_path / "out"), adapter_name="trained")
