@@ -32,7 +32,7 @@ MAY_IMPORT = {
 
 INSIDE = {
     "settings": "generation files folders",
-    "text": "counting normalise sentences tagger phrases candidates chunking",
+    "text": "counting spelling normalise sentences tagger phrases candidates chunking",
     "memory": "state delta_rule state_file adapter adapter_config adapter_file attach",
     "model": "hardware backbone embedded registry prompt packing reader reads continuations",
     "library": "document_folders saved_document library bundle",

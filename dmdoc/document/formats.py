@@ -19,9 +19,8 @@ _PDF_MAGIC = b"%PDF-"
 _PDF_MAGIC_WITHIN = 1024
 """PDF readers have always accepted junk before the header, up to here."""
 
-_HTML_START = re.compile(
-    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S
-)
+_BEFORE_HTML = re.compile(rb"\s+|<\?xml[^>]*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_HTML_START = re.compile(rb"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _HTML_START_WITHIN = 4096
 _HTML_SUFFIXES = (".html", ".htm", ".xhtml")
 _ARCHIVES: dict[str, FormatReader] = {
@@ -56,8 +55,14 @@ def reader_for(source: Source) -> FormatReader:
             raise ExtractionError(
                 f"{source.label} is not {name}, or is damaged or locked: {sign}; export it again"
             )
-    if source.has_suffix(*_HTML_SUFFIXES) or (
-        unnamed and _HTML_START.match(source.data[:_HTML_START_WITHIN])
-    ):
+    if source.has_suffix(*_HTML_SUFFIXES) or (unnamed and _begins_as_html(source.data)):
         return html.read
     return text.read
+
+
+def _begins_as_html(data: bytes) -> bool:
+    """Whether the first tag is that of a whole HTML document."""
+    start, position = data[:_HTML_START_WITHIN].removeprefix(b"\xef\xbb\xbf"), 0
+    while skipped := _BEFORE_HTML.match(start, position):
+        position = skipped.end()
+    return _HTML_START.match(start, position) is not None

@@ -1,11 +1,13 @@
 """HTML → plain text in the manner of Markdown: `# ` headings, `- ` items, ` | ` between the cells of a row.
 
 Every word is kept; what belongs to the main text is for the caller to say. Bold, links and pictures leave no
-trace. Knows nothing about files.
+trace. Time is linear in the length of the markup, but for tags without end that are closed by the wrong name, over
+and over. Knows nothing about files.
 """
 
 import re
-from html.parser import HTMLParser
+
+from lxml import etree
 
 _SKIPPED = frozenset(["title", "script", "style", "template", "noscript", "iframe", "object", "svg"])
 _BLOCKS = (
@@ -15,22 +17,33 @@ _BLOCKS = (
 )
 _HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 _BLANKS = re.compile(r"[ \t\n\r\f]+")
+_DEEPEST = 10
+"""Lists in lists that are indented; what is nested deeper stands under it."""
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_EMPTY = re.compile(r"<(title|script|style|template|noscript|iframe|object|svg)\b([^<>]*)/>", re.IGNORECASE)
+_DECLARATION = re.compile(r"\s*<\?xml[^>]*>")
 
 
 def markup_text(markup: str) -> str:
     """The text of an HTML or XHTML document or fragment, blocks separated by blank lines."""
-    parser = _TextParser()
-    parser.feed(markup)
+    # XHTML: <title/> and <script/> are empty and hide nothing.
+    declaration = _DECLARATION.match(markup)
+    markup = _EMPTY.sub(r"<\1\2></\1>", markup[declaration.end() :] if declaration else markup)
+    text = _Text()
+    parser = etree.HTMLParser(target=text, huge_tree=True, encoding="utf-8")
+    parser.feed(_SURROGATES.sub("\ufffd", markup).encode())
     parser.close()
-    return parser.text()
+    return text.text()
 
 
-class _TextParser(HTMLParser):
+class _Text:
+    """Hears of tags and text in their order; libxml2 closes what the markup leaves open."""
+
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self._pieces: list[str] = []
-        self._skipped: list[str] = []
-        """Open elements whose text is not wanted, outermost first."""
+        self._skipped = 0
+        """Open elements from the outermost on whose text is not wanted."""
         self._preformatted = 0
         self._lists: list[int | None] = []
         """Of the open lists: the number of the last item, None for a list without numbers."""
@@ -43,9 +56,12 @@ class _TextParser(HTMLParser):
     def text(self) -> str:
         return "".join(self._pieces).strip("\n")
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        if tag in _SKIPPED:
-            self._skipped.append(tag)
+    def close(self) -> None:
+        """The parser calls it at the end."""
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if self._skipped or tag in _SKIPPED:
+            self._skipped += 1
         elif tag == "br":
             self._append(" " if self._cells else "\n")
         elif tag in _HEADINGS:
@@ -65,26 +81,21 @@ class _TextParser(HTMLParser):
         elif tag in _BLOCKS:
             self._begin_block(tag)
 
-    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        # XHTML: <title/> and <script/> are empty and hide nothing.
-        self.handle_starttag(tag, attributes)
-        self.handle_endtag(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._skipped:
-            del self._skipped[self._skipped.index(tag) :]
+    def end(self, tag: str) -> None:
+        if self._skipped:
+            self._skipped -= 1
         elif tag in ("td", "th"):
-            self._cells = max(0, self._cells - 1)
+            self._cells -= 1
         elif tag in ("tr", "li"):
             self._break(1)
         elif tag in _HEADINGS or tag in _BLOCKS:
             if tag == "pre":
-                self._preformatted = max(0, self._preformatted - 1)
-            if tag in ("ul", "ol") and self._lists:
+                self._preformatted -= 1
+            if tag in ("ul", "ol"):
                 self._lists.pop()
             self._break(1 if self._lists else 2)
 
-    def handle_data(self, data: str) -> None:
+    def data(self, data: str) -> None:
         if self._preformatted and not self._cells:
             self._append(data)
             return
@@ -103,7 +114,7 @@ class _TextParser(HTMLParser):
 
     def _begin_item(self) -> None:
         self._break(1)
-        depth = max(0, len(self._lists) - 1)
+        depth = min(max(0, len(self._lists) - 1), _DEEPEST)
         mark = "- "
         if self._lists and (number := self._lists[-1]) is not None:
             self._lists[-1] = number + 1

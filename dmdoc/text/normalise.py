@@ -9,6 +9,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
+from dmdoc.text.spelling import Spellings
+
 RUNNING_LINES = 2
 """How many lines of a running header (and of a running footer) are looked for on a page."""
 
@@ -21,34 +23,48 @@ SHORT_LINE = 2 / 3
 SENTENCE_LINE = 0.9
 """So was a line that ends a sentence and, with the next line's first word, would be below this share."""
 
+MOST_MARKS = 30
+"""Combining marks that may follow a character, as in Unicode's stream-safe text format (UAX #15)."""
+
+LONGEST_PART = 40
+"""The most letters of a word looked at on either side of a line end."""
+
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _BLANKS = str.maketrans(dict.fromkeys("\u00a0\u2007\u202f", " "))
 _LINE_END = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _SOFT_HYPHENATED = re.compile("\u00ad\n[ \t]*")
-_HYPHENATED = re.compile(r"([^\W\d_])[-\u2010]\n[ \t]*([^\W\d_])")
-_TRAILING_BLANKS = re.compile(r"[ \t]+$", re.MULTILINE)
+_HYPHENATED = re.compile(r"(?<=[^\W\d_])[-\u2010]\n[ \t]*(?=[^\W\d_])")
+_PART_BEFORE = re.compile(r"[^\W\d_](?:[-\u2010]?[^\W\d_])*$")
+_PART_AFTER = re.compile(r"[^\W\d_](?:[-\u2010]?[^\W\d_])*")
+_MANY_MARKS = re.compile(r"[^\w\s\x00-\x7f]{31,}")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _NUMBER = re.compile(r"\d+")
 _LIST_ITEM = re.compile(r"(?:[-*•‣▪◦\u2013]|\(?\d{1,3}[.)]|\(?[a-z]\))\s")
 _ENDS_AT_HYPHEN = re.compile(r"\w[-\u2010]$")
+_ENDS_AT_DASHED_NUMBER = re.compile(r"\d[-\u2010]$")
 _ENDS_SENTENCE = re.compile(r"[.!?:…][\"'\u201d\u2019)\]]*$")
 
 
-def normalise_text(text: str) -> str:
-    """One page or file of plain text, its line structure kept.
+def normalise_text(text: str, spellings: Spellings | None = None) -> str:
+    """One page or file of plain text, its line structure kept; normalising again changes nothing.
 
     Unicode NFC; ligatures spelled out; soft hyphens, zero-width and control characters removed; no-break
     spaces made plain; line ends `\\n`; no blanks at line ends; at most one blank line in a row, none at the
-    ends. A word hyphenated over a line end is joined when the next line goes on in lower case. This is the
-    usual heuristic: it also makes `wellknown` of a `well-known` that was broken at its own hyphen.
+    ends; of more than `MOST_MARKS` combining marks in a row the rest removed. A word hyphenated over a line end is
+    joined when the next line goes on in lower case; whether its hyphen stays, `spellings` says, by default the
+    text's own (spelling.py).
     """
     # PDF text may hold UTF-16 surrogates, which UTF-8 cannot: a pair is its character, a lone one U+FFFD.
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = unicodedata.normalize("NFC", text.translate(_LIGATURES).translate(_BLANKS))
-    text = _TRAILING_BLANKS.sub("", _LINE_END.sub("\n", text))
+    text = _LINE_END.sub("\n", text.translate(_LIGATURES).translate(_BLANKS))
     text = _INVISIBLE.sub("", _SOFT_HYPHENATED.sub("", text))
-    text = _TRAILING_BLANKS.sub("", _HYPHENATED.sub(_join_hyphenated, text))
+    if not text.isascii():
+        # Sorting marks takes time in proportion to the square of their number.
+        text = _fewer_marks(unicodedata.normalize("NFC", _fewer_marks(text)))
+    text = _without_trailing_blanks(text)
+    if _HYPHENATED.search(text):
+        text = _join_hyphenated(text, spellings or Spellings(text))
     return _BLANK_LINES.sub("\n\n", text).strip("\n")
 
 
@@ -57,7 +73,8 @@ def normalise_pages(pages: Sequence[str]) -> tuple[str, ...]:
 
     Returns one string a page, in order; a page without text is "" and keeps its place.
     """
-    clean = remove_running_lines([normalise_text(page) for page in pages])
+    spellings = Spellings("\n".join(pages))
+    clean = remove_running_lines([normalise_text(page, spellings) for page in pages])
     return tuple(join_paragraphs(page) for page in clean)
 
 
@@ -89,10 +106,10 @@ def join_paragraphs(page: str) -> str:
     lengths = sorted(len(line) for line in lines if line)
     # Not the longest line: one wide table row should not make every line of prose look short.
     margin = lengths[len(lengths) * 9 // 10] if lengths else 0
-    joined = ""
+    pieces = []
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        joined += line + _separator(line, following, margin)
-    return _BLANK_LINES.sub("\n\n", joined).strip("\n")
+        pieces += [line, _separator(line, following, margin)]
+    return _BLANK_LINES.sub("\n\n", "".join(pieces)).strip("\n")
 
 
 def _separator(line: str, following: str, margin: int) -> str:
@@ -102,7 +119,7 @@ def _separator(line: str, following: str, margin: int) -> str:
     if _LIST_ITEM.match(following):
         return "\n" if _LIST_ITEM.match(line) else "\n\n"
     joined = "" if _ENDS_AT_HYPHEN.search(line) else " "
-    if following[0].islower():
+    if following[0].islower() or (_ENDS_AT_DASHED_NUMBER.search(line) and following[0].isdigit()):
         return joined
     if _ENDS_SENTENCE.search(line):
         first_word = following.split(maxsplit=1)[0]
@@ -113,8 +130,36 @@ def _separator(line: str, following: str, margin: int) -> str:
     return "\n" if len(following) < SHORT_LINE * margin else "\n\n"
 
 
-def _join_hyphenated(match: re.Match[str]) -> str:
-    return match[1] + match[2] if match[2].islower() else match[0]
+def _without_trailing_blanks(text: str) -> str:
+    return "\n".join(line.rstrip(" \t") for line in text.split("\n"))
+
+
+def _join_hyphenated(text: str, spellings: Spellings) -> str:
+    """The text with words joined that a hyphen at a line end breaks, where the next line goes on in lower case."""
+    pieces, start = [], 0
+    for match in _HYPHENATED.finditer(text):
+        if not text[match.end()].islower():
+            continue
+        before = _PART_BEFORE.search(text[max(start, match.start() - LONGEST_PART) : match.start()])
+        after = _PART_AFTER.match(text, match.end(), match.end() + LONGEST_PART)
+        own = before and after and spellings.keeps_hyphen(before[0], after[0])
+        pieces += [text[start : match.start()], match[0][0] if own else ""]
+        start = match.end()
+    return "".join([*pieces, text[start:]])
+
+
+def _fewer_marks(text: str) -> str:
+    """The text with at most `MOST_MARKS` combining marks in a row."""
+    return _MANY_MARKS.sub(_without_surplus_marks, text)
+
+
+def _without_surplus_marks(run: re.Match[str]) -> str:
+    kept, marks = [], 0
+    for character in run[0]:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= MOST_MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 def _masked(line: str) -> str:
@@ -130,7 +175,7 @@ def _recurring_lines(pages: Sequence[list[str]], edge: int) -> set[str]:
 
 def _without_edge(page: list[str], edge: int) -> list[str]:
     """A page less its first or last line and the blank lines that stood between that line and the text."""
-    rest = page[1:] if edge == 0 else page[:-1]
-    while rest and not rest[edge]:
-        rest = rest[1:] if edge == 0 else rest[:-1]
-    return rest
+    first, end = (1, len(page)) if edge == 0 else (0, len(page) - 1)
+    while first < end and not page[first if edge == 0 else end - 1]:
+        first, end = (first + 1, end) if edge == 0 else (first, end - 1)
+    return page[first:end]
