@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 import typer.main
 from command_line import CONFIG, TEXT, Invoke, Run
 from tiny import tiny_reader
@@ -14,6 +15,9 @@ from tiny import tiny_reader
 from dmdoc import cli
 from dmdoc.model import reader as reader_module
 from dmdoc.model.reader import Reader
+
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # before the kernels are imported
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -33,7 +33,7 @@ MAY_IMPORT = {
 INSIDE = {
     "settings": "generation files folders",
     "text": "counting spelling normalise sentences tagger phrases candidates chunking",
-    "memory": "state delta_rule state_file adapter adapter_config adapter_file attach",
+    "memory": "state delta_rule_triton delta_rule state_file adapter_triton adapter adapter_config adapter_file attach",
     "model": "hardware backbone embedded registry prompt packing reader reads continuations",
     "library": "document_folders saved_document library bundle",
     "refine": "gaps questions kinds practice steps",
@@ -48,6 +48,7 @@ MAY_KNOW = {
     "rich": {"console"},
     "prompt_toolkit": {"chat"},
     "transformers": {"model"},
+    "triton": {"memory"},
     "accelerate": {"training"},
     "pypdf": {"document"},
     "pypdfium2": {"document"},

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dmdoc.errors import AdapterError
+from dmdoc.memory.delta_rule import runs_kernels
 
 Head = Literal["q", "k", "v", "o"]
 HEADS: tuple[Head, ...] = ("q", "k", "v", "o")
@@ -171,26 +172,55 @@ class DeltaMemLayer(nn.Module):
 
     def queries(self, hidden: Tensor) -> Tensor:
         """q = L2norm(tanh(W_q x)): hidden `[batch, time, hidden]` → float32 `[batch, heads, time, rank]`."""
-        return self._normalised(self._project(hidden, self.memory_q_proj))
+        return self._normalised(self._project(hidden, self.memory_q_proj).float())
 
     def write_inputs(self, hidden: Tensor) -> WriteInputs:
         """Keys, values and gates of every token of hidden `[batch, time, hidden]`, float32."""
+        return self._inputs(hidden, with_queries=False)[1]
+
+    def read_and_write_inputs(self, hidden: Tensor) -> tuple[Tensor, WriteInputs]:
+        """Both of the above from one product of the hidden states."""
+        queries, inputs = self._inputs(hidden, with_queries=True)
+        assert queries is not None
+        return queries, inputs
+
+    def _inputs(self, hidden: Tensor, *, with_queries: bool) -> tuple[Tensor | None, WriteInputs]:
+        config = self.config
         weights: list[Tensor] = [self.memory_k_proj, self.memory_v_proj, self.beta_proj]
-        if not self.config.couple_lambda:
+        if not config.couple_lambda:
             weights.append(self.lambda_proj)
-        # One product for all: a long text is read from memory once, not four times.
+        if with_queries:
+            weights.append(self.memory_q_proj)
+        # One product for all: a long text is read from memory once, not five times.
         projected = self._project(hidden, torch.cat(weights))
-        keys, values, beta, *own_lambda = torch.split(projected, [len(weight) for weight in weights], dim=-1)
+        if runs_kernels(projected) and not torch.is_grad_enabled():
+            from dmdoc.memory.adapter_triton import fused_inputs
+
+            queries, inputs = fused_inputs(
+                projected,
+                self.beta_bias,
+                None if config.couple_lambda else self.lambda_bias,
+                heads=config.num_state_heads,
+                rank=config.rank,
+                mode=config.state_update_mode,
+                with_queries=with_queries,
+                normalised=config.normalize_qk,
+                shifts_keys=config.shifts_keys,
+            )
+            return queries, WriteInputs(*inputs)
+        parts = list(torch.split(projected.float(), [len(weight) for weight in weights], dim=-1))
+        asked = self._normalised(parts.pop()) if with_queries else None
+        keys, values, beta, *own_lambda = parts
         write = torch.sigmoid(self._split_heads(beta + self.beta_bias.float()))
         lam = 1.0 - write
         if own_lambda:
             lam = torch.sigmoid(self._split_heads(own_lambda[0] + self.lambda_bias.float()))
-        keep = torch.ones_like(lam) if self.config.state_update_mode == "no_lambda" else lam
-        erase = lam * write if self.config.state_update_mode == "lambda_outside" else write
+        keep = torch.ones_like(lam) if config.state_update_mode == "no_lambda" else lam
+        erase = lam * write if config.state_update_mode == "lambda_outside" else write
         addresses = self._normalised(keys)
-        if self.config.shifts_keys:
+        if config.shifts_keys:
             addresses = functional.pad(addresses, (0, 0, 1, 0))[:, :, :-1]
-        return WriteInputs(addresses, self._split_heads(values), keep, erase, write)
+        return asked, WriteInputs(addresses, self._split_heads(values), keep, erase, write)
 
     def corrections(self, reads: Tensor, dtype: torch.dtype) -> dict[Head, Tensor]:
         """What is added to each corrected projection: reads `[batch, heads, time, rank]` → `[batch, time, out]`.
@@ -213,7 +243,7 @@ class DeltaMemLayer(nn.Module):
 
     def _project(self, hidden: Tensor, weight: Tensor) -> Tensor:
         # In the backbone's dtype, which is the faster one where it runs; the scan works in float32 whatever that is.
-        return functional.linear(hidden, weight.to(hidden.dtype)).float()
+        return functional.linear(hidden, weight.to(hidden.dtype))
 
     def _split_heads(self, projected: Tensor) -> Tensor:  # [batch, time, heads·d] → [batch, heads, time, d]
         return torch.stack(projected.chunk(self.config.num_state_heads, dim=-1), dim=1)

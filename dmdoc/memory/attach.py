@@ -206,10 +206,12 @@ class MemoryPass:
             reads = _read(layer, hidden, state) if self._corrects else None
             self._written[position] = self._write_means(layer, hidden, state)
         else:
-            queries = layer.queries(hidden) if self._corrects else None
-            reads, self._written[position] = delta_rule(
-                queries, *layer.write_inputs(hidden), state, self._write_mask
-            )
+            queries = None
+            if self._corrects:
+                queries, inputs = layer.read_and_write_inputs(hidden)
+            else:
+                inputs = layer.write_inputs(hidden)
+            reads, self._written[position] = delta_rule(queries, *inputs, state, self._write_mask)
         if reads is not None:
             self._corrections[position] = layer.corrections(reads, hidden.dtype)
 

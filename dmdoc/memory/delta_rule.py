@@ -8,6 +8,9 @@ Source: arXiv 2605.12357. For one token with key k, value v and query q (`rank` 
 This module knows torch alone: nothing about projections, gates' origin, layers or models.
 """
 
+from functools import cache
+from importlib.util import find_spec
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -17,6 +20,20 @@ CHUNK = 16
 
 BLOCK = 2048
 """Tokens whose chunks a CPU solves at once: its caches hold them. A card takes a whole text, in fewer operations."""
+
+
+MAX_KERNEL_RANK = 64
+"""The largest rank that the kernels for a card hold in registers; above it the chunked form serves."""
+
+
+def runs_kernels(tensor: Tensor) -> bool:
+    """The tensor lies on a CUDA card and Triton is there to compile kernels for it."""
+    return tensor.is_cuda and _has_triton()
+
+
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
 
 
 def delta_rule(
@@ -41,7 +58,11 @@ def delta_rule(
     Returns:
         The reads `[batch, heads, time, rank]` (None without queries) and S after the last token.
     """
-    time = keys.shape[2]
+    time, rank = keys.shape[2:]
+    if time > 2 and runs_kernels(keys) and rank <= MAX_KERNEL_RANK:
+        from dmdoc.memory.delta_rule_triton import delta_rule_fused
+
+        return delta_rule_fused(queries, keys, values, keep, erase, write, state, mask)
     if time <= 2:
         return delta_rule_recurrent(queries, keys, values, keep, erase, write, state, mask)
     block = BLOCK if keys.device.type == "cpu" else time
