@@ -16,6 +16,7 @@ from dmdoc.document import read_document
 from dmdoc.errors import UsageError
 from dmdoc.ingest.single import Progress, ingest
 from dmdoc.library.library import Library
+from dmdoc.library.saved_document import Damaged
 from dmdoc.settings.generation import Way
 from dmdoc.text.counting import counted
 
@@ -102,7 +103,7 @@ def _help(context: Context, _: str) -> Reply:
 
 
 def _docs(context: Context, _: str) -> Reply:
-    documents = context.library.documents()
+    documents = context.library.survey()
     if not documents:
         return Reply("the library is empty: /ingest FILE reads a document")
     used = context.session.stats().document
@@ -110,7 +111,8 @@ def _docs(context: Context, _: str) -> Reply:
     lines = []
     for saved in documents:
         mark = "*" if saved.name == used else " "
-        lines.append(f"{mark} {saved.name:{width}}  {counted(saved.page_count, 'page')}")
+        pages = "damaged" if isinstance(saved, Damaged) else counted(saved.page_count, "page")
+        lines.append(f"{mark} {saved.name:{width}}  {pages}")
     return Reply("\n".join(lines))
 
 

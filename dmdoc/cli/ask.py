@@ -91,15 +91,18 @@ def ask(
             raise UsageError(
                 "--json and --strict are for one answer; --jsonl says of each if it is supported"
             )
-        requests = Requests(documents, asked, template, settings, way, evidence or EVIDENCE_PASSAGES)
-        answer_many(requests, machine, citations=citations, as_jsonl=as_jsonl)
+        cited = citations and as_jsonl
+        requests = Requests(documents, asked, template, settings, way, evidence or EVIDENCE_PASSAGES, cited)
+        answer_many(requests, machine, as_jsonl=as_jsonl)
         return
     (saved,), (single,) = documents, asked
 
     from dmdoc.answer.ask import load_state
     from dmdoc.answer.recall import check_support, check_that_support_is_known, cite
     from dmdoc.answer.recall import recall as answer_question
+    from dmdoc.library.saved_document import Damaged
 
+    assert not isinstance(saved, Damaged), "where one document is asked, what is wrong with it was raised"
     reader = machine.open_reader(saved)
     if strict:
         check_that_support_is_known(way, reader)

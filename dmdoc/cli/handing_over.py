@@ -43,10 +43,11 @@ def verify(
         raise UsageError("give the names of documents or --all, not both")
     library = open_library()
     names = list(dict.fromkeys(names or ()))
-    for name in set(names).difference(library.names()):
+    there = [found.name for found in library.survey()]
+    for name in set(names).difference(there):
         library.get(name)  # says why there is none, before a model is loaded
     if not names:
-        names = list(library.names()) if every else [library.current().name]
+        names = there if every else [library.current().name]
     records = [_verified(name, library, machine, alone=len(names) == 1) for name in names]
     if as_json:
         console.write_json({"schema": JSON_SCHEMA, "documents": records})

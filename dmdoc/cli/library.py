@@ -15,6 +15,8 @@ from dmdoc.cli.options import (
     open_library,
 )
 from dmdoc.console.tables import documents_table, values_table
+from dmdoc.errors import PartialFailureError
+from dmdoc.text.counting import counted
 
 if TYPE_CHECKING:
     from dmdoc.library.saved_document import SavedDocument
@@ -28,16 +30,38 @@ def list_documents(
     tag: Annotated[str | None, typer.Option("--tag", help="Those with this tag.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the saved documents."""
-    documents = [saved for saved in open_library().documents() if tag is None or tag in saved.tags]
+    """List the saved documents.
+
+    Raises:
+        PartialFailureError: some are damaged; the others are listed.
+    """
+    from dmdoc.library.saved_document import Damaged
+
+    found = open_library().survey()
+    if tag is not None:
+        found = tuple(each for each in found if each.tags is None or tag in each.tags)
+    documents = [each for each in found if not isinstance(each, Damaged)]
+    damaged = [each for each in found if isinstance(each, Damaged)]
     if as_json:
-        console.write_json({"schema": JSON_SCHEMA, "documents": [record(saved) for saved in documents]})
+        console.write_json(
+            {
+                "schema": JSON_SCHEMA,
+                "documents": [record(saved) for saved in documents],
+                "damaged": [{"name": each.name, "error": str(each.error)} for each in damaged],
+            }
+        )
     elif documents:
         documents_table(documents)
+    elif damaged:
+        pass
     elif tag is not None:
         console.note(f"no document is tagged {tag!r}")
     else:
         console.note("nothing is saved yet; read a document with `dmdoc ingest FILE`")
+    for each in damaged:
+        console.error(f"{each.name}: {each.error}")
+    if damaged:
+        raise PartialFailureError(f"{len(damaged)} of {counted(len(found), 'document')} cannot be used")
 
 
 def show(name: NameOrCurrentArgument = None, as_json: JsonOption = False) -> None:

@@ -5,7 +5,7 @@ normalised text looks like is decided in normalise.py. Knows nothing about model
 """
 
 from dmdoc.document.document import Document, Extraction
-from dmdoc.document.names import MAX_NAME_LENGTH, check_name, check_tag, slug
+from dmdoc.document.names import MAX_NAME_LENGTH, check_name, check_tag, is_name, slug
 from dmdoc.document.read import STDIN, read_document
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Extraction",
     "check_name",
     "check_tag",
+    "is_name",
     "read_document",
     "slug",
 ]

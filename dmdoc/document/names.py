@@ -19,6 +19,11 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9._]+", "-", "".join(letters).lower())[:MAX_NAME_LENGTH].strip("-._")
 
 
+def is_name(text: str) -> bool:
+    """Whether a text can be a document's name, that is, whether it is its own slug."""
+    return bool(text) and slug(text) == text
+
+
 def check_name(name: str) -> None:
     """Raise UsageError unless `name` can be a document's name, that is, unless it is its own slug."""
     _check(name, "name a document", "annual-report")
@@ -30,7 +35,7 @@ def check_tag(tag: str) -> None:
 
 
 def _check(text: str, purpose: str, example: str) -> None:
-    if text and slug(text) == text:
+    if is_name(text):
         return
     advice = f"try '{slug(text)}'" if slug(text) else f"for example '{example}'"
     raise UsageError(f"'{text}' cannot {purpose}: use lower-case letters, digits, '-', '_' and '.'; {advice}")

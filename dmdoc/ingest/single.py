@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from dmdoc.document import Document
-from dmdoc.errors import StateFileError
+from dmdoc.errors import DmdocError, StateFileError
 from dmdoc.ingest.sections import batches, write_sections
 from dmdoc.ingest.task import Task, fits, plan
 from dmdoc.library.library import Library
@@ -191,8 +191,8 @@ def _resume(
 def _same_writer(saved: SavedDocument, fresh: StateHeader) -> bool:
     try:
         return fits(saved.header(), fresh)
-    except StateFileError:
-        return False
+    except DmdocError:
+        return False  # damaged: it has to be written again
 
 
 def _ignore(_: Progress) -> None:

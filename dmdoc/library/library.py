@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dmdoc.atomic_file import sync_folder, write_atomically
-from dmdoc.document import STDIN, Document, check_name, check_tag
+from dmdoc.document import STDIN, Document, check_name, check_tag, is_name
 from dmdoc.errors import DmdocError, DocumentNotFoundError, UsageError
 from dmdoc.library.document_folders import DocumentFolders, names_in
 from dmdoc.library.saved_document import (
+    Damaged,
     SavedDocument,
     is_saved_document,
     read_saved_document,
@@ -51,12 +52,18 @@ class Library:
     def names(self) -> tuple[str, ...]:
         """Every document with a finished state, sorted."""
         with _explained(self.root):
-            return tuple(sorted(filter(self._is_finished, names_in(self._documents))))
+            names = filter(is_name, names_in(self._documents))
+            return tuple(sorted(filter(self._is_finished, names)))
+
+    def survey(self) -> tuple[SavedDocument | Damaged, ...]:
+        """Every document with a finished state, and what is damaged, sorted by name. One never hides the others."""
+        with _explained(self.root):
+            names = sorted(names_in(self._documents))
+        return tuple(found for name in names if (found := self._surveyed(name)) is not None)
 
     def documents(self) -> tuple[SavedDocument, ...]:
-        """Every document with a finished state, sorted by name."""
-        found = [self._finished(name) for name in self.names()]
-        return tuple(saved for saved in found if saved is not None)  # None: removed since it was listed
+        """Every document with a finished state that can be used, sorted by name."""
+        return tuple(found for found in self.survey() if isinstance(found, SavedDocument))
 
     def sources(self) -> dict[str, str]:
         """Every name that is taken, be its ingest finished or interrupted, and where that document is from.
@@ -261,10 +268,30 @@ class Library:
         folders = DocumentFolders(self._documents, name)
         return any(is_saved_document(folder) for folder in folders.finished)
 
+    def _surveyed(self, name: str) -> SavedDocument | Damaged | None:
+        """None: nothing is finished under this name, or it was removed since it was listed."""
+        saved = None
+        try:
+            saved = self._finished(name)
+            if saved is not None:
+                saved.header()
+        except DmdocError as error:
+            return Damaged(name, error, None if saved is None else saved.tags)
+        return saved
+
     def _finished(self, name: str) -> SavedDocument | None:
-        for folder in self._folders(name).finished:
+        """
+        Raises:
+            DmdocError: what is there is damaged.
+        """
+        folders = self._folders(name)
+        for folder in folders.finished:
             with suppress(FileNotFoundError):
                 return read_saved_document(name, folder)
+        if folders.home.is_dir():
+            raise DmdocError(
+                f"{folders.home} holds no document.json; `dmdoc rm` the document and ingest its source again"
+            )
         return None
 
     def _staged(self, name: str) -> SavedDocument | None:

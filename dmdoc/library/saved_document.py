@@ -134,6 +134,16 @@ class SavedDocument:
         )
 
 
+@dataclass(frozen=True)
+class Damaged:
+    """What lies where a document should, and cannot be used."""
+
+    name: str
+    error: DmdocError
+    tags: tuple[str, ...] | None
+    """None where they cannot be read."""
+
+
 def is_saved_document(folder: Path) -> bool:
     """Whether a folder holds a document, without reading it."""
     return (folder / "document.json").is_file()
