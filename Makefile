@@ -10,7 +10,7 @@ DEMO := DMDOC_HOME=$(CURDIR)/.demo $(DMDOC)
 .DEFAULT_GOAL := help
 WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup --durations=10 --durations-min=0
-.PHONY: help venv model demo quick test campaigns coverage check bench adapter adapter-check clean
+.PHONY: help venv model demo quick test campaigns coverage check docs bench adapter adapter-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ coverage: model  ## the tests again, with the share of lines and branches they r
 	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -q -n $(WORKERS) --dist loadgroup -m "not campaign"
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+
+docs: $(STAMP)  ## write docs/commands.md again, from the help texts
+	$(BIN)/python docs/write_commands.py
 
 bench: model  ## speed, as ratios within one run
 	$(BIN)/python tests/bench.py

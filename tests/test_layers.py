@@ -115,6 +115,15 @@ def parted(path: Path) -> list[list[str]]:
     return [parts for i in imports(path) if (parts := i.split("."))[0] == "dmdoc" and len(parts) > 1]
 
 
+def test_no_module_takes_a_private_name_from_another() -> None:
+    for files in modules().values():
+        for path in files:
+            private = [
+                i for i in imports(path) if i.split(".")[0] == "dmdoc" and "._" in i.replace(".__", ".")
+            ]
+            assert not private, f"{path.name}: {private}"
+
+
 def test_each_library_stays_in_its_module() -> None:
     for name, files in modules().items():
         for library, allowed in MAY_KNOW.items():
