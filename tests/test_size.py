@@ -11,6 +11,7 @@ FUNCTION_LINES = 40
 LONG_MODULES = {
     "library/library.py": "every way in takes the same locks in the same order, which is seen best in one place",
     "memory/adapter.py": "the adapter's maths, formula by formula, half of it shapes and sources",
+    "memory/delta_rule_triton.py": "one kernel and its gradient, read side by side",
     "memory/state_file.py": "the header and its checks, read and written side by side",
     "model/backbone.py": "all that is known of transformers' models",
     "model/reader.py": "one class, all of whose methods need the backbone and the adapter",
@@ -21,6 +22,7 @@ LONG_FUNCTIONS = {
     "cli/ask.py ask": "the command's options and the order of what it prints",
     "cli/compare.py compare": "the command's options and the order of what it prints",
     "cli/ingest.py ingest": "the command's options and the order of what it prints",
+    "memory/delta_rule_triton.py _gradients": "one kernel, which cannot call another",
     "memory/delta_rule.py delta_rule_chunked": "one derivation, whose steps share all their names",
 }
 
