@@ -62,6 +62,7 @@ def test_the_page_of_commands_is_current() -> None:
     written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     now = runpy.run_path(str(ROOT / "docs" / "write_commands.py"))["commands_page"]()
     assert now == written, "run `make docs`"
+    assert "Raises:" not in now, "end the help text with \\f before what is for programmers"
 
 
 def test_the_readme_names_every_command() -> None:

@@ -32,6 +32,7 @@ def list_documents(
 ) -> None:
     """List the saved documents.
 
+    \f
     Raises:
         PartialFailureError: some are damaged; the others are listed.
     """
