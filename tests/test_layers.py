@@ -38,7 +38,7 @@ INSIDE = {
     "library": "document_folders saved_document library bundle",
     "refine": "gaps questions kinds practice steps",
     "ingest": "sources task sections single many",
-    "answer": "evidence support routing ask recall verify",
+    "answer": "evidence statements support routing ask spans recall verify",
     "chat": "preferences line_editor session commands repl",
 }
 """The modules of a package from the ground up: each imports only those that stand before it."""

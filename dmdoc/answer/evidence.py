@@ -26,6 +26,8 @@ class Passage:
     text: str
     verbatim: bool = False
     """It holds the answer word for word (case and punctuation aside)."""
+    mark: tuple[int, int] | None = None
+    """Where an answer that was chosen from the text stands in it: from and to, in characters."""
 
 
 def passages(
@@ -46,24 +48,25 @@ def passages(
         longest: the size that no passage exceeds.
         size: of a text; in characters unless told.
     """
-    import bm25s  # here, so that an answer without it does not wait for it
-
     found = [(number, text) for number, page in enumerate(pages, 1) for text in _cut(page, longest, size)]
-    if not found:
-        return ()
-    *corpus, query = bm25s.tokenize(
-        [*(text for _, text in found), f"{question}\n{answer}"],
-        token_pattern=_WORD,
-        return_ids=False,
-        show_progress=False,
-    )
-    if not query or not any(corpus):
-        return ()
-    ranking = bm25s.BM25()
-    ranking.index(corpus, show_progress=False)
-    scores = ranking.get_scores(query).tolist()
+    scores = word_scores([text for _, text in found], f"{question}\n{answer}")
     best = sorted(range(len(found)), key=lambda at: -scores[at])[:most]
     return marked([Passage(*found[at]) for at in best if scores[at] > 0], answer)
+
+
+def word_scores(texts: Sequence[str], sought: str) -> list[float]:
+    """BM25: how telling the words are that each text shares with what is sought; 0 where it shares none."""
+    import bm25s  # here, so that an answer without it does not wait for it
+
+    *corpus, query = bm25s.tokenize(
+        [*texts, sought], token_pattern=_WORD, return_ids=False, show_progress=False
+    )
+    if not query or not any(corpus):
+        return [0.0] * len(texts)
+    ranking = bm25s.BM25()
+    ranking.index(corpus, show_progress=False)
+    found: list[float] = ranking.get_scores(query).tolist()
+    return found
 
 
 def marked(found: Sequence[Passage], answer: str) -> tuple[Passage, ...]:

@@ -1,7 +1,10 @@
-"""The four ways of answering a question about a document, and what there is to say about each answer.
+"""The five ways of answering a question about a document, and what there is to say about each answer.
 
-    state      from the document's state alone       full     by the frozen backbone with the whole text before it
-    evidence   from the state and a few passages     frozen   by the frozen backbone, which has not read it
+    state      from the document's state alone
+    spans      the phrase of the text that the document's state makes likeliest as an answer (spans.py)
+    evidence   from the state and a few passages
+    full       by the frozen backbone with the whole text before it
+    frozen     by the frozen backbone, which has not read it
 
 Knows nothing about terminals, options or where documents are kept.
 """
@@ -11,6 +14,8 @@ from dataclasses import dataclass
 
 from dmdoc.answer.ask import Answer, ask, ask_all, chosen_rows
 from dmdoc.answer.evidence import Passage, marked, passages
+from dmdoc.answer.spans import Choice, choose
+from dmdoc.answer.statements import BETWEEN_PAGES
 from dmdoc.answer.support import Support, supports
 from dmdoc.errors import UnsupportedError, UsageError
 from dmdoc.memory.state import MemoryState
@@ -20,8 +25,6 @@ from dmdoc.settings.generation import EVIDENCE_PASSAGES, GenerationSettings, Way
 
 EVIDENCE_TOKENS = 600
 """The most tokens of all passages together."""
-
-_BETWEEN = "\n\n"
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,26 @@ class Recalled:
     """What the model was shown of the text, in passages."""
     document_tokens: int
     """Tokens of the document in the prompt."""
+    choice: Choice | None = None
+    """What an answer of `spans` was chosen from."""
 
     @property
     def lift(self) -> float | None:
         return None if self.support is None else self.support.lift
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """A question about a document."""
+
+    question: str | None
+    """None where the prompt needs none."""
+    state: MemoryState
+    """Of the document, a section a row."""
+    pages: Callable[[], Sequence[str]]
+    """Its text; called only where the model is to be shown some of it, or an answer is chosen."""
+    budget: int | None = None
+    """The most tokens of a section, by which the document was written; the reader's own if None."""
 
 
 def recall(
@@ -54,14 +73,16 @@ def recall(
     way: Way = "state",
     prompt: Prompt | None = None,
     most: int = EVIDENCE_PASSAGES,
+    budget: int | None = None,
     on_text: Callable[[str], None] | None = None,
 ) -> Recalled:
-    """Answer a question in one way; `on_text` hears the answer as it grows.
+    """Answer a question in one way; `on_text` hears the answer as it grows, one that is chosen in one piece.
 
     Args:
-        pages: the document's text; called only where the model is to be shown some of it.
+        pages: the document's text; called only where the model is to be shown some of it, or an answer is chosen.
         prompt: the built-in one of the way if None.
         most: passages in the prompt of `evidence`; together they hold at most EVIDENCE_TOKENS.
+        budget: the most tokens of a section, by which the document was written; the reader's own if None.
 
     Raises:
         UsageError: the prompt needs a question and there is none, has no place for the text that is to be in it, or
@@ -76,25 +97,18 @@ def recall(
         prompt=prompt,
         settings=settings,
         variables={"document": text} if way in ("evidence", "full") else None,
-        on_text=on_text,
+        on_text=None if way == "spans" else on_text,
     )
+    choice = None
+    if way == "spans":
+        answer, choice = choose(question, answer, state, pages(), reader, budget)
+        if on_text is not None:
+            on_text(answer.text)
     support = None
     if answer.section is not None:
         chosen = state.rows(answer.section, answer.section + 1)
         (support,) = supports([answer.prompt_ids], [answer.answer_ids], chosen, reader)
-    return _recalled(answer, way, support, evidence, text, reader)
-
-
-@dataclass(frozen=True)
-class Inquiry:
-    """A question about a document."""
-
-    question: str | None
-    """None where the prompt needs none."""
-    state: MemoryState
-    """Of the document, a section a row."""
-    pages: Callable[[], Sequence[str]]
-    """Its text; called only where the model is to be shown some of it."""
+    return _recalled(answer, way, support, evidence, text, choice, reader)
 
 
 def recall_all(
@@ -124,16 +138,30 @@ def recall_all(
         settings=settings,
         variables=[{"document": text} if way in ("evidence", "full") else {} for _, text in shown],
     )
+    choices: list[Choice | None] = [None] * len(answers)
+    if way == "spans":
+        for row, (each, free) in enumerate(zip(inquiries, answers, strict=True)):
+            answers[row], choices[row] = choose(
+                each.question, free, each.state, each.pages(), reader, each.budget
+            )
     found: list[Support] | list[None] = [None] * len(answers)
     sections = [answer.section for answer in answers if answer.section is not None]
     if sections:
         prompts, given = [a.prompt_ids for a in answers], [a.answer_ids for a in answers]
         found = supports(prompts, given, chosen_rows(states, sections), reader)
-    return [_recalled(answer, way, found[row], *shown[row], reader) for row, answer in enumerate(answers)]
+    return [
+        _recalled(answer, way, found[row], *shown[row], choices[row], reader)
+        for row, answer in enumerate(answers)
+    ]
 
 
 def cite(question: str | None, recalled: Recalled, pages: Callable[[], Sequence[str]]) -> tuple[Passage, ...]:
-    """Where the text speaks of the question and its answer: the evidence, if the model was shown any."""
+    """Where the text speaks of the question and its answer: the evidence, if the model was shown any.
+
+    Of an answer that was chosen from the text it is the sentence that it stands in.
+    """
+    if recalled.choice is not None and recalled.choice.span is not None:
+        return (recalled.choice.span.passage,)
     return recalled.evidence or passages(pages(), question or "", recalled.answer.text)
 
 
@@ -181,6 +209,7 @@ def _recalled(
     support: Support | None,
     evidence: tuple[Passage, ...],
     text: str,
+    choice: Choice | None,
     reader: Reader,
 ) -> Recalled:
     threshold = reader.support_threshold if way == "state" else None
@@ -191,6 +220,7 @@ def _recalled(
         supported=None if support is None or threshold is None else support.suffices(threshold),
         evidence=marked(evidence, answer.text),
         document_tokens=len(reader.encode(text)),
+        choice=choice,
     )
 
 
@@ -206,11 +236,11 @@ def _shown(
             most=most,
             longest=longest,
             # The gap before it: a tokenizer may take a blank line that a word follows for two tokens.
-            size=lambda text: len(reader.encode(_BETWEEN + text)),
+            size=lambda text: len(reader.encode(BETWEEN_PAGES + text)),
         )
-        return found, _BETWEEN.join(passage.text for passage in found)
+        return found, BETWEEN_PAGES.join(passage.text for passage in found)
     if way == "full":
-        text = _BETWEEN.join(pages())
+        text = BETWEEN_PAGES.join(pages())
         tokens, limit = len(reader.encode(text)), reader.backbone.context_length
         if tokens > limit:
             raise UsageError(

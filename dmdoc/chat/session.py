@@ -125,12 +125,19 @@ class ChatSession:
         Raises:
             UsageError: as `recall`, or the way needs a text and nothing has been read.
         """
-        if self.document is None and way in ("evidence", "full"):
+        if self.document is None and way in ("spans", "evidence", "full"):
             raise UsageError(
                 f"nothing has been read yet, so there is no text for {way}; read a document first"
             )
         return recall(
-            question, self.reader, self.state, self.pages, settings=self.settings, way=way, on_text=on_text
+            question,
+            self.reader,
+            self.state,
+            self.pages,
+            settings=self.settings,
+            way=way,
+            budget=None if self._header is None else self._header.write_budget,
+            on_text=on_text,
         )
 
     def end_turn(self, question: str, answer: Answer) -> None:

@@ -51,7 +51,7 @@ def ask(
     ] = None,
     recall: Annotated[
         Way | None,
-        typer.Option("--recall", help="What to answer from: the state, unless told."),
+        typer.Option("--recall", help="What to answer from, and how: the state, unless told."),
     ] = None,
     evidence: Annotated[
         int | None,
@@ -116,6 +116,7 @@ def ask(
         way=way,
         prompt=template,
         most=evidence or EVIDENCE_PASSAGES,
+        budget=saved.header().write_budget,
         on_text=console.write_answer if streams else None,
     )
     if strict:

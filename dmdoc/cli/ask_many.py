@@ -98,7 +98,7 @@ class Requests:
 
     @property
     def reads_text(self) -> bool:
-        return self.citations or self.way in ("evidence", "full")
+        return self.citations or self.way in ("spans", "evidence", "full")
 
 
 class Failures:
@@ -209,12 +209,12 @@ def _inquiries(
 
     for saved in documents:
         try:
-            state = load_state(saved, reader)
+            state, budget = load_state(saved, reader), saved.header().write_budget
             text = partial(tuple[str, ...], saved.pages() if requests.reads_text else ())
         except DmdocError as error:
             failures.add(saved.name, error)
         else:
-            yield from ((saved, Inquiry(question, state, text)) for question in requests.questions)
+            yield from ((saved, Inquiry(question, state, text, budget)) for question in requests.questions)
 
 
 def answer_record(
@@ -227,6 +227,8 @@ def answer_record(
     """What JSON says of an answer."""
     answer, support, sections = recalled.answer, recalled.support, saved.header().sections
     pages = None if answer.section is None else sections[answer.section][1:]
+    choice = recalled.choice
+    span = None if choice is None else choice.span
     return {
         "schema": JSON_SCHEMA,
         "question": question,
@@ -242,8 +244,14 @@ def answer_record(
         "log_likelihood": None if support is None else round(support.log_likelihood, 4),
         "supported": recalled.supported,
         "citations": [asdict(passage) for passage in found],
+        "place": None
+        if span is None
+        else {"page": span.statement.page, "start": span.start, "end": span.end},
+        "free_answer": None if choice is None else choice.free,
+        "candidates": 0 if choice is None else choice.candidates,
         "prompt_tokens": answer.prompt_tokens,
         "document_tokens_in_prompt": recalled.document_tokens,
+        "document_tokens_scored": 0 if choice is None else choice.document_tokens,
         "answer_tokens": answer.answer_tokens,
         "seconds": round(answer.seconds, 3),
     }

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dmdoc.text.counting import counted
+
 if TYPE_CHECKING:
     from dmdoc.answer.evidence import Passage
     from dmdoc.answer.recall import Recalled
+    from dmdoc.answer.spans import Choice
 
 
 def origin(recalled: "Recalled") -> str:
@@ -22,6 +25,8 @@ def origin(recalled: "Recalled") -> str:
     if recalled.way == "state":
         verdicts = {True: ": supported by the state", False: ": not supported by the state", None: ""}
         return measured + verdicts[recalled.supported]
+    if recalled.choice is not None:
+        return f"{_choice(recalled.choice)}; {measured}"
     if not recalled.evidence:
         return f"answered from the state alone: no passage shares a word with the question; {measured}"
     count, pages = len(recalled.evidence), sorted({passage.page for passage in recalled.evidence})
@@ -32,7 +37,23 @@ def origin(recalled: "Recalled") -> str:
     )
 
 
+def _choice(choice: "Choice") -> str:
+    if choice.span is None:
+        return "answered from the state in its own words: the text of the section has no phrase that could answer"
+    return (
+        f"chosen from {counted(choice.candidates, 'phrase')} of the text, each read as an answer: "
+        f"{counted(choice.document_tokens, 'token')} of the document, none of them before the question"
+    )
+
+
 def citations(found: Sequence["Passage"]) -> list[str]:
-    """A line for each passage: its page, whether the answer stands in it, its text."""
+    """A line for each passage: its page, whether the answer stands in it, its text; around a chosen answer « »."""
     marks = {True: " (word for word)", False: ""}
-    return [f"page {each.page}{marks[each.verbatim]}: {' '.join(each.text.split())}" for each in found]
+    return [f"page {each.page}{marks[each.verbatim]}: {' '.join(_marked(each).split())}" for each in found]
+
+
+def _marked(passage: "Passage") -> str:
+    if passage.mark is None:
+        return passage.text
+    start, end = passage.mark
+    return f"{passage.text[:start]}«{passage.text[start:end]}»{passage.text[end:]}"

@@ -16,7 +16,13 @@ from dmdoc.settings.generation import Way
 SEPARATOR = "---"
 """The line between a prompt's system part and its user part."""
 
-WAY_PROMPTS: dict[Way, str] = {"state": "answer", "evidence": "evidence", "full": "full", "frozen": "answer"}
+WAY_PROMPTS: dict[Way, str] = {
+    "state": "answer",
+    "spans": "answer",
+    "evidence": "evidence",
+    "full": "full",
+    "frozen": "answer",
+}
 """The built-in prompt of each way of answering."""
 
 _ENVIRONMENT = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)

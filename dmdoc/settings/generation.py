@@ -5,7 +5,7 @@ from typing import Literal
 
 from dmdoc.errors import UsageError
 
-Way = Literal["state", "evidence", "full", "frozen"]
+Way = Literal["state", "spans", "evidence", "full", "frozen"]
 """How a question is answered: what the model has of the document (recall.py)."""
 
 EVIDENCE_PASSAGES = 3

@@ -20,6 +20,7 @@ MOST_WORDS = 12
 WRAPPED_LINE = 45
 """A line of so many characters may have been ended by the margin; a shorter one is a line by itself."""
 
+_LINE_END = re.compile(r"\n\s*")
 _CELL_END = re.compile(r"\t+|[ ]*\|[ ]*|\n\s*")
 _NO_EDGE = {"CC", "IN", "TO", "MD", "DT", "PDT", "POS", "EX", "PRP", "PRP$", "WDT", "WP", "WP$", "WRB"}
 _NOT_INSIDE = {"(", ")", ":", "WDT", "WP", "WP$", "WRB", "PRP", "MD"}
@@ -41,12 +42,21 @@ class Candidate(NamedTuple):
     text: str
 
 
+def split_statements(text: str) -> list[tuple[int, int]]:
+    """The `(start, end)` of the sentences of a text; the lines of a list and the rows of a table each by itself."""
+    return _split(text, _LINE_END)
+
+
 def split_units(text: str) -> list[tuple[int, int]]:
-    """The `(start, end)` of the sentences of a text, the lines of a list and the cells of a table each by itself."""
+    """As `split_statements`, with the cells of a table each by itself."""
+    return _split(text, _CELL_END)
+
+
+def _split(text: str, marks: re.Pattern[str]) -> list[tuple[int, int]]:
     found = []
     for start, end in split_sentences(text):
         begin = start
-        for mark in _CELL_END.finditer(text, start, end):
+        for mark in marks.finditer(text, start, end):
             line = text[text.rfind("\n", 0, mark.start()) + 1 : mark.start()]
             if mark[0].startswith("\n") and len(line) >= WRAPPED_LINE:
                 continue

@@ -351,10 +351,22 @@ def test_a_session_answers_in_the_way_it_is_told_and_remembers_all_the_same(
     assert session.stats().turns == 1
 
 
-@pytest.mark.parametrize("way", ["evidence", "full"])
+@pytest.mark.parametrize("way", ["spans", "evidence", "full"])
 def test_without_a_document_there_is_no_text_to_show(way: Way, reader: Reader) -> None:
     session = session_of(reader, None)
     session.way = way
     with pytest.raises(UsageError, match=f"there is no text for {way}"):
         session.ask("What was the cargo?")
     assert session.stats().turns == 0
+
+
+def test_a_session_chooses_its_answers_among_the_phrases_of_the_document(
+    reader: Reader, report: SavedDocument
+) -> None:
+    session = session_of(reader, report)
+    session.way = "spans"
+    recalled = session.ask("What was the cargo?")
+    assert recalled.choice is not None and recalled.choice.span is not None
+    span = recalled.choice.span
+    assert report.pages()[span.statement.page - 1][span.start : span.end] == recalled.answer.text
+    assert session.stats().turns == 1

@@ -41,7 +41,7 @@ HELP = """\
 /stats             what the session has read, and what the last answer took
 /save NAME         keep the document and what was said as a document of its own
 /forget            forget what was said; the document stays
-/recall WAY        what to answer from: state, evidence, full or frozen
+/recall WAY        what to answer from: state, spans, evidence, full or frozen
 /ab on|off|report  two answers to every question, from the state and without it
 /prefer a|b        which of the last two answers is the better one
 /quit              leave
@@ -157,7 +157,7 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
     "no such way": (
         "/recall memory\n",
         "",
-        "error: /recall takes one of state, evidence, full, frozen, got 'memory'\n",
+        "error: /recall takes one of state, spans, evidence, full, frozen, got 'memory'\n",
     ),
     "two answers": (
         "/ab on\nWho wrote it?\n/prefer b\n/prefer a\nWhen?\n/prefer a\nWho wrote it?\n/recall full\n"

@@ -31,8 +31,8 @@ def test_what_stands_beside_an_answer_is_on_stderr(invoke: Invoke, two_pages: st
     lift, *citations = run.err.splitlines()
     assert citations == ["page 1: Lot seven holds salt.", "page 2: Lot eight holds brine."]
     assert as_json["citations"] == [
-        {"page": 1, "text": "Lot seven holds salt.", "verbatim": False},
-        {"page": 2, "text": "Lot eight holds brine.", "verbatim": False},
+        {"page": 1, "text": "Lot seven holds salt.", "verbatim": False, "mark": None},
+        {"page": 2, "text": "Lot eight holds brine.", "verbatim": False, "mark": None},
     ]
     assert (as_json["recall"], as_json["supported"]) == ("state", None)
     assert f"lift {as_json['lift']:+.2f}, likelihood {as_json['log_likelihood']:+.2f} nats a token" == lift
@@ -98,6 +98,33 @@ def test_evidence_is_labelled_with_its_pages(
     assert len(citations) == (0 if "--quiet" in options else len(pages))
     assert [citation["page"] for citation in record["citations"]] == pages
     assert (record["recall"], record["supported"]) == ("evidence", None)
+
+
+def test_an_answer_of_spans_brings_its_place(invoke: Invoke, two_pages: str) -> None:
+    ask = ("ask", "What is in lot eight?", "--recall", "spans", "--max-tokens", "4")
+    run, record = invoke(*ask), checked("ask", invoke(*ask, "--json").out)
+    assert run.out == f"{record['answer']}\n"
+    place = record["place"]
+    assert "Lot eight holds brine."[place["start"] : place["end"]] == record["answer"]
+    assert record["citations"] == [
+        {
+            "page": 2,
+            "text": "Lot eight holds brine.",
+            "verbatim": True,
+            "mark": [place["start"], place["end"]],
+        }
+    ]
+    label, citation = run.err.splitlines()
+    assert record["candidates"] > 1
+    tokens = record["document_tokens_scored"]
+    assert label.startswith(
+        f"chosen from {record['candidates']} phrases of the text, each read as an answer: "
+        f"{tokens} tokens of the document, none of them before the question; lift "
+    )
+    marked = citation.removeprefix("page 2 (word for word): ")
+    assert marked.replace("«", "").replace("»", "") == "Lot eight holds brine."
+    assert f"«{record['answer']}»" in marked
+    assert (record["recall"], record["document_tokens_in_prompt"], record["supported"]) == ("spans", 0, None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,154 @@
+"""Answers chosen from the text: which phrase is taken, what the model is fed, and where the answer stands."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny import tiny_reader
+from torch import Tensor
+
+from dmdoc.answer import spans
+from dmdoc.answer.recall import Inquiry, cite, recall, recall_all
+from dmdoc.answer.support import supports
+from dmdoc.ingest.sections import write_text
+from dmdoc.memory.adapter import DeltaMemConfig
+from dmdoc.memory.state import MemoryState
+from dmdoc.model.reader import Reader
+from dmdoc.settings.generation import GenerationSettings
+
+PAGES = (
+    "The barge Sorrel was built in Lund. It sails at 07:50.",
+    "",
+    "The ferry office sells tickets in Oslo.",
+)
+TEXT = "\n\n".join(page for page in PAGES if page)
+SHORT = GenerationSettings(max_tokens=6)
+QUESTION = "Where was the barge Sorrel built?"
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return tiny_reader(DeltaMemConfig(write_layout="plain", write_budget=256))
+
+
+@pytest.fixture(scope="module")
+def state(reader: Reader) -> MemoryState:
+    return write_text(TEXT, reader)
+
+
+class Likes:
+    """Scores that favour one text, and keep what was scored."""
+
+    def __init__(self, reader: Reader, text: str) -> None:
+        self.favourite = reader.encode(text)
+        self.heard: list[list[int]] = []
+
+    def __call__(
+        self, prompt: Sequence[int], answers: Sequence[list[int]], state: MemoryState | None, reader: Reader
+    ) -> Tensor:
+        assert state is not None and state.batch == 1
+        self.heard += answers
+        return torch.tensor([0.0 if ids[:-1] == self.favourite else -9.0 for ids in answers])
+
+
+def _indifferent(
+    _prompt: Sequence[int], answers: Sequence[list[int]], _state: MemoryState | None, _reader: Reader
+) -> Tensor:
+    return torch.zeros(len(answers))
+
+
+def ask(reader: Reader, state: MemoryState, question: str = QUESTION) -> spans.Choice:
+    choice = recall(question, reader, state, lambda: PAGES, settings=SHORT, way="spans").choice
+    assert choice is not None
+    return choice
+
+
+def test_the_likeliest_phrase_is_the_answer_and_brings_its_place(
+    reader: Reader, state: MemoryState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spans, "log_likelihoods_behind", Likes(reader, "Lund"))
+    heard: list[str] = []
+    recalled = recall(
+        QUESTION, reader, state, lambda: PAGES, settings=SHORT, way="spans", on_text=heard.append
+    )
+    assert (recalled.answer.text, heard) == ("Lund", ["Lund"])
+    assert recalled.answer.answer_ids == tuple(reader.encode("Lund"))
+    assert recalled.choice is not None and recalled.choice.span is not None
+    span = recalled.choice.span
+    assert PAGES[span.statement.page - 1][span.start : span.end] == "Lund"
+    (passage,) = cite(QUESTION, recalled, lambda: PAGES)
+    assert (passage.page, passage.verbatim) == (1, True)
+    assert passage.mark is not None
+    assert passage.text[slice(*passage.mark)] == "Lund"
+    (expected,) = supports([recalled.answer.prompt_ids], [recalled.answer.answer_ids], state, reader)
+    assert recalled.support == expected
+
+
+def test_each_candidate_is_read_as_an_answer_with_its_end(
+    reader: Reader, state: MemoryState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    likes = Likes(reader, "Lund")
+    monkeypatch.setattr(spans, "log_likelihoods_behind", likes)
+    choice = ask(reader, state)
+    assert [ids[-1] for ids in likes.heard] == [reader.end_ids[0]] * choice.candidates
+    said = [reader.decode(ids) for ids in likes.heard]
+    assert "Lund" in said
+    assert "barge Sorrel" not in said  # it repeats the question
+    assert choice.document_tokens == sum(map(len, said))  # one character is one token here
+
+
+def test_what_the_free_answer_nearly_says_is_preferred(
+    reader: Reader, state: MemoryState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spans, "log_likelihoods_behind", _indifferent)
+    question = "Where does the ferry office sell tickets?"
+    free = replace(recall(question, reader, state, lambda: PAGES, settings=SHORT).answer, text="Os1o")
+    chosen, choice = spans.choose(question, free, state, PAGES, reader)
+    assert (choice.free, chosen.text) == ("Os1o", "Oslo")
+    assert chosen.seconds >= free.seconds
+
+
+def test_the_state_decides(reader: Reader, state: MemoryState) -> None:
+    questions = [f"what of {letter}?" for letter in "abcdefgh"]
+    own = [ask(reader, state, question).span for question in questions]
+    empty = [ask(reader, reader.zero_state(), question).span for question in questions]
+    assert [span and span.text for span in own] != [span and span.text for span in empty]
+
+
+def test_candidates_are_of_the_section_that_answers(reader: Reader) -> None:
+    pages = ("The barge Sorrel was built in Lund. " * 8, "The barge Sorrel was built in Oslo. " * 8)
+    state = write_text("\n\n".join(pages), reader)
+    assert state.batch > 1
+    recalled = recall(QUESTION, reader, state, lambda: pages, settings=SHORT, way="spans")
+    assert recalled.choice is not None and recalled.choice.span is not None
+    section = reader.chunks("\n\n".join(pages))[recalled.answer.section or 0]
+    assert recalled.choice.span.statement.text in section.text
+
+
+def test_where_there_is_no_phrase_the_free_answer_stands(reader: Reader, state: MemoryState) -> None:
+    recalled = recall("ab?", reader, state, lambda: ("ab",), settings=SHORT, way="spans")
+    free = recall("ab?", reader, state, lambda: ("ab",), settings=SHORT)
+    assert recalled.choice == spans.Choice(None, free.answer.text, 0, 0)
+    assert recalled.answer.text == free.answer.text
+    with_turns = MemoryState.cat((state, state))  # a row that the text does not have
+    assert ask(reader, with_turns).candidates in (0, ask(reader, state).candidates)
+
+
+def test_no_more_tokens_are_scored_than_are_allowed(
+    reader: Reader, state: MemoryState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spans, "MOST_TOKENS", 12)
+    choice = ask(reader, state)
+    assert 0 < choice.document_tokens <= 12
+
+
+def test_several_at_once_are_chosen_as_each_alone(reader: Reader, state: MemoryState) -> None:
+    asked = [QUESTION, "When does it sail?"]
+    inquiries = [Inquiry(question, state, lambda: PAGES) for question in asked]
+    together = recall_all(inquiries, reader, settings=SHORT, way="spans")
+    for question, found in zip(asked, together, strict=True):
+        choice = ask(reader, state, question)
+        assert found.choice is not None
+        assert (found.choice.free, found.choice.candidates) == (choice.free, choice.candidates)
+        assert found.answer.text == (choice.span.text if choice.span else choice.free)
