@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "datasets": "errors",
     "memory": "errors atomic_file",
     "model": "errors atomic_file settings text memory",
-    "library": "errors atomic_file document memory",
+    "library": "errors atomic_file text document memory",
     "refine": "errors text memory model",
     "ingest": "errors text document memory model library refine",
     "answer": "errors settings text memory model library",
@@ -32,10 +32,10 @@ MAY_IMPORT = {
 
 INSIDE = {
     "settings": "generation files folders",
-    "text": "counting spelling normalise sentences tagger phrases candidates chunking",
+    "text": "counting words spelling normalise sentences passages tagger phrases candidates chunking",
     "memory": "state delta_rule_triton delta_rule state_file adapter_triton adapter adapter_config adapter_file attach",
     "model": "hardware backbone embedded registry prompt packing reader reads continuations",
-    "library": "document_folders saved_document library bundle",
+    "library": "document_folders saved_document passages library bundle",
     "refine": "gaps questions kinds practice steps",
     "ingest": "sources task sections single many",
     "answer": "evidence statements support routing ask spans recall verify",

@@ -5,13 +5,10 @@ about models, states or tokens.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from dmdoc.text.sentences import split_sentences
-
-PASSAGE_CHARACTERS = 300
-"""The most characters of a passage where nothing else is asked for: two or three sentences."""
+from dmdoc.text.passages import PASSAGE_CHARACTERS, split_passages
 
 # The Chinese and Japanese write no blanks between words, so each of their characters counts as one.
 _WORD = r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+"
@@ -48,7 +45,11 @@ def passages(
         longest: the size that no passage exceeds.
         size: of a text; in characters unless told.
     """
-    found = [(number, text) for number, page in enumerate(pages, 1) for text in _cut(page, longest, size)]
+    found = [
+        (number, page[start:end])
+        for number, page in enumerate(pages, 1)
+        for start, end in split_passages(page, longest, size)
+    ]
     scores = word_scores([text for _, text in found], f"{question}\n{answer}")
     best = sorted(range(len(found)), key=lambda at: -scores[at])[:most]
     return marked([Passage(*found[at]) for at in best if scores[at] > 0], answer)
@@ -73,35 +74,6 @@ def marked(found: Sequence[Passage], answer: str) -> tuple[Passage, ...]:
     """The same passages, marked where they hold the answer word for word."""
     sought = _words(answer)
     return tuple(replace(passage, verbatim=_holds(_words(passage.text), sought)) for passage in found)
-
-
-def _cut(page: str, longest: int, size: Callable[[str], int]) -> Iterator[str]:
-    """Consecutive sentences, as many as `longest` allows; a sentence that exceeds it alone is parted."""
-    begin = last = 0
-    for start, end in split_sentences(page):
-        for piece_start, piece_end in _part(page, start, end, longest, size):
-            if last > begin and size(page[begin:piece_end]) > longest:
-                yield page[begin:last]
-                begin = piece_start
-            elif last == begin:
-                begin = piece_start
-            last = piece_end
-    if last > begin:
-        yield page[begin:last]
-
-
-def _part(
-    page: str, start: int, end: int, longest: int, size: Callable[[str], int]
-) -> Iterator[tuple[int, int]]:
-    """Spans of at most `longest`, cut at a blank near the middle where there is one."""
-    if end - start <= 1 or size(page[start:end]) <= longest:
-        yield start, end
-        return
-    middle = (start + end) // 2
-    blank = page.rfind(" ", start + 1, middle)
-    cut, resume = (middle, middle) if blank < 0 else (blank, blank + 1)
-    yield from _part(page, start, cut, longest, size)
-    yield from _part(page, resume, end, longest, size)
 
 
 def _words(text: str) -> list[str]:

@@ -3,6 +3,7 @@
     root/current            the name of the document that was ingested last
     root/documents/NAME/    its files: saved_document.py; the folders beside it: document_folders.py
     root/locks/NAME.lock    held by whoever changes NAME
+    root/passages.sqlite    an index of the texts, made from the folders: passages.py
 
 Readers take no lock and change nothing. An ingest is staged beside the finished document of its name, which
 stays answerable until the new one replaces it. Knows nothing about models, tokens or how a state is computed.
@@ -19,6 +20,7 @@ from dmdoc.atomic_file import sync_folder, write_atomically
 from dmdoc.document import STDIN, Document, check_name, check_tag, is_name
 from dmdoc.errors import DmdocError, DocumentNotFoundError, UsageError
 from dmdoc.library.document_folders import DocumentFolders, names_in
+from dmdoc.library.passages import PassageIndex
 from dmdoc.library.saved_document import (
     Damaged,
     SavedDocument,
@@ -45,6 +47,7 @@ class Library:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.passages = PassageIndex(root)
         self._documents = root / "documents"
         self._current = root / "current"
         self._locks: dict[str, BaseFileLock] = {}  # one object a name, so that its holder may lock again
@@ -201,6 +204,7 @@ class Library:
             if replaced is not None:
                 write_tags(staged, replaced.tags)
             folders.publish()
+            self.passages.put(staged.name)
             self.set_current(staged.name)
             return self.get(staged.name)
 
@@ -219,6 +223,7 @@ class Library:
             for folders in found:
                 folders.discard(folders.staging)
                 folders.discard(folders.home)
+            self.passages.drop(*names)
             with self._lock_file(".current"):
                 if self._current_name() in names:
                     self._current.unlink()
@@ -237,6 +242,8 @@ class Library:
             if folders[new].used:
                 raise UsageError(f"the name {new!r} is taken; choose another, or remove that document first")
             folders[old].move(folders[new])
+            self.passages.put(new)
+            self.passages.drop(old)
             if self._current_name() == old:
                 self.set_current(new)
             return self.get(new)

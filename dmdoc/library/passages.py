@@ -1,0 +1,263 @@
+"""Which passages of all saved documents share the words of a question: an index in SQLite's FTS5, ranked by BM25.
+
+    root/passages.sqlite    of every document its passages (text/passages.py), their words reduced to stems
+
+The folders of the documents are what is true. The index is written with each document and compared with the folders
+before every search: what a killed process or a copied folder left is mended then, a damaged index is made anew, and
+where none can be written there is one in memory. A document that cannot be read has no passages. Knows nothing about
+models or states.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from dmdoc.document import slug
+from dmdoc.errors import DmdocError
+from dmdoc.library.document_folders import DocumentFolders, names_in
+from dmdoc.library.saved_document import read_saved_document
+from dmdoc.text.passages import split_passages
+from dmdoc.text.words import split_words, telling_words
+
+VERSION = 1
+"""Of the tables; an index of another version is made anew."""
+
+NAME_WEIGHT = 0.5
+"""What a word of a document's name counts beside one of its text: people ask for "the lease"."""
+
+WAIT_SECONDS = 60
+"""For another process that is writing the index."""
+
+_SETTLED_NS = 2_000_000_000
+"""A folder that was changed less than so long ago may change once more without another time of change."""
+
+_BITS = 24
+"""A passage's row is its document's number, and in so many bits its own."""
+
+Result = TypeVar("Result")
+
+_TABLES = """
+CREATE TABLE folder (stamp TEXT NOT NULL);
+CREATE TABLE documents (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, stamp TEXT NOT NULL);
+CREATE VIRTUAL TABLE passages USING fts5 (
+    words, name, page UNINDEXED, start UNINDEXED, stop UNINDEXED, tokenize = 'porter unicode61 remove_diacritics 2'
+);
+"""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A passage that shares words with what was sought."""
+
+    document: str
+    page: int
+    """Counted from 1."""
+    start: int
+    end: int
+    """Where it stands in the text of its page, in characters."""
+    score: float
+    """BM25, above 0; the better the higher. Comparable within one search alone."""
+
+
+class PassageIndex:
+    """The index of the library under a root folder.
+
+    Every method but `search` does nothing where the index cannot be written: the next search makes up for it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._documents = root / "documents"
+        self._file = root / "passages.sqlite"
+
+    def put(self, name: str) -> None:
+        """Take up a document, in place of what the index has of that name."""
+        self._change(name)
+
+    def drop(self, *names: str) -> None:
+        """Forget documents; nothing of their text stays in the file."""
+        self._change(*names, scrub=True)
+
+    def search(self, sought: str, names: Sequence[str] | None = None, *, most: int = 50) -> list[Found]:
+        """The passages that share the most telling words with what is sought, the best first.
+
+        Args:
+            names: only of these documents.
+            most: how many.
+
+        Raises:
+            DmdocError: another process has been writing the index for a minute.
+        """
+        query = " OR ".join(f'"{word}"' for word in telling_words(sought) or split_words(sought))
+        if not query:
+            return []
+        return self._read(lambda index: _best(index, query, names, most))
+
+    def _change(self, *names: str, scrub: bool = False) -> None:
+        with suppress(sqlite3.Error, OSError), closing(_opened(self._file)) as index, index:
+            index.execute("BEGIN IMMEDIATE")
+            for name in names:
+                _replace(index, self._documents, name)
+            if scrub:
+                index.execute("INSERT INTO passages (passages) VALUES ('optimize')")
+
+    def _read(self, look: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Look into the index as the folders are, in the file if it can be had, else in memory."""
+        for attempt in ("file", "new file"):
+            try:
+                if attempt == "new file":
+                    _remove(self._file)
+                with closing(_opened(self._file)) as index:
+                    _update(index, self._documents)
+                    return look(index)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                    raise DmdocError(
+                        f"another process is writing the index {self._file}; run the command again later"
+                    ) from error
+            except sqlite3.DatabaseError:
+                pass  # damaged
+            except OSError:
+                break
+        with closing(_connected(":memory:")) as index:
+            _update(index, self._documents)
+            return look(index)
+
+
+def _best(index: sqlite3.Connection, query: str, names: Sequence[str] | None, most: int) -> list[Found]:
+    within = ""
+    if names is not None:
+        index.execute("CREATE TEMP TABLE chosen (id INTEGER PRIMARY KEY)")
+        rows = [(name,) for name in names]
+        index.executemany("INSERT INTO chosen SELECT id FROM documents WHERE name = ?", rows)
+        within = f"AND passages.rowid >> {_BITS} IN (SELECT id FROM chosen)"
+    best = index.execute(
+        "SELECT documents.name, page, start, stop, -score FROM (SELECT rowid AS number, page, start, stop, "
+        f"bm25(passages, 1.0, {NAME_WEIGHT}) AS score FROM passages WHERE passages MATCH ? {within} "
+        f"ORDER BY score LIMIT ?) JOIN documents ON documents.id = number >> {_BITS} ORDER BY score",
+        (query, most),
+    )
+    return [Found(*row) for row in best]
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    """
+    Raises:
+        OSError, sqlite3.Error: it cannot be opened, or is damaged.
+    """
+    # SQLite gives the files beside it the same mode: what people read is private.
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    return _connected(str(file))
+
+
+def _connected(where: str) -> sqlite3.Connection:
+    index = sqlite3.connect(where, timeout=WAIT_SECONDS, isolation_level=None)
+    try:
+        index.execute("PRAGMA journal_mode = WAL")
+        index.execute("PRAGMA synchronous = NORMAL")
+        index.execute("PRAGMA secure_delete = ON")
+        if index.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+            _create(index)
+    except BaseException:
+        index.close()
+        raise
+    return index
+
+
+def _create(index: sqlite3.Connection) -> None:
+    with index:
+        index.execute("BEGIN IMMEDIATE")
+        if index.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+            return  # another process was first
+        for table in ("folder", "documents", "passages"):
+            index.execute(f"DROP TABLE IF EXISTS {table}")
+        for statement in _TABLES.split(";\n"):
+            index.execute(statement)
+        index.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _update(index: sqlite3.Connection, documents: Path) -> None:
+    """Make the index agree with the folders; looks at them one by one only if their parent was changed since."""
+    stamp = _settled_stamp(documents)
+    if stamp is not None and index.execute("SELECT stamp FROM folder").fetchone() == (stamp,):
+        return
+    known = dict(index.execute("SELECT name, stamp FROM documents"))
+    names = (name for name in names_in(documents) if slug(name) == name)
+    there = {name: own for name in names if (own := _stamp(documents, name)) is not None}
+    changed = [name for name in known.keys() | there.keys() if known.get(name) != there.get(name)]
+    if not changed and stamp is None:
+        return
+    with index:
+        index.execute("BEGIN IMMEDIATE")
+        for name in changed:
+            _replace(index, documents, name)
+        index.execute("DELETE FROM folder")
+        if stamp is not None:
+            index.execute("INSERT INTO folder VALUES (?)", (stamp,))
+
+
+def _replace(index: sqlite3.Connection, documents: Path, name: str) -> None:
+    """Take up what the folder of a name holds now, which may be nothing."""
+    stamp = _stamp(documents, name)
+    found = index.execute("SELECT id, stamp FROM documents WHERE name = ?", (name,)).fetchone()
+    if found is not None:
+        number, known = found
+        if known == stamp:
+            return
+        first, last = number << _BITS, ((number + 1) << _BITS) - 1
+        index.execute("DELETE FROM passages WHERE rowid BETWEEN ? AND ?", (first, last))
+        index.execute("DELETE FROM documents WHERE id = ?", (number,))
+    if stamp is None:
+        return
+    number = index.execute("INSERT INTO documents (name, stamp) VALUES (?, ?)", (name, stamp)).lastrowid
+    assert number is not None
+    called = " ".join(split_words(name))
+    rows = (
+        (number << _BITS | row, " ".join(split_words(page[start:end])), called, place, start, end)
+        for row, (place, page, start, end) in enumerate(_passages(documents, name))
+    )
+    index.executemany(
+        "INSERT INTO passages (rowid, words, name, page, start, stop) VALUES (?, ?, ?, ?, ?, ?)", rows
+    )
+
+
+def _passages(documents: Path, name: str) -> Iterator[tuple[int, str, int, int]]:
+    """Page number, page, start and end of each passage; none of a document that cannot be read."""
+    pages: Sequence[str] = ()
+    for folder in DocumentFolders(documents, name).finished:
+        with suppress(FileNotFoundError, DmdocError):
+            pages = read_saved_document(name, folder).pages()
+            break
+    for number, page in enumerate(pages, 1):
+        for start, end in split_passages(page):
+            yield number, page, start, end
+
+
+def _stamp(documents: Path, name: str) -> str | None:
+    """What tells one version of a document from another; None where there is no finished one."""
+    for folder in DocumentFolders(documents, name).finished:
+        with suppress(OSError):
+            found = os.stat(folder / "pages.json")
+            return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
+    return None
+
+
+def _settled_stamp(documents: Path) -> str | None:
+    """What tells whether documents came, went or were replaced; None where that happened just now."""
+    try:
+        found = os.stat(documents)
+    except FileNotFoundError:
+        return None
+    # Renaming a folder in it changes this time, at the resolution of the file system's clock.
+    if time.time_ns() - found.st_mtime_ns < _SETTLED_NS:
+        return None
+    return f"{found.st_ino} {found.st_mtime_ns}"
+
+
+def _remove(file: Path) -> None:
+    for path in (file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm"), file):
+        path.unlink(missing_ok=True)
