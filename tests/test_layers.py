@@ -99,6 +99,14 @@ def test_the_table_lists_no_import_that_nobody_makes() -> None:
         assert set(MAY_IMPORT[name].split()) <= found, name
 
 
+def test_each_package_says_what_it_may_import_and_what_it_does_not_know() -> None:
+    for name, files in modules().items():
+        for path in [path for path in files if path.stem == "__init__"]:
+            said = " ".join((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split())
+            assert f"May import: {', '.join(MAY_IMPORT[name].split())}." in said, name
+            assert "Knows nothing about " in said, name
+
+
 def test_modules_of_a_package_import_only_those_before_them() -> None:
     for package, line in INSIDE.items():
         order = line.split()

@@ -1,4 +1,5 @@
 """A question answered from a state: choose the section, answer, cite, say how sure.
 
-May import: library, model. Knows nothing about how a document was read or who asks.
+May import: errors, settings, text, memory, model, library.
+Knows nothing about how a document was read or who asks.
 """

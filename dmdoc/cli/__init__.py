@@ -1,7 +1,9 @@
-"""The command line: parse, call the library, print. Nothing else happens here; each module holds related commands.
+"""The command line: parse, call the library, print. Each module holds related commands.
 
-Only typer is imported at the top, so that `--help` and completion are instant; torch comes with the first
-command that needs it.
+Only typer is imported at the top, so that `--help` is instant; torch comes with the first command that needs it.
+May import: errors, settings, text, document, datasets, memory, model, library, ingest, answer, training,
+compare, console, chat.
+Knows nothing about how anything is done.
 """
 
 import gc

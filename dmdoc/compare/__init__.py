@@ -1,7 +1,8 @@
-"""The same questions with and without the memory: what the state adds, held against honest controls.
+"""The same questions with and without the memory: what the state adds, beside honest controls.
 
-cases → run → scoring → results_file → summary, positions → report. Where documents and questions come from is
-datasets' business, how figures look on a terminal console's.
+cases → run → scoring → results_file → summary → report.
+May import: errors, atomic_file, settings, text, fictional, datasets, memory, model, library, ingest, answer.
+Knows nothing about where data sets come from or how a terminal shows figures.
 """
 
 from dmdoc.compare.cases import Cases, dataset_cases, generated_documents, saved_case

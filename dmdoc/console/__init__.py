@@ -1,6 +1,8 @@
 """Everything that is printed: answers on stdout; progress, notes, tables and errors on stderr.
 
-Colour and animation are for terminals only, and NO_COLOR is honoured (by rich). Knows nothing about models.
+Colour and animation are for terminals only; rich honours NO_COLOR.
+May import: errors, text, model, library, ingest, answer, compare.
+Knows nothing about how anything was found out.
 """
 
 import json

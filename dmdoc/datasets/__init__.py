@@ -1,7 +1,8 @@
-"""Documents with questions and right answers, to measure with: a file or a folder → QuestionedDocuments.
+"""Published documents with questions and right answers: a file or a folder → QuestionedDocuments.
 
-One module a format: json_lines, squad, locomo, qasper; `read` tells them apart by what is in the file. What is
-taken of a dataset, and in which order, is decided in select.py. Knows nothing about models or tokens.
+`read` tells the formats apart, each of which has a module; `select` decides what is taken, in which order.
+May import: errors.
+Knows nothing about models or tokens.
 """
 
 from dmdoc.datasets.document import Question, QuestionedDocument

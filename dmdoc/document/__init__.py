@@ -1,7 +1,8 @@
-"""A path or standard input → a Document: named, normalised pages of text.
+"""A file or standard input → a Document: named, clean pages of text.
 
-`formats` tells the format and holds its reader, one module each: text, pdf, html, docx, epub, pptx. What
-normalised text looks like is decided in normalise.py. Knows nothing about models, tokens or saved documents.
+`formats` tells the format and names its reader; each format has a module.
+May import: errors, text.
+Knows nothing about models, tokens or saved documents.
 """
 
 from dmdoc.document.document import Document, Extraction

@@ -1,4 +1,5 @@
 """Files into saved states: which files, one document, many documents, sections.
 
-May import: refine, library, model, document. Knows nothing about questions or terminals.
+May import: errors, text, document, memory, model, library, refine.
+Knows nothing about questions or terminals.
 """

@@ -1,4 +1,5 @@
-"""Saved documents on disk: lookup, locks, whole folders swapped at once, bundles to hand over.
+"""Saved documents on disk: lookup, locks, folders swapped whole, bundles to hand over.
 
-May import: memory (states on disk), document, settings. Knows nothing about models or how a state was made.
+May import: errors, atomic_file, document, memory.
+Knows nothing about models or how a state was made.
 """

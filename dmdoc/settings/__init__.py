@@ -1,4 +1,5 @@
 """Settings of a run, from files and the environment, and where things are kept.
 
-May import: errors. Knows nothing about documents, models or option names.
+May import: errors.
+Knows nothing about documents, models or option names.
 """

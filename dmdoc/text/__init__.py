@@ -1,4 +1,5 @@
 """Clean text: normalised, cut into sentences and chunks, its phrases found.
 
-May import: errors. Knows nothing about files, models or states.
+May import: errors.
+Knows nothing about files, models or states.
 """

@@ -1,6 +1,7 @@
-"""Training a δ-mem adapter for any supported backbone: write a document, remove it, read the state, learn.
+"""Train an adapter: write a document, remove it, read its questions from the state, learn.
 
-config → examples → curriculum → reads → packing → loss → loop → card. `initial` is where weights start,
-`measure` what is logged against controls, `checkpoint` what a killed run continues from. smollm2-135m.toml is
-the run that trained the shipped adapter.
+config → examples → curriculum → reads → loss → loop → card; `initial` is where weights start, `measure` what is
+logged beside controls, `checkpoint` what a killed run continues from.
+May import: errors, atomic_file, text, fictional, memory, model, refine.
+Knows nothing about saved documents or how a question is asked.
 """
