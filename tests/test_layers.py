@@ -35,7 +35,7 @@ INSIDE = {
     "text": "counting words spelling normalise sentences passages tagger phrases candidates chunking",
     "memory": "state delta_rule_triton delta_rule state_file adapter_triton adapter adapter_config adapter_file attach",
     "model": "hardware backbone embedded registry prompt packing reader reads continuations",
-    "library": "document_folders saved_document passages library bundle",
+    "library": "record document_folders saved_document passages library bundle",
     "refine": "gaps questions kinds practice steps",
     "ingest": "sources task sections single many",
     "answer": "evidence statements support routing ask spans recall verify",

@@ -16,7 +16,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from dmdoc.atomic_file import write_atomically
@@ -24,7 +23,7 @@ from dmdoc.document import STDIN, Document, check_name, check_tag
 from dmdoc.errors import BundleError, StateFileError, StateVersionError, UsageError
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
-from dmdoc.memory.state_file import Identity, StateHeader, load_state, save_state
+from dmdoc.memory.state_file import Identity, StateHeader, pack_state, unpack_state
 
 if TYPE_CHECKING:
     from dmdoc.memory.state import MemoryState
@@ -102,15 +101,12 @@ def read_bundle(path: Path) -> Bundle:
         intact = document.sha256 == record["sha256"]
     except (ValueError, KeyError, TypeError, UsageError) as error:
         raise _damaged(path) from error
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / _STATE
-        file.write_bytes(members[_STATE])
-        try:
-            state, header = load_state(file)
-        except StateVersionError as error:
-            raise BundleError(f"{path} was written by another version of dmdoc; export it again") from error
-        except StateFileError as error:
-            raise _damaged(path) from error
+    try:
+        state, header = unpack_state(members[_STATE], path)
+    except StateVersionError as error:
+        raise BundleError(f"{path} was written by another version of dmdoc; export it again") from error
+    except StateFileError as error:
+        raise _damaged(path) from error
     if not intact or header.document_sha256 != document.sha256:
         raise _damaged(path)
     return Bundle(document, tags, state, header)
@@ -171,10 +167,7 @@ def _bare_state(saved: SavedDocument) -> bytes:
         adapter=_bare_identity(header.adapter),
         tokenizer=_bare_identity(header.tokenizer),
     )
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / _STATE
-        save_state(file, state, header)
-        return file.read_bytes()
+    return pack_state(state, header)
 
 
 def _bare_identity(identity: Identity) -> Identity:

@@ -62,7 +62,7 @@ class DocumentFolders:
     def stage(self) -> Path:
         """An empty staging folder, in place of what was in it."""
         self.discard(self.staging)
-        self.staging.mkdir()
+        self.staging.mkdir(mode=0o700)
         return self.staging
 
     def publish(self) -> None:

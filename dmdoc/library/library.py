@@ -16,17 +16,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dmdoc.atomic_file import sync_folder, write_atomically
+from dmdoc.atomic_file import PRIVATE, sync_folder
 from dmdoc.document import STDIN, Document, check_name, check_tag, is_name
 from dmdoc.errors import DmdocError, DocumentNotFoundError, UsageError
 from dmdoc.library.document_folders import DocumentFolders, names_in
 from dmdoc.library.passages import PassageIndex
+from dmdoc.library.record import read_record, write_record
 from dmdoc.library.saved_document import (
     Damaged,
     SavedDocument,
+    complete,
     is_saved_document,
     read_saved_document,
-    write_saved_document,
+    stage_document,
     write_tags,
 )
 from dmdoc.memory.state_file import StateHeader, save_state
@@ -115,7 +117,7 @@ class Library:
         """Raises DocumentNotFoundError when there is no finished document of that name."""
         self.get(name)
         with _explained(self.root), self._lock_file(".current"):
-            write_atomically(self._current, f"{name}\n".encode())
+            write_record(self._current, {"name": name})
 
     def status(self, document: Document) -> Literal["new", "unchanged", "updated"]:
         """Whether no finished document has this name yet, or the saved one has this text, or another.
@@ -165,11 +167,9 @@ class Library:
         """
         with self._changing(document.name) as folders:
             self.status(document)
-            staged = self._staged(document.name)
-            wanted = (document.source, document.sha256)
-            if restart or staged is None or (staged.source, staged.sha256) != wanted:
+            if restart or not self._is_staged(document):
                 now = datetime.now(UTC).isoformat(timespec="seconds")
-                write_saved_document(folders.stage(), document, created=now)
+                stage_document(folders.stage(), document, created=now)
             return read_saved_document(document.name, folders.staging)
 
     def save_partial(
@@ -201,8 +201,7 @@ class Library:
                 partial.unlink()
             sync_folder(staged.folder)
             replaced = self._finished(staged.name)
-            if replaced is not None:
-                write_tags(staged, replaced.tags)
+            complete(staged, header, () if replaced is None else replaced.tags)
             folders.publish()
             self.passages.put(staged.name)
             self.set_current(staged.name)
@@ -302,13 +301,29 @@ class Library:
         return None
 
     def _staged(self, name: str) -> SavedDocument | None:
-        with suppress(FileNotFoundError):
-            return read_saved_document(name, self._folders(name).staging)
+        """What is being ingested. A damaged one is none: its ingest begins again."""
+        staging = self._folders(name).staging
+        with suppress(FileNotFoundError, DmdocError):
+            return read_saved_document(name, staging)
         return None
 
+    def _is_staged(self, document: Document) -> bool:
+        """Whether this text from this source is staged, and whole."""
+        staged = self._staged(document.name)
+        if staged is None or (staged.source, staged.sha256) != (document.source, document.sha256):
+            return False
+        try:
+            return staged.pages() == document.pages
+        except DmdocError:
+            return False
+
     def _current_name(self) -> str | None:
-        with _explained(self.root), suppress(FileNotFoundError):
-            return self._current.read_text(encoding="utf-8").strip()
+        """None too where what says it is damaged: the next ingest says it anew."""
+        with suppress(FileNotFoundError, DmdocError):
+            return str(read_record(self._current)[0]["name"])
+        with _explained(self.root), suppress(FileNotFoundError, ValueError):
+            name = self._current.read_text(encoding="utf-8").strip()  # as dmdoc 0.1.0 wrote it
+            return name if is_name(name) else None
         return None
 
     @contextmanager
@@ -322,12 +337,11 @@ class Library:
     def _lock_file(self, stem: str) -> "BaseFileLock":
         from filelock import FileLock
 
-        # The XDG base directory specification asks for 0700: what people read is private.
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._documents.mkdir(exist_ok=True)
         locks = self.root / "locks"
-        locks.mkdir(exist_ok=True)
-        return self._locks.setdefault(stem, FileLock(locks / f"{stem}.lock"))
+        for folder in (self.root, self._documents, locks):
+            # What people read is private; the XDG base directory specification asks for 0700.
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._locks.setdefault(stem, FileLock(locks / f"{stem}.lock", mode=PRIVATE))
 
     def _why_missing(self, name: str) -> str:
         staged = self._staged(name)

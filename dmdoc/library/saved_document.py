@@ -1,27 +1,30 @@
 """One saved document: what its folder holds and how to read it. Knows nothing about other documents or locks.
 
-document.json       where the text came from, its hash and its size, and its tags
+document.json       where the text came from, its hash and its size, its tags, and the hashes of the other files
 pages.json          the extracted text, page by page
 state.safetensors   the states of all sections; while the ingest is under way, partial-N.safetensors hold those
                     of each batch, N sections having been written before it
+
+Every file is checked against document.json when it is read, and that by its own checksum (record.py). Documents that
+dmdoc 0.1.0 wrote name the hash of the text alone.
 """
 
-import json
+import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dmdoc.atomic_file import write_atomically
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, StateFileError
+from dmdoc.library.record import damaged, read_record, write_record
 from dmdoc.memory.state_file import Section, StateHeader, load_state, read_header
 
 if TYPE_CHECKING:
     from dmdoc.memory.state import MemoryState
 
-SCHEMA = 1
+DESCRIPTION, PAGES, STATE = "document.json", "pages.json", "state.safetensors"
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,14 @@ class SavedDocument:
     """When its ingest began: UTC, ISO 8601."""
     tags: tuple[str, ...] = ()
     """Sorted."""
+    pages_sha256: str | None = None
+    """Of pages.json; None if it was written before there were checksums."""
+    header_sha256: str | None = None
+    """Of the header of the finished state; None too while there is none."""
 
     @property
     def state_path(self) -> Path:
-        return self.folder / "state.safetensors"
+        return self.folder / STATE
 
     def partial_path(self, sections: int) -> Path:
         """Where the batch of sections is kept that is written after the first `sections`."""
@@ -58,13 +65,16 @@ class SavedDocument:
 
     def pages(self) -> tuple[str, ...]:
         """The text of pages 1..n."""
-        path = self.folder / "pages.json"
+        path = self.folder / PAGES
         with self._unless_replaced():
+            record, content = read_record(path)
+            if self.pages_sha256 not in (None, hashlib.sha256(content).hexdigest()):
+                raise self._changed()
             try:
-                pages = tuple(_read_record(path)["pages"])
+                pages = tuple(record["pages"])
                 found = Document(name=self.name, source=self.source, pages=pages).sha256
-            except (KeyError, TypeError, AttributeError) as error:
-                raise _damaged(path) from error
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise damaged(path) from error
             self._check_text(found)
             return pages
 
@@ -76,7 +86,7 @@ class SavedDocument:
         """
         with self._unless_replaced():
             header = read_header(self.state_path)
-            self._check_text(header.document_sha256)
+            self._check_header(header)
             return header
 
     def state(self) -> "tuple[MemoryState, StateHeader]":
@@ -87,7 +97,7 @@ class SavedDocument:
         """
         with self._unless_replaced():
             state, header = load_state(self.state_path)
-            self._check_text(header.document_sha256)
+            self._check_header(header)
             return state, header
 
     def partial_state(self) -> "tuple[MemoryState, StateHeader] | None":
@@ -101,15 +111,16 @@ class SavedDocument:
             return load_state(self.state_path)
         from dmdoc.memory.state import MemoryState  # torch comes with it
 
-        states: list[MemoryState] = []
+        batches: list[tuple[MemoryState, StateHeader]] = []
         sections: tuple[Section, ...] = ()
         while (path := self.partial_path(len(sections))).exists():
-            state, header = load_state(path)
-            states.append(state)
-            sections += header.sections
-        if not states:
+            batches.append(load_state(path))
+            sections += batches[-1][1].sections
+            if not _go_together(batches[0][1], batches[-1][1]):
+                raise StateFileError(f"{path} was not written as the batches before it were")
+        if not batches:
             return None
-        return MemoryState.cat(states), replace(header, sections=sections)
+        return MemoryState.cat([state for state, _ in batches]), replace(batches[0][1], sections=sections)
 
     @contextmanager
     def _unless_replaced(self) -> Iterator[None]:
@@ -122,6 +133,11 @@ class SavedDocument:
             if isinstance(error.__cause__, FileNotFoundError):
                 raise self._changed() from error
             raise
+
+    def _check_header(self, header: StateHeader) -> None:
+        self._check_text(header.document_sha256)
+        if self.header_sha256 not in (None, header.sha256):
+            raise self._changed()
 
     def _check_text(self, sha256: str) -> None:
         if sha256 != self.sha256:
@@ -144,9 +160,15 @@ class Damaged:
     """None where they cannot be read."""
 
 
+def _go_together(first: StateHeader, other: StateHeader) -> bool:
+    """Whether two batches are of one text and written alike, in whichever run each of them was."""
+    alike = replace(other, sections=first.sections, created=first.created, dmdoc_version=first.dmdoc_version)
+    return alike == first
+
+
 def is_saved_document(folder: Path) -> bool:
     """Whether a folder holds a document, without reading it."""
-    return (folder / "document.json").is_file()
+    return (folder / DESCRIPTION).is_file()
 
 
 def read_saved_document(name: str, folder: Path) -> SavedDocument:
@@ -156,9 +178,10 @@ def read_saved_document(name: str, folder: Path) -> SavedDocument:
         FileNotFoundError: there is no document in it.
         DmdocError: document.json is unreadable, damaged, or from a newer dmdoc.
     """
-    path = folder / "document.json"
-    record = _read_record(path)
+    path = folder / DESCRIPTION
+    record, _ = read_record(path)
     try:
+        files = record.get("files", {})
         return SavedDocument(
             name=name,
             folder=folder,
@@ -168,28 +191,41 @@ def read_saved_document(name: str, folder: Path) -> SavedDocument:
             characters=int(record["characters"]),
             created=str(record["created"]),
             tags=tuple(map(str, record["tags"])),
+            pages_sha256=files.get(PAGES),
+            header_sha256=files.get(STATE),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path) from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise damaged(path) from error
 
 
-def write_saved_document(folder: Path, document: Document, *, created: str) -> None:
+def stage_document(folder: Path, document: Document, *, created: str) -> None:
     """Write a document's text and description into a folder; document.json last, to stand for both.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    description = {
-        "schema": SCHEMA,
-        "source": document.source,
-        "sha256": document.sha256,
-        "pages": len(document.pages),
-        "characters": len(document.text),
-        "created": created,
-        "tags": [],
-    }
-    _write_record(folder / "pages.json", {"schema": SCHEMA, "pages": document.pages})
-    _write_record(folder / "document.json", description)
+    content = write_record(folder / PAGES, {"pages": document.pages})
+    _describe(
+        SavedDocument(
+            name=document.name,
+            folder=folder,
+            source=document.source,
+            sha256=document.sha256,
+            page_count=len(document.pages),
+            characters=len(document.text),
+            created=created,
+            pages_sha256=hashlib.sha256(content).hexdigest(),
+        )
+    )
+
+
+def complete(staged: SavedDocument, header: StateHeader, tags: Iterable[str]) -> None:
+    """Bind a staged document to its finished state, whose header this is, and give it these tags.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    _describe(replace(staged, header_sha256=header.sha256, tags=tuple(sorted(set(tags)))))
 
 
 def write_tags(saved: SavedDocument, tags: Iterable[str]) -> SavedDocument:
@@ -197,35 +233,32 @@ def write_tags(saved: SavedDocument, tags: Iterable[str]) -> SavedDocument:
 
     Raises:
         OSError: the folder cannot be written.
+        DmdocError, StateFileError: the document has no checksums yet, and is damaged.
     """
-    path = saved.folder / "document.json"
     tagged = replace(saved, tags=tuple(sorted(set(tags))))
-    if tagged != saved:
-        _write_record(path, {**_read_record(path), "tags": tagged.tags})
+    if tagged == saved:
+        return saved
+    if saved.pages_sha256 is None:  # from before checksums
+        saved.pages()
+        content = (saved.folder / PAGES).read_bytes()
+        bound = hashlib.sha256(content).hexdigest(), saved.header().sha256
+        tagged = replace(tagged, pages_sha256=bound[0], header_sha256=bound[1])
+    _describe(tagged)
     return tagged
 
 
-def _write_record(path: Path, record: dict[str, Any]) -> None:
-    text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
-    # A source may be called what UTF-8 cannot hold; this makes a JSON escape of it.
-    write_atomically(path, text.encode(errors="backslashreplace"))
-
-
-def _read_record(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise DmdocError(f"cannot read {path}: {error.strerror or error}; check its permissions") from error
-    except ValueError as error:
-        raise _damaged(path) from error
-    if not isinstance(record, dict) or not isinstance(record.get("schema"), int):
-        raise _damaged(path)
-    if record["schema"] > SCHEMA:
-        raise DmdocError(f"{path} was written by a newer dmdoc (schema {record['schema']}); upgrade dmdoc")
-    return record
-
-
-def _damaged(path: Path) -> DmdocError:
-    return DmdocError(f"{path} is damaged; `dmdoc rm` the document and ingest its source again")
+def _describe(saved: SavedDocument) -> None:
+    """Write document.json."""
+    files = {PAGES: saved.pages_sha256, STATE: saved.header_sha256}
+    write_record(
+        saved.folder / DESCRIPTION,
+        {
+            "source": saved.source,
+            "sha256": saved.sha256,
+            "pages": saved.page_count,
+            "characters": saved.characters,
+            "created": saved.created,
+            "tags": saved.tags,
+            "files": {name: sha256 for name, sha256 in files.items() if sha256 is not None},
+        },
+    )

@@ -6,6 +6,7 @@ metadata at random, and the same state must give the same bytes; any safetensors
 """
 
 import hashlib
+import io
 import json
 import os
 import struct
@@ -14,7 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from dmdoc.atomic_file import write_atomically
+from dmdoc.atomic_file import PRIVATE, write_atomically
 from dmdoc.errors import IdentityError, StateFileError, StateShapeError, StateVersionError
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ class StateHeader:
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
 
+    @property
+    def sha256(self) -> str:
+        """Of all that it says. A state file binds its tensors to it, so that it stands for the whole file."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
     @classmethod
     def from_json(cls, text: str) -> "StateHeader":
         """Raises:
@@ -99,13 +105,26 @@ class StateHeader:
 
 
 def save_state(path: Path, state: "MemoryState", header: StateHeader) -> None:
-    """Write one document's states, a section a row, atomically; the same ones always give the same bytes.
+    """Write one document's states, a section a row, atomically, to a file that only its owner reads.
 
-    Two processes must not save to one path at the same time: the library's lock sees to that.
+    Raises:
+        StateShapeError: as `pack_state`.
+        StateFileError: the file cannot be written.
+    """
+    content = pack_state(state, header)
+    try:
+        write_atomically(path, content, mode=PRIVATE)
+    except OSError as error:
+        raise StateFileError(
+            f"cannot write {path}: {error.strerror or error}; check its folder and its disk"
+        ) from error
+
+
+def pack_state(state: "MemoryState", header: StateHeader) -> bytes:
+    """The bytes of a state file; the same states always give the same ones.
 
     Raises:
         StateShapeError: there are more or fewer states than sections in the header.
-        StateFileError: the file cannot be written.
     """
     if state.batch != len(header.sections):
         raise StateShapeError(
@@ -120,12 +139,7 @@ def save_state(path: Path, state: "MemoryState", header: StateHeader) -> None:
     preamble = {"__metadata__": metadata, **_tensor_table(shape, len(blobs))}
     encoded = json.dumps(preamble, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)  # the format asks that tensors start on a multiple of 8 bytes
-    try:
-        write_atomically(path, struct.pack("<Q", len(encoded)) + encoded + b"".join(blobs))
-    except OSError as error:
-        raise StateFileError(
-            f"cannot write {path}: {error.strerror or error}; check its folder and its disk"
-        ) from error
+    return struct.pack("<Q", len(encoded)) + encoded + b"".join(blobs)
 
 
 def load_state(path: Path) -> "tuple[MemoryState, StateHeader]":
@@ -135,12 +149,20 @@ def load_state(path: Path) -> "tuple[MemoryState, StateHeader]":
         StateFileError: not a dmdoc state, truncated, altered, or unreadable.
         StateVersionError: written by a newer dmdoc, or by one from before sections.
     """
+    return _states(path, *_read(path, tensors=True))
+
+
+def unpack_state(content: bytes, path: Path) -> "tuple[MemoryState, StateHeader]":
+    """What `pack_state` packed, as `load_state`; the path is what the errors name."""
+    return _states(path, *_read_open(path, io.BytesIO(content), tensors=True))
+
+
+def _states(path: Path, preamble: dict[str, Any], data: bytes) -> "tuple[MemoryState, StateHeader]":
     import numpy
     import torch
 
     from dmdoc.memory.state import MemoryState
 
-    preamble, data = _read(path, tensors=True)
     metadata = preamble.pop("__metadata__")
     header = _parse_header(path, metadata)
     try:
@@ -221,7 +243,8 @@ def _read(path: Path, *, tensors: bool) -> tuple[dict[str, Any], bytes]:
 
 
 def _read_open(path: Path, file: BinaryIO, *, tensors: bool) -> tuple[dict[str, Any], bytes]:
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     start = file.read(9)
     if len(start) < 9:
         raise _truncated(path, "at least 9", size)

@@ -345,8 +345,8 @@ def test_a_damaged_document_says_so_and_can_be_removed(library: Library) -> None
 
 def test_a_newer_document_says_so(library: Library) -> None:
     saved = ingest(library, document())
-    (saved.folder / "document.json").write_text('{"schema": 2}')
-    with pytest.raises(DmdocError, match=r"written by a newer dmdoc \(schema 2\); upgrade dmdoc"):
+    (saved.folder / "document.json").write_text('{"schema": 99}')
+    with pytest.raises(DmdocError, match=r"written by a newer dmdoc \(schema 99\); upgrade dmdoc"):
         library.get("report")
 
 
@@ -401,9 +401,12 @@ def test_rename_refuses_a_taken_name_and_a_missing_document(library: Library) ->
 # ── the disk says no ──
 
 
-def test_the_root_is_private(library: Library) -> None:
+def test_everything_in_the_library_is_private(library: Library) -> None:
     ingest(library, document())
-    assert library.root.stat().st_mode & 0o777 == 0o700
+    library.tag("report", add=["salt"])
+    save_section(library, library.begin(document("The new text.")), document("The new text."), 0)
+    for path in (library.root, *library.root.rglob("*")):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
 
 
 def test_a_root_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
