@@ -37,7 +37,7 @@ INSIDE = {
     "model": "hardware backbone embedded registry prompt packing reader reads continuations",
     "library": "record document_folders saved_document passages library bundle",
     "refine": "gaps questions kinds practice steps",
-    "ingest": "sources task sections single many",
+    "ingest": "sources sync task sections single many",
     "answer": "evidence statements support routing ask spans recall verify",
     "chat": "preferences line_editor session commands repl",
 }
@@ -45,6 +45,7 @@ INSIDE = {
 
 MAY_KNOW = {
     "typer": {"cli"},
+    "watchfiles": {"cli"},
     "rich": {"console"},
     "prompt_toolkit": {"chat"},
     "transformers": {"model"},

@@ -2,9 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,12 +23,14 @@ from dmdoc.cli.options import (
     open_library,
     spread,
 )
+from dmdoc.cli.sync import Follower, Following
 from dmdoc.console.progress import ingest_progress
 from dmdoc.errors import PartialFailureError, UsageError
 
 if TYPE_CHECKING:
     from dmdoc.document import Document
     from dmdoc.ingest.many import Outcome
+    from dmdoc.library.library import Library
     from dmdoc.model.reader import Reader
 
 
@@ -99,62 +100,102 @@ def ingest(
     tag: TagOption = None,
     password: PasswordOption = None,
     writing: Writing,
+    following: Following,
     as_json: JsonOption = False,
     as_jsonl: JsonLinesOption = False,
     machine: Machine,
 ) -> None:
     """Read documents once and save their states."""
     from dmdoc.document import check_tag
-    from dmdoc.ingest.many import ingest_many
-    from dmdoc.ingest.sources import Names
 
+    following.check(selection.files or ())
     sources, library = selection.sources(), open_library()
-    single = len(sources) == 1
+    single = len(sources) == 1 and not following.on
     if not single and (name or as_json):
         raise UsageError(
             f"--name and --json are for one document, got {len(sources)}; use --jsonl for several"
         )
     for each in tag or ():
         check_tag(each)
+    extract = _extracting(name, password, single=single, verbose=machine.verbose)
+    as_lines = console.write_json if as_json or as_jsonl else None
+    run = _Run(extract, library, writing, tuple(tag or ()), machine, as_lines)
+    if following.on:
+        Follower(
+            following,
+            selection.files or (),
+            library,
+            selection.sources,
+            extract,
+            run.ingest,
+            as_lines,
+            machine.quiet,
+        ).run()
+        return
     if not sources:
         console.note("there is no file to read in what was given")
         return
     # A folder and a list are many files, however many they happen to hold: the same script gets the same exit codes.
     alone = as_json or (single and selection.files == sources and not as_jsonl)
-    extract = _extracting(name, password, single=single, verbose=machine.verbose)
     if alone:
-        extract(sources[0])  # what cannot be read is told before a model is loaded for it
-    reader, names, failed = machine.open_reader(), Names(library), 0
-    for outcome in ingest_many(
-        sources,
-        extract if name else lambda source: names.named(extract(source)),
-        reader,
-        library,
-        budget=writing.budget,
-        refine_steps=writing.refine,
-        force=writing.force,
-        show_progress=lambda name: ingest_progress(name, quiet=machine.quiet),
-    ):
-        if outcome.error is not None and alone:
-            raise outcome.error
-        failed += outcome.error is not None
-        if outcome.result is not None and tag:
-            library.tag(outcome.result.document.name, add=tag)
-        _tell(outcome, quiet=machine.quiet)
-        if as_json or as_jsonl:
-            console.write_json(_record(outcome, reader, writing))
+        document = extract(sources[0])  # what cannot be read is told before a model is loaded for it
+        run = replace(run, extract=lambda _: document)
+    failed = run.ingest(sources, named=name is not None, alone=alone)
     if failed:
         others = "the others are saved" if failed < len(sources) else "none is saved"
         raise PartialFailureError(f"{failed} of {len(sources)} files failed; {others}")
 
 
+@dataclass(frozen=True)
+class _Run:
+    """One run of the command: how files are read and written, and how each is told of."""
+
+    extract: "Callable[[str], Document]"
+    library: "Library"
+    writing: Writing
+    tags: tuple[str, ...]
+    machine: Machine
+    write_json: Callable[[dict[str, Any]], None] | None
+
+    def ingest(self, sources: Sequence[str], *, named: bool = False, alone: bool = False) -> int:
+        """Read and save files; how many failed.
+
+        Args:
+            named: the documents have the names that the user gave.
+            alone: it is one file, and its failure is the command's.
+        """
+        from dmdoc.ingest.many import ingest_many
+        from dmdoc.ingest.sources import Names
+
+        reader, names, failed = self.machine.open_reader(), Names(self.library), 0
+        quiet = self.machine.quiet
+        for outcome in ingest_many(
+            sources,
+            self.extract if named else lambda source: names.named(self.extract(source)),
+            reader,
+            self.library,
+            budget=self.writing.budget,
+            refine_steps=self.writing.refine,
+            force=self.writing.force,
+            show_progress=lambda name: ingest_progress(name, quiet=quiet),
+        ):
+            if outcome.error is not None and alone:
+                raise outcome.error
+            failed += outcome.error is not None
+            if outcome.result is not None and self.tags:
+                self.library.tag(outcome.result.document.name, add=self.tags)
+            _tell(outcome, quiet=quiet)
+            if self.write_json is not None:
+                self.write_json(_record(outcome, reader, self.writing))
+        return failed
+
+
 def _extracting(
     name: str | None, password: str | None, *, single: bool, verbose: bool
 ) -> "Callable[[str], Document]":
-    """How a source becomes a document; the last one is kept, for it may be asked for again."""
+    """How a source becomes a document."""
     from dmdoc.document import read_document
 
-    @lru_cache(maxsize=1)
     def extract(source: str) -> "Document":
         # Of many files some may be encrypted PDFs, and no others take a password.
         key = password if single or source.lower().endswith(".pdf") else None

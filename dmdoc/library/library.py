@@ -29,6 +29,7 @@ from dmdoc.library.saved_document import (
     is_saved_document,
     read_saved_document,
     stage_document,
+    write_source,
     write_tags,
 )
 from dmdoc.memory.state_file import StateHeader, save_state
@@ -260,6 +261,15 @@ class Library:
         with self._changing(name):
             saved = self.get(name)
             return write_tags(saved, (set(saved.tags) | added) - set(remove))
+
+    def set_source(self, name: str, source: str) -> SavedDocument:
+        """Say that a document is from `source`, an absolute path: its file was moved.
+
+        Raises:
+            DocumentNotFoundError: there is no finished document of that name.
+        """
+        with self._changing(name):
+            return write_source(self.get(name), source)
 
     def _check_staged(self, staged: SavedDocument, header: StateHeader) -> None:
         assert header.document_sha256 == staged.sha256, "a state of another text"

@@ -236,15 +236,27 @@ def write_tags(saved: SavedDocument, tags: Iterable[str]) -> SavedDocument:
         DmdocError, StateFileError: the document has no checksums yet, and is damaged.
     """
     tagged = replace(saved, tags=tuple(sorted(set(tags))))
-    if tagged == saved:
-        return saved
+    return saved if tagged == saved else _described(tagged)
+
+
+def write_source(saved: SavedDocument, source: str) -> SavedDocument:
+    """Say that a document is from `source`, an absolute path.
+
+    Raises:
+        OSError, DmdocError, StateFileError: as `write_tags`.
+    """
+    return saved if source == saved.source else _described(replace(saved, source=source))
+
+
+def _described(saved: SavedDocument) -> SavedDocument:
+    """Write a new document.json, with checksums if the document has none yet."""
     if saved.pages_sha256 is None:  # from before checksums
         saved.pages()
         content = (saved.folder / PAGES).read_bytes()
         bound = hashlib.sha256(content).hexdigest(), saved.header().sha256
-        tagged = replace(tagged, pages_sha256=bound[0], header_sha256=bound[1])
-    _describe(tagged)
-    return tagged
+        saved = replace(saved, pages_sha256=bound[0], header_sha256=bound[1])
+    _describe(saved)
+    return saved
 
 
 def _describe(saved: SavedDocument) -> None:
