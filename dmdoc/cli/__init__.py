@@ -16,7 +16,19 @@ import typer
 from typer.core import TyperGroup
 
 from dmdoc import __version__, console
-from dmdoc.cli import ask, calibrate, chat, compare, config, handing_over, ingest, library, models, train
+from dmdoc.cli import (
+    ask,
+    calibrate,
+    chat,
+    compare,
+    config,
+    extract,
+    handing_over,
+    ingest,
+    library,
+    models,
+    train,
+)
 from dmdoc.cli.options import settings_from_files
 from dmdoc.errors import EXIT_INTERRUPTED, DmdocError
 
@@ -28,7 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(ingest.ingest)
-app.command()(ingest.extract)
+app.command()(extract.extract)
 app.command(cls=ask.AskCommand)(ask.ask)
 app.command()(chat.chat)
 app.command("ls")(library.list_documents)

@@ -1,9 +1,9 @@
-"""`ingest` and `extract`: files into saved states, or into the text that would be read."""
+"""`ingest`: files into saved states."""
 
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,6 @@ from dmdoc import console
 from dmdoc.cli.options import (
     JSON_SCHEMA,
     BudgetOption,
-    FileArgument,
     JsonLinesOption,
     JsonOption,
     Machine,
@@ -234,27 +233,3 @@ def _record(outcome: "Outcome", reader: "Reader", writing: Writing) -> dict[str,
         "warnings": list(result.warnings),
         "seconds": round(result.seconds, 3),
     }
-
-
-def extract(
-    file: FileArgument,
-    password: PasswordOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Print the text that would be ingested, page by page."""
-    from dmdoc.document import read_document
-
-    document = read_document(file, password=password, stdin=sys.stdin.buffer)
-    if as_json:
-        console.write_json(
-            {
-                "schema": JSON_SCHEMA,
-                "source": document.source,
-                "sha256": document.sha256,
-                "extraction": asdict(document.extraction),
-                "pages": list(document.pages),
-            }
-        )
-        return
-    for number, page in enumerate(document.pages, start=1):
-        console.write_answer(f"--- page {number} ---\n{page}\n" if page else f"--- page {number} ---\n")

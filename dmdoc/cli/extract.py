@@ -1,0 +1,31 @@
+"""`extract`: the text that `ingest` would read. No model is loaded."""
+
+import sys
+from dataclasses import asdict
+
+from dmdoc import console
+from dmdoc.cli.options import JSON_SCHEMA, FileArgument, JsonOption, PasswordOption
+
+
+def extract(
+    file: FileArgument,
+    password: PasswordOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the text that would be ingested, page by page."""
+    from dmdoc.document import read_document
+
+    document = read_document(file, password=password, stdin=sys.stdin.buffer)
+    if as_json:
+        console.write_json(
+            {
+                "schema": JSON_SCHEMA,
+                "source": document.source,
+                "sha256": document.sha256,
+                "extraction": asdict(document.extraction),
+                "pages": list(document.pages),
+            }
+        )
+        return
+    for number, page in enumerate(document.pages, start=1):
+        console.write_answer(f"--- page {number} ---\n{page}\n" if page else f"--- page {number} ---\n")
