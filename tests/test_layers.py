@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "refine": "errors text memory model",
     "ingest": "errors text document memory model library refine",
     "answer": "errors settings text memory model library",
-    "training": "errors atomic_file text fictional memory model refine",
+    "training": "errors atomic_file text fictional datasets memory model refine",
     "compare": "errors atomic_file settings text fictional datasets memory model library ingest answer",
     "console": "errors text model library ingest answer compare",
     "chat": "errors settings text document memory model library ingest answer console",

@@ -50,12 +50,13 @@ class QuestionedDocument:
         if self.questions and not self.text.strip():
             raise UsageError(f"{self.name!r} has questions but no text")
         for question in self.questions:
-            if question.section is not None and question.section not in range(len(self.sections)):
+            section = question.section
+            if section is not None and (type(section) is not int or section not in range(len(self.sections))):
                 raise UsageError(
                     f"{self.name!r} has {len(self.sections)} sections, and the question {question.question!r} "
-                    f"names section {question.section!r}, counted from 0"
+                    f"names section {section!r}, counted from 0"
                 )
-            place = self.text if question.section is None else self.sections[question.section]
+            place = self.text if section is None else self.sections[section]
             if question.offset is not None and question.offset not in range(len(place)):
                 raise UsageError(
                     f"the answer to {question.question!r} is said to stand after {question.offset!r} characters of a "

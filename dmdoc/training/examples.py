@@ -1,26 +1,19 @@
-"""What is trained on: documents with questions, generated, or from a file of JSON lines.
-
-A line of a file is one document:
-
-    {"sections": [text, ...],
-     "qas": [{"question": text, "answers": [text, ...], "section": index or null}, ...]}
+"""What is trained on: documents with questions, generated, or from a data set (dmdoc.datasets).
 
 A section with its questions is trained on as a text of its own; questions without a section belong to the
-whole document. The first answer is the one that is learned; a question without any is left out. Knows nothing
-about tokens: how long a text is, the caller says.
+whole document. The first answer is the one that is learned. Knows nothing about tokens: how long a text is, the
+caller says.
 """
 
-import gzip
-import json
 import random
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from dmdoc import fictional
-from dmdoc.errors import TrainingError
+from dmdoc.datasets import QuestionedDocument, read_dataset
+from dmdoc.errors import TrainingError, UsageError
 from dmdoc.training.borrowing import borrow
 from dmdoc.training.config import Stage
 
@@ -127,57 +120,23 @@ class FileSource:
 
 
 def read_examples(path: Path) -> list[Example]:
-    """All texts of a JSON-lines file (`.gz` is unpacked) that have questions, in its order.
+    """All texts of a data set that have questions, in its order.
 
     Raises:
-        TrainingError: no such file, not one that can be read, or a line is no document (its number is named).
+        TrainingError: there is no such data set, or it cannot be read.
     """
-    if not path.is_file():
-        raise TrainingError(f"no training data at {path}")
-    examples: list[Example] = []
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    examples += _parse_line(line, f"{path} line {number}")
-    except (OSError, EOFError, zlib.error) as error:
-        raise TrainingError(f"cannot read the training data {path}: {error}") from error
-    return examples
+        documents = read_dataset(path)
+    except UsageError as error:
+        raise TrainingError(f"no training data: {error}") from error
+    return [example for document in documents for example in _texts_of(document)]
 
 
-def _parse_line(line: bytes, where: str) -> list[Example]:
-    try:
-        record = json.loads(line)
-    except ValueError as error:  # bytes that are not UTF-8 are one as well
-        raise TrainingError(f"{where} is not JSON: {error}") from error
-    if not isinstance(record, dict):
-        raise TrainingError(f"{where} must be an object with sections and qas, got {type(record).__name__}")
-    sections, items = record.get("sections"), record.get("qas")
-    if not _are_texts(sections) or not sections:
-        raise TrainingError(f"{where}: sections must be a list of texts, none of them blank")
-    if not isinstance(items, list):
-        raise TrainingError(f"{where}: qas must be a list of questions")
+def _texts_of(document: QuestionedDocument) -> list[Example]:
     asked: dict[int | None, list[tuple[str, str]]] = {}
-    for item in items:
-        section, question, answers = _parse_question(item, len(sections), where)
-        if answers:
-            asked.setdefault(section, []).append((question, answers[0]))
-    whole = "\n\n".join(sections)
-    return [Example(whole if at is None else sections[at], tuple(pairs)) for at, pairs in asked.items()]
-
-
-def _parse_question(item: Any, sections: int, where: str) -> tuple[int | None, str, list[str]]:
-    if not isinstance(item, dict) or not _are_texts([item.get("question")]):
-        raise TrainingError(f"{where}: every one of qas must be an object with a question")
-    question, answers, section = item["question"], item.get("answers"), item.get("section")
-    if not isinstance(answers, list) or not _are_texts(answers):
-        raise TrainingError(f"{where}: the answers of '{question}' must be a list of texts")
-    if section is not None and (type(section) is not int or not 0 <= section < sections):
-        raise TrainingError(
-            f"{where}: the section of '{question}' must be null or 0 to {sections - 1}, got {section!r}"
-        )
-    return section, question, answers
-
-
-def _are_texts(values: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) and value.strip() for value in values)
+    for item in document.questions:
+        asked.setdefault(item.section, []).append((item.question, item.answers[0]))
+    return [
+        Example(document.text if at is None else document.sections[at], tuple(pairs))
+        for at, pairs in asked.items()
+    ]
