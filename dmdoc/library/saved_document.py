@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, StateFileError
 from dmdoc.library.record import damaged, read_record, write_record
-from dmdoc.memory.state_file import Section, StateHeader, load_state, read_header
+from dmdoc.memory.state_file import Section, StateHeader, read_header, read_state
 
 if TYPE_CHECKING:
     from dmdoc.memory.state import MemoryState
@@ -93,10 +93,10 @@ class SavedDocument:
         """The states of all sections, a section a row, on the CPU, and their header.
 
         Raises:
-            StateFileError, StateVersionError: as `load_state`.
+            StateFileError, StateVersionError: as `read_state`.
         """
         with self._unless_replaced():
-            state, header = load_state(self.state_path)
+            state, header = read_state(self.state_path)
             self._check_header(header)
             return state, header
 
@@ -104,17 +104,17 @@ class SavedDocument:
         """All sections that an interrupted ingest of it wrote, as `state`, or None when it wrote none.
 
         Raises:
-            StateFileError, StateVersionError: as `load_state`.
+            StateFileError, StateVersionError: as `read_state`.
         """
         # An ingest that was killed when it was all but published has nothing left to do: its state has the final name.
         if self.state_path.exists():
-            return load_state(self.state_path)
+            return read_state(self.state_path)
         from dmdoc.memory.state import MemoryState  # torch comes with it
 
         batches: list[tuple[MemoryState, StateHeader]] = []
         sections: tuple[Section, ...] = ()
         while (path := self.partial_path(len(sections))).exists():
-            batches.append(load_state(path))
+            batches.append(read_state(path))
             sections += batches[-1][1].sections
             if not _go_together(batches[0][1], batches[-1][1]):
                 raise StateFileError(f"{path} was not written as the batches before it were")

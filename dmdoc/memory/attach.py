@@ -77,20 +77,20 @@ def _weight(attention: nn.Module, head: str) -> Tensor:
 
 
 @contextmanager
-def attention_inputs(model: nn.Module, adapter: DeltaMemAdapter) -> Iterator[list[Tensor]]:
-    """What enters each layer that has a memory, `[batch, time, hidden]`, once a forward pass inside is done.
+def attention_inputs(model: nn.Module, layers: Sequence[int]) -> Iterator[list[Tensor]]:
+    """What enters these attention layers, each `[batch, time, hidden]`, once a forward pass inside is done.
 
     Raises:
         BackboneError: as `attention_layers`.
     """
-    inputs = [torch.empty(0)] * len(adapter.layer_indices)
+    inputs = [torch.empty(0)] * len(layers)
 
     def keep(position: int, module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         inputs[position] = _hidden(args, kwargs)
 
     attention = attention_layers(model)
     with ExitStack() as hooks:
-        for position, index in enumerate(adapter.layer_indices):
+        for position, index in enumerate(layers):
             hook = attention[index].register_forward_pre_hook(partial(keep, position), with_kwargs=True)
             hooks.callback(hook.remove)
         yield inputs

@@ -142,7 +142,7 @@ def pack_state(state: "MemoryState", header: StateHeader) -> bytes:
     return struct.pack("<Q", len(encoded)) + encoded + b"".join(blobs)
 
 
-def load_state(path: Path) -> "tuple[MemoryState, StateHeader]":
+def read_state(path: Path) -> "tuple[MemoryState, StateHeader]":
     """The states, a section a row, on the CPU, and their header. Checks format, then version, then integrity.
 
     Raises:
@@ -153,7 +153,7 @@ def load_state(path: Path) -> "tuple[MemoryState, StateHeader]":
 
 
 def unpack_state(content: bytes, path: Path) -> "tuple[MemoryState, StateHeader]":
-    """What `pack_state` packed, as `load_state`; the path is what the errors name."""
+    """What `pack_state` packed, as `read_state`; the path is what the errors name."""
     return _states(path, *_read_open(path, io.BytesIO(content), tensors=True))
 
 
@@ -183,7 +183,7 @@ def read_header(path: Path) -> StateHeader:
     """The header alone: no tensor is read, so an altered tensor goes unnoticed here; a missing byte does not.
 
     Raises:
-        StateFileError, StateVersionError: as `load_state`.
+        StateFileError, StateVersionError: as `read_state`.
     """
     preamble, _ = _read(path, tensors=False)
     return _parse_header(path, preamble["__metadata__"])

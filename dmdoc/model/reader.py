@@ -97,7 +97,7 @@ class Reader:
         after the last token of a shorter one is padding.
         """
         model, ids = self.backbone.model, self.pad(texts, 0)
-        with torch.no_grad(), attention_inputs(model, self.adapter) as inputs:
+        with torch.no_grad(), attention_inputs(model, self.adapter.layer_indices) as inputs:
             model.get_decoder()(input_ids=ids, use_cache=False)
         return [self.adapter.layer(position).write_inputs(hidden) for position, hidden in enumerate(inputs)]
 

@@ -18,7 +18,7 @@ from dmdoc.errors import TrainingError
 from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemLayer
 from dmdoc.memory.adapter_config import OUR_FIELDS
 from dmdoc.memory.adapter_file import load_adapter
-from dmdoc.memory.attach import attention_layers, attention_sizes
+from dmdoc.memory.attach import attention_inputs, attention_layers, attention_sizes
 from dmdoc.model.reader import Reader
 from dmdoc.text.chunking import Chunk
 
@@ -114,23 +114,16 @@ def _random_turn(size: int, generator: torch.Generator) -> Tensor:
 
 def _layer_inputs(reader: Reader, sample: Sequence[Chunk]) -> list[Tensor]:
     """The input of every attention layer, one row a token: `[tokens, hidden]` float32, on the CPU."""
-    layers = attention_layers(reader.backbone.model)
-    seen: dict[object, list[Tensor]] = {layer: [] for layer in layers}
-
-    def keep(layer: object, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
-        hidden = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
-        seen[layer].append(hidden[0].float().cpu())
-
-    handles = [layer.register_forward_pre_hook(keep, with_kwargs=True) for layer in layers]
-    try:
-        with torch.no_grad():
-            for chunk in sample:
-                ids = torch.tensor([chunk.token_ids], device=reader.backbone.device)
-                reader.backbone.model.get_decoder()(input_ids=ids, use_cache=False)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return [torch.cat(seen[layer]) for layer in layers]
+    model = reader.backbone.model
+    layers = range(len(attention_layers(model)))
+    seen: list[list[Tensor]] = [[] for _ in layers]
+    with torch.no_grad(), attention_inputs(model, layers) as inputs:
+        for chunk in sample:
+            ids = torch.tensor([chunk.token_ids], device=reader.backbone.device)
+            model.get_decoder()(input_ids=ids, use_cache=False)
+            for rows, hidden in zip(seen, inputs, strict=True):
+                rows.append(hidden[0].float().cpu())
+    return [torch.cat(rows) for rows in seen]
 
 
 def _principal_directions(inputs: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,8 +19,8 @@ from dmdoc.memory.state_file import (
     Section,
     StateHeader,
     check_identity,
-    load_state,
     read_header,
+    read_state,
     save_state,
 )
 
@@ -76,7 +76,7 @@ def write(path: Path, preamble: dict[str, Any], data: bytes) -> None:
 
 def refusal(path: Path) -> str:
     with pytest.raises(StateFileError) as caught:
-        load_state(path)
+        read_state(path)
     message = str(caught.value)
     assert "\n" not in message
     assert str(path) in message
@@ -90,7 +90,7 @@ def refusal(path: Path) -> str:
 def test_round_trip(tmp_path: Path, layers: int, heads: int, rank: int) -> None:
     state = random_state(layers, heads, rank)
     save_state(tmp_path / "state", state, HEADER)
-    loaded, header = load_state(tmp_path / "state")
+    loaded, header = read_state(tmp_path / "state")
     assert loaded.equals(state)
     assert header == HEADER
     assert read_header(tmp_path / "state") == HEADER
@@ -100,7 +100,7 @@ def test_round_trip(tmp_path: Path, layers: int, heads: int, rank: int) -> None:
 def test_sections_keep_their_order(tmp_path: Path, sections: int) -> None:
     state, header = random_state(batch=sections), header_of(sections)
     save_state(tmp_path / "state", state, header)
-    loaded, found = load_state(tmp_path / "state")
+    loaded, found = read_state(tmp_path / "state")
     assert loaded.equals(state)
     assert found == header == read_header(tmp_path / "state")
     assert found.tokens_written == sum(100 + number for number in range(1, sections + 1))
@@ -109,12 +109,12 @@ def test_sections_keep_their_order(tmp_path: Path, sections: int) -> None:
 def test_special_numbers_survive(tmp_path: Path) -> None:
     layer = torch.tensor([[[[0.0, -0.0], [1e-45, 3.4e38]]]])
     save_state(tmp_path / "state", MemoryState((layer,)), HEADER)
-    loaded, _ = load_state(tmp_path / "state")
+    loaded, _ = read_state(tmp_path / "state")
     assert torch.equal(loaded.layers[0].view(torch.int32), layer.view(torch.int32))
 
 
 def test_a_loaded_state_is_writable_memory_of_its_own(path: Path) -> None:
-    loaded, _ = load_state(path)
+    loaded, _ = read_state(path)
     loaded.layers[0].add_(1)
     assert torch.equal(loaded.layers[0], random_state().layers[0] + 1)
     assert torch.equal(loaded.layers[1], random_state().layers[1])
@@ -123,7 +123,7 @@ def test_a_loaded_state_is_writable_memory_of_its_own(path: Path) -> None:
 def test_expanded_and_attached_states_can_be_saved(tmp_path: Path) -> None:
     strided = torch.randn(1, 2, 4, 4, requires_grad=True).transpose(2, 3)
     save_state(tmp_path / "state", MemoryState((strided,)), HEADER)
-    assert torch.equal(load_state(tmp_path / "state")[0].layers[0], strided)
+    assert torch.equal(read_state(tmp_path / "state")[0].layers[0], strided)
 
 
 def test_any_safetensors_reader_opens_it(path: Path) -> None:
@@ -280,7 +280,7 @@ def test_a_newer_version_comes_before_integrity(path: Path) -> None:
     preamble, data = split(path)
     preamble["__metadata__"] = {"format": "dmdoc-state", "version": "3"}
     write(path, preamble, data[:-3])
-    for read in (load_state, read_header):
+    for read in (read_state, read_header):
         with pytest.raises(StateVersionError) as caught:
             read(path)
         assert str(caught.value) == f"{path} was written by a newer dmdoc (format 3); upgrade dmdoc"
@@ -291,7 +291,7 @@ def test_an_older_version_has_to_be_read_again(path: Path) -> None:
     preamble["__metadata__"]["version"] = "1"
     write(path, preamble, data)
     with pytest.raises(StateVersionError, match=r"an older dmdoc \(format 1\); ingest the document again"):
-        load_state(path)
+        read_state(path)
 
 
 def test_the_format_comes_before_the_version(path: Path) -> None:
@@ -321,11 +321,11 @@ def test_a_killed_save_leaves_the_old_state(path: Path, monkeypatch: pytest.Monk
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(os, call, die)
         save_state(path, MemoryState.zeros(3, 2, 4), HEADER)
-    assert load_state(path)[0].equals(random_state())
+    assert read_state(path)[0].equals(random_state())
     assert len(list(path.parent.iterdir())) == 2, "the killed save left its temporary file"
 
     save_state(path, MemoryState.zeros(3, 2, 4), HEADER)
-    assert load_state(path)[0].equals(MemoryState.zeros(3, 2, 4))
+    assert read_state(path)[0].equals(MemoryState.zeros(3, 2, 4))
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -339,7 +339,7 @@ def test_a_failed_save_leaves_the_old_state_and_nothing_else(
     with pytest.raises(StateFileError, match=r"cannot write .*: No space left on device") as caught:
         save_state(path, MemoryState.zeros(3, 2, 4), HEADER)
     assert "\n" not in str(caught.value)
-    assert load_state(path)[0].equals(random_state())
+    assert read_state(path)[0].equals(random_state())
     assert list(path.parent.iterdir()) == [path]
 
 
