@@ -36,7 +36,7 @@ from dmdoc.model.embedded import NAME, embedded_folder
 from dmdoc.model.reader import Reader
 from dmdoc.settings.folders import cache_folder
 from dmdoc.settings.generation import GenerationSettings
-from dmdoc.text.chunking import Chunk, tokenise
+from dmdoc.text.chunking import Chunk
 
 DOCUMENT_TOKENS = 8192
 PROMPT_TOKENS = 30
@@ -173,7 +173,7 @@ def random_ids(reader: Reader, count: int) -> list[int]:
 def random_text(reader: Reader, tokens: int) -> str:
     """Words at random, as a tokenizer takes them for so many tokens: not the very ones that were drawn."""
     text = reader.decode(random_ids(reader, tokens))
-    _, ends = tokenise(reader.backbone.tokenizer, text)
+    _, ends = reader.backbone.tokenizer.encode_with_ends(text)
     return text[: ends[tokens - 1]]
 
 

@@ -14,6 +14,7 @@ from dmdoc.memory.attach import attention_sizes
 from dmdoc.memory.state_file import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader
+from dmdoc.model.tokenizer import TextTokenizer
 
 CHATML = (
     "{% for message in messages %}"
@@ -81,7 +82,7 @@ def tiny_reader(
     backbone = Backbone(
         name="tiny",
         model=model,
-        tokenizer=tiny_tokenizer(),
+        tokenizer=TextTokenizer(tiny_tokenizer()),
         identity=Identity("tiny", f"{seed:064x}"),
         tokenizer_identity=Identity("tiny", "1" * 64),
         device=torch.device("cpu"),
@@ -96,6 +97,6 @@ def save_tiny_reader(reader: Reader, folder: Path) -> tuple[Path, Path]:
     """Write a Reader as the two folders that `load_backbone` and `load_adapter` read: (model, adapter)."""
     model, adapter = folder / "model", folder / "adapter"
     reader.backbone.model.save_pretrained(model)
-    reader.backbone.tokenizer.save_pretrained(model)
+    reader.backbone.tokenizer.fast.save_pretrained(model)
     save_adapter(reader.adapter, adapter)
     return model, adapter

@@ -17,7 +17,6 @@ from dmdoc.errors import UsageError
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.reader import Reader
 from dmdoc.settings.generation import GenerationSettings, Way
-from dmdoc.text.chunking import tokenise
 
 TIMED = 24
 """Questions asked one at a time, as `ask` does: their times are what a user waits. They are spread over documents."""
@@ -184,7 +183,7 @@ class _Turn:
 
 def _turn(number: int, mode: Mode, cases: Cases, reader: Reader, settings: GenerationSettings) -> _Turn:
     document = cases.documents[number]
-    tokens, _ = tokenise(reader.backbone.tokenizer, document.text)
+    tokens = reader.encode(document.text)
     if mode in ("state", "evidence"):
         state = cases.state(number)
     else:

@@ -19,6 +19,7 @@ import torch
 from dmdoc.errors import BackboneError
 from dmdoc.memory.state_file import Identity
 from dmdoc.model.hardware import choose_attention, choose_device, choose_dtype, detect_hardware
+from dmdoc.model.tokenizer import TextTokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -41,7 +42,7 @@ class Backbone:
 
     name: str
     model: "PreTrainedModel"
-    tokenizer: "PreTrainedTokenizerFast"
+    tokenizer: TextTokenizer
     identity: Identity
     tokenizer_identity: Identity
     device: torch.device
@@ -96,16 +97,16 @@ def load_backbone(
     chosen_attention = choose_attention(attention, chosen_device, chosen_dtype, hardware)
     identity = Identity(name, fingerprint_model(folder))
     with _quiet_transformers():
-        tokenizer = _load_tokenizer(folder)
+        fast = _load_tokenizer(folder)
         # sdpa by default: some architectures have eager attention alone, which transformers then takes.
         wanted = None if attention == "auto" and chosen_attention == "sdpa" else chosen_attention
         model = _load_model(folder, chosen_device, chosen_dtype, wanted)
     return Backbone(
         name=name,
         model=model,
-        tokenizer=tokenizer,
+        tokenizer=TextTokenizer(fast),
         identity=identity,
-        tokenizer_identity=Identity(name, fingerprint_tokenizer(folder, tokenizer.chat_template)),
+        tokenizer_identity=Identity(name, fingerprint_tokenizer(folder, fast.chat_template)),
         device=chosen_device,
         dtype=chosen_dtype,
         attention=str(model.config._attn_implementation),

@@ -194,17 +194,14 @@ class Reader:
 
     def prompt_ids(self, messages: Sequence[dict[str, str]]) -> list[int]:
         """The tokens of a conversation up to where the answer begins."""
-        rendered = self.backbone.tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=True, enable_thinking=False
-        )
-        return self.encode(str(rendered))
+        return self.backbone.tokenizer.encode_messages(messages)
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text, without special tokens of the tokenizer's own."""
-        return list(self.backbone.tokenizer(text, add_special_tokens=False)["input_ids"])
+        """The tokens of a text; none is a control token, whatever it spells out."""
+        return self.backbone.tokenizer.encode(text)
 
     def decode(self, ids: Sequence[int]) -> str:
-        return str(self.backbone.tokenizer.decode(list(ids), skip_special_tokens=True))
+        return self.backbone.tokenizer.decode(ids)
 
     def pad(self, rows: Sequence[Sequence[int]], value: int) -> Tensor:
         """Rows of unequal length → int64 `[rows, longest]`, padded on the right, on the model's device."""

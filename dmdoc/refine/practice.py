@@ -15,7 +15,7 @@ from dmdoc.model.reader import Reader
 from dmdoc.model.reads import WINDOW_TOKENS, answer_read, continue_read, recite_read
 from dmdoc.refine.kinds import name_kinds
 from dmdoc.refine.questions import make_questions
-from dmdoc.text.chunking import Chunk, tokenise
+from dmdoc.text.chunking import Chunk
 
 STEP_READS = 8
 """The most reads of a section in one step."""
@@ -73,7 +73,7 @@ def section_windows(chunk: Chunk, reader: Reader) -> Practice:
     """
     reads = []
     for start, end in _spans(chunk.text, reader):
-        target, _ = tokenise(reader.backbone.tokenizer, chunk.text[start:end])
+        target = reader.encode(chunk.text[start:end])
         if end == len(chunk.text):
             target = [*target, *reader.end_ids[:1]]
         told = chunk.text[:start]
@@ -83,7 +83,7 @@ def section_windows(chunk: Chunk, reader: Reader) -> Practice:
 
 def _spans(text: str, reader: Reader) -> Iterator[tuple[int, int]]:
     """Consecutive (start, end) of the windows of a text, cut before blank space where there is some nearby."""
-    _, token_ends = tokenise(reader.backbone.tokenizer, text)
+    _, token_ends = reader.backbone.tokenizer.encode_with_ends(text)
     start = 0
     while start < len(text):
         last = bisect_right(token_ends, start) + WINDOW_TOKENS - 1

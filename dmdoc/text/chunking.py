@@ -6,11 +6,11 @@ alone may have other tokens than it had inside the whole.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
-from typing import Any, Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 from dmdoc.errors import UsageError
 from dmdoc.text.sentences import split_sentences
@@ -26,16 +26,15 @@ LAYOUT_SENTENCE = -1
 
 LayoutName = Literal["plain", "chat"]
 
-# Any text that no chat template contains; its neighbours in the rendered template are the layout.
-_PLACEHOLDER = "dmdoc-text-goes-here"
-
 
 class Tokenizer(Protocol):
-    """What chunking uses of a transformers fast tokenizer."""
+    """What chunking uses of a model's tokenizer."""
 
-    def __call__(self, text: str, **options: Any) -> Mapping[str, Any]: ...
+    def encode_with_ends(self, text: str) -> tuple[list[int], list[int]]:
+        """The tokens of a text, and for each the position after its last character, never decreasing."""
 
-    def apply_chat_template(self, conversation: list[dict[str, str]], **options: Any) -> Any: ...
+    def around_message(self) -> tuple[list[int], list[int]]:
+        """The tokens that the chat template puts before and after one message of the user."""
 
 
 @dataclass(frozen=True)
@@ -57,21 +56,12 @@ class Layout:
         """The token ids before and after the text of every chunk.
 
         Raises:
-            UsageError: the layout is "chat" and the tokenizer has no chat template that keeps the message.
+            BackboneError: the layout is "chat" and the tokenizer has no chat template that keeps the message.
         """
         if self.name == "plain":
             return (), ()
-        message = {"role": "user", "content": _PLACEHOLDER}
-        try:
-            rendered = tokenizer.apply_chat_template([message], tokenize=False)
-        except ValueError as error:
-            raise UsageError("this tokenizer has no chat template; use the write layout 'plain'") from error
-        before, found, after = str(rendered).partition(_PLACEHOLDER)
-        if not found:
-            raise UsageError("this tokenizer's chat template drops the message; use the write layout 'plain'")
-        # Unlike the text, the template's own control tokens are meant as control tokens.
-        prefix, suffix = (tokenizer(part, add_special_tokens=False)["input_ids"] for part in (before, after))
-        return tuple(prefix), tuple(suffix)
+        before, after = tokenizer.around_message()
+        return tuple(before), tuple(after)
 
 
 @dataclass(frozen=True)
@@ -95,8 +85,7 @@ def chunk_document(text: str, tokenizer: Tokenizer, *, budget: int, layout: Layo
     about the subject of the one before it would be taken for the one to ask. It ends with the paragraph that
     ends nearest to its share, if one ends near it, else with the nearest sentence, else with a word; inside a
     word only if the word alone exceeds the share. The chunk texts in order are the text, less blank space at
-    the cuts; blank text has no chunks. Control tokens that the text spells out (`<|im_end|>`) are encoded as
-    the characters that they are.
+    the cuts; blank text has no chunks.
 
     Raises:
         UsageError: the budget is below `MIN_BUDGET`, or leaves no room beside the layout or for a character.
@@ -111,7 +100,7 @@ def chunk_document(text: str, tokenizer: Tokenizer, *, budget: int, layout: Layo
             f"give a budget above that, got {budget}"
         )
     cuts = _CutPoints(text)
-    _, reach = tokenise(tokenizer, text)
+    _, reach = tokenizer.encode_with_ends(text)
     chunks = []
     start = _skip_blank(text, 0)
     while start < len(text):
@@ -127,25 +116,6 @@ def chunk_document(text: str, tokenizer: Tokenizer, *, budget: int, layout: Layo
         )
         start = _skip_blank(text, start + len(piece.text))
     return chunks
-
-
-def tokenise(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[int]]:
-    """Token ids, and for each token the position after its last character, never decreasing.
-
-    Control tokens that the text spells out are encoded as the characters that they are.
-    """
-    # verbose=False: a text longer than the model's window is the point here, not worth a warning.
-    encoded = tokenizer(
-        text,
-        add_special_tokens=False,
-        split_special_tokens=True,
-        return_offsets_mapping=True,
-        verbose=False,
-    )
-    ends: list[int] = []
-    for _, end in encoded["offset_mapping"]:
-        ends.append(max(end, ends[-1]) if ends else end)
-    return encoded["input_ids"], ends
 
 
 class _CutPoints:
@@ -189,7 +159,7 @@ def _fitting_piece(
     while True:
         end = cuts.best(start, min(share_end, limit), limit)
         piece = cuts.text[start:end].rstrip()
-        token_ids, token_ends = tokenise(tokenizer, piece)
+        token_ids, token_ends = tokenizer.encode_with_ends(piece)
         if len(token_ids) <= room:
             return Chunk(tuple(token_ids), cuts.sentence_ids(start, token_ends), piece)
         if len(piece) == 1:

@@ -153,12 +153,12 @@ def test_the_real_embedded_model_ends_its_answer() -> None:
         pytest.skip("the embedded model is not in the cache; run `make model`")
     loaded = backbone.load_backbone(folder, name="smollm2-135m", device="cpu", dtype="float32")
     question = [{"role": "user", "content": "what is the capital of France?"}]
-    prompt = loaded.tokenizer.apply_chat_template(
+    prompt = loaded.tokenizer.fast.apply_chat_template(
         question, add_generation_prompt=True, return_tensors="pt", return_dict=True
     )
     output = loaded.model.generate(**prompt, max_new_tokens=20, do_sample=False)
 
-    answer = loaded.tokenizer.decode(output[0, prompt["input_ids"].shape[1] :])
+    answer = loaded.tokenizer.fast.decode(output[0, prompt["input_ids"].shape[1] :])
     assert answer == "The capital of France is Paris.<|im_end|>"
     # Digits stand alone, as in SmolLM2's own tokenizer: two spaces before them are one token.
-    assert loaded.tokenizer.tokenize("in  1998") == ["in", "ĠĠ", "1", "9", "9", "8"]
+    assert loaded.tokenizer.fast.tokenize("in  1998") == ["in", "ĠĠ", "1", "9", "9", "8"]

@@ -222,7 +222,7 @@ def test_prompt_and_answer_must_fit_the_context() -> None:
 def test_prompts_are_chat_messages_that_end_where_the_answer_begins(reader: Reader) -> None:
     prompt = reader.prompt_ids(PROMPT)
     rendered = "<|im_start|>user\nWhen did the ferry leave?<|im_end|>\n<|im_start|>assistant\n"
-    assert reader.backbone.tokenizer.decode(prompt) == rendered
+    assert reader.backbone.tokenizer.fast.decode(prompt) == rendered
 
 
 def test_text_survives_encoding(reader: Reader) -> None:

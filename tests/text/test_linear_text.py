@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from linear import assert_linear
 from tiny import tiny_tokenizer
 
+from dmdoc.model.tokenizer import TextTokenizer
 from dmdoc.text.chunking import Layout, chunk_document
 from dmdoc.text.normalise import join_paragraphs, normalise_pages, normalise_text, remove_running_lines
 from dmdoc.text.sentences import split_sentences
@@ -43,7 +44,7 @@ def test_a_step_is_linear(step: Callable[[str], object], make: Callable[[int], s
 
 @pytest.mark.parametrize("make", TEXTS.values(), ids=TEXTS.keys())
 def test_chunking_is_linear(make: Callable[[int], str]) -> None:
-    tokenizer = tiny_tokenizer()
+    tokenizer = TextTokenizer(tiny_tokenizer())
     layout = Layout("plain")
     assert_linear(lambda text: chunk_document(text, tokenizer, budget=64, layout=layout), make, size=50)
 
