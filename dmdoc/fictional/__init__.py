@@ -7,6 +7,20 @@ Knows nothing about models or files.
 
 from dmdoc.fictional.catalogue import Split, phrasings, relations
 from dmdoc.fictional.generate import FictionalDocument, Question, generate
+from dmdoc.fictional.rosters import FAMILIES, FEWEST_ROSTER_FACTS, MOST_ROSTER_FACTS, Family, generate_roster
 from dmdoc.fictional.values import own_words
 
-__all__ = ["FictionalDocument", "Question", "Split", "generate", "own_words", "phrasings", "relations"]
+__all__ = [
+    "FAMILIES",
+    "FEWEST_ROSTER_FACTS",
+    "MOST_ROSTER_FACTS",
+    "Family",
+    "FictionalDocument",
+    "Question",
+    "Split",
+    "generate",
+    "generate_roster",
+    "own_words",
+    "phrasings",
+    "relations",
+]

@@ -30,6 +30,8 @@ class Question:
     """Where the sentence with the answer begins, as a share of the characters of the text: 0..1."""
     paraphrases: tuple[str, ...]
     """Other wordings of the question in the same split."""
+    attribute: str = ""
+    """What is asked for, of whatever: questions of one attribute are those whose answers might be mistaken."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,16 @@ def _finish(paragraphs: Sequence[Sequence[Sentence]], composer: Composer) -> tup
             for fact in sentence.settles:
                 question, *others = composer.questions(fact)
                 position = offset / len(text)
-                questions.append(Question(question, fact.value, fact.superseded, position, tuple(others)))
+                questions.append(
+                    Question(
+                        question,
+                        fact.value,
+                        fact.superseded,
+                        position,
+                        tuple(others),
+                        attribute=fact.relation.id,
+                    )
+                )
             offset += len(sentence.text) + 1
         offset += 1  # an empty line takes one character more than a space
     return text, tuple(questions)

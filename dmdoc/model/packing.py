@@ -10,6 +10,7 @@ nothing about models or text.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,6 +25,8 @@ class Read:
 
     prompt_ids: tuple[int, ...]
     target_ids: tuple[int, ...]
+    rivals: tuple[tuple[int, ...], ...] = ()
+    """What else could follow the prompt, none empty; scored beside the target, each as if it stood there alone."""
 
 
 EMPTY_READ = Read((), ())
@@ -52,15 +55,16 @@ class PackedReads(Packed):
     """int64 `[rows, n]`: the token that should follow each supervised column, or IGNORED."""
     slots: Tensor
     """int64 `[n]`: the slot of each supervised column."""
+    branches: Tensor
+    """int64 `[n]`: 0 where a supervised column is of a read's target, else the number of its rival, from 1."""
 
 
 def pack_reads(rows: Sequence[Sequence[Read]], *, pad_id: int, dtype: torch.dtype) -> PackedReads:
     """Pack `rows` of equally many reads, at least one of them not empty; `dtype` is that of the mask."""
     prefix = _shared_prefix([read.prompt_ids for row in rows for read in row if read != EMPTY_READ])
     shared = len(prefix)
-    bodies = [[(*read.prompt_ids[shared:], *read.target_ids[:-1]) for read in row] for row in rows]
-    widths = [max(len(row[slot]) for row in bodies) for slot in range(len(rows[0]))]
-    columns = shared + sum(widths)
+    branches = _branches(rows, shared)
+    columns = shared + sum(branch.width for branch in branches)
 
     ids = torch.full((len(rows), columns), pad_id)
     positions = torch.zeros(len(rows), columns, dtype=torch.long)
@@ -71,21 +75,61 @@ def pack_reads(rows: Sequence[Sequence[Read]], *, pad_id: int, dtype: torch.dtyp
     positions[:, :shared] = torch.arange(shared)
     visible[:, :shared, :shared] = _causal(shared)
     for row, reads in enumerate(rows):
-        end = shared
-        for slot, body in enumerate(bodies[row]):
-            end += widths[slot]
+        end = prompt_start = shared
+        for branch in branches:
+            read, end = reads[branch.slot], end + branch.width
+            body, target = branch.of(read, shared)
             start = end - len(body)
+            asked = max(
+                0, len(read.prompt_ids) - shared - 1
+            )  # of the prompt, what a rival sees of it in its own row
+            if branch.number == 0:
+                prompt_start, asked = start, 0
             ids[row, start:end] = torch.tensor(body, dtype=torch.long)
-            positions[row, start:end] = torch.arange(shared, shared + len(body))
+            positions[row, start:end] = torch.arange(shared + asked, shared + asked + len(body))
             visible[row, start:end, :shared] = True
+            visible[row, start:end, prompt_start : prompt_start + asked] = True
             visible[row, start:end, start:end] = _causal(len(body))
-            target = torch.tensor(reads[slot].target_ids, dtype=torch.long)
-            targets[row, end - len(target) : end] = target
+            targets[row, end - len(target) : end] = torch.tensor(target, dtype=torch.long)
 
     supervised = (targets != IGNORED).any(0).nonzero().squeeze(1)
     mask = torch.zeros(visible.shape, dtype=dtype).masked_fill(~visible, torch.finfo(dtype).min).unsqueeze(1)
-    slot_of = torch.tensor([-1] * shared + [slot for slot, width in enumerate(widths) for _ in range(width)])
-    return PackedReads(ids, positions, mask, supervised, targets[:, supervised], slot_of[supervised])
+    slot_of = torch.tensor([-1] * shared + [branch.slot for branch in branches for _ in range(branch.width)])
+    number_of = torch.tensor(
+        [0] * shared + [branch.number for branch in branches for _ in range(branch.width)]
+    )
+    return PackedReads(
+        ids, positions, mask, supervised, targets[:, supervised], slot_of[supervised], number_of[supervised]
+    )
+
+
+class _Branch(NamedTuple):
+    """Columns of one slot: its reads with their targets (number 0), or with one rival in the target's place."""
+
+    slot: int
+    number: int
+    width: int
+
+    def of(self, read: Read, shared: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What of a read stands in these columns, and what should follow.
+
+        A rival starts from the last token of the prompt, of which it sees the rest.
+        """
+        if self.number == 0:
+            return (*read.prompt_ids[shared:], *read.target_ids[:-1]), read.target_ids
+        if self.number > len(read.rivals):
+            return (), ()
+        rival = read.rivals[self.number - 1]
+        return (read.prompt_ids[-1], *rival[:-1]), rival
+
+
+def _branches(rows: Sequence[Sequence[Read]], shared: int) -> list[_Branch]:
+    found = []
+    for slot, reads in enumerate(zip(*rows, strict=True)):
+        for number in range(1 + max(len(read.rivals) for read in reads)):
+            unsized = _Branch(slot, number, 0)
+            found.append(unsized._replace(width=max(len(unsized.of(read, shared)[0]) for read in reads)))
+    return found
 
 
 def _shared_prefix(prompts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

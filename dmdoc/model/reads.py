@@ -25,10 +25,11 @@ CONTINUE_CHARACTERS = 160
 """The most characters of the text that a continuation starts from: some scripts put no blanks between words."""
 
 
-def answer_read(question: str, answer: str, reader: Reader) -> Read:
-    """A question as `ask` puts it, and its answer."""
+def answer_read(question: str, answer: str, reader: Reader, *, rivals: Sequence[str] = ()) -> Read:
+    """A question as `ask` puts it, its answer, and what else might be taken for that."""
     prompt = reader.prompt_ids(load_prompt("answer").fill(question=question))
-    return Read(tuple(prompt), (*reader.encode(answer), reader.end_ids[0]))
+    said, *others = ((*reader.encode(each), reader.end_ids[0]) for each in (answer, *rivals))
+    return Read(tuple(prompt), said, tuple(others))
 
 
 def recite_read(target_ids: Sequence[int], reader: Reader) -> Read:

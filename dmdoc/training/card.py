@@ -10,7 +10,7 @@ from typing import Any
 
 from dmdoc import __version__
 from dmdoc.memory.adapter import DeltaMemAdapter
-from dmdoc.training.config import FICTIONAL, Dataset, Stage, TrainingConfig, config_as_toml
+from dmdoc.training.config import FICTIONAL, ROSTERS, Dataset, Stage, TrainingConfig, config_as_toml
 from dmdoc.training.measure import questions_measured
 
 CARD = "README.md"
@@ -104,7 +104,9 @@ def _stage(stage: Stage) -> str:
     if stage.borrowed:
         generated += f" ({stage.borrowed:.0%} of their values borrowed from real answers)"
     kinds = [
-        generated if name == FICTIONAL else f"{name} (texts to {stage.max_tokens} tokens)"
+        {FICTIONAL: generated, ROSTERS: f"rosters of {stage.facts[0]} to {stage.facts[1]} facts"}.get(
+            name, f"{name} (texts to {stage.max_tokens} tokens)"
+        )
         for name in stage.data
     ]
     return f"- {stage.steps} steps: {', '.join(kinds)}"

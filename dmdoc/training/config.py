@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dmdoc.errors import AdapterError, TrainingError
+from dmdoc.fictional import FEWEST_ROSTER_FACTS, MOST_ROSTER_FACTS
 from dmdoc.memory.adapter import DeltaMemConfig
 from dmdoc.memory.adapter_config import OUR_FIELDS, parse_config
 
 FICTIONAL = "fictional"
 """The name of the generated documents."""
+
+ROSTERS = "rosters"
+"""The name of generated rosters of every family."""
+
+GENERATED = (FICTIONAL, ROSTERS)
 
 _SECTIONS = {"run", "adapter", "optimiser", "dataset", "stage"}
 
@@ -27,7 +33,7 @@ class Stage:
     steps: int
     """Optimiser steps."""
     data: tuple[str, ...] = (FICTIONAL,)
-    """"fictional" (generated), or names of datasets; the batches of a step take them in turn."""
+    """"fictional" or "rosters" (both generated), or names of datasets; the batches of a step take them in turn."""
     documents: int = 8
     """Documents a batch."""
     batches: int = 1
@@ -42,6 +48,8 @@ class Stage:
     """Share of generated facts whose value is an answer from the stage's datasets, not a word of the generator's."""
     questions: int = 4
     """Questions read a document."""
+    rivals: int = 0
+    """Other phrases of the text that each answer is told apart from."""
     recitations: int = 1
     """Dense reads a document: from its beginning, or from a place within."""
     refine_steps: int = 0
@@ -52,8 +60,23 @@ class Stage:
     def __post_init__(self) -> None:
         for name in ("steps", "documents", "batches", "max_tokens"):
             _at_least(name, getattr(self, name), 1)
-        for name in ("updates", "distractors", "borrowed", "questions", "recitations", "refine_steps"):
+        for name in (
+            "updates",
+            "distractors",
+            "borrowed",
+            "questions",
+            "rivals",
+            "recitations",
+            "refine_steps",
+        ):
             _at_least(name, getattr(self, name), 0)
+        if (
+            ROSTERS in self.data
+            and not FEWEST_ROSTER_FACTS <= self.facts[0] <= self.facts[1] <= MOST_ROSTER_FACTS
+        ):
+            raise TrainingError(
+                f"rosters have {FEWEST_ROSTER_FACTS} to {MOST_ROSTER_FACTS} facts, got facts {list(self.facts)}"
+            )
         if not self.data or self.batches % len(self.data):
             raise TrainingError(
                 f"batches must be a multiple of the {len(self.data)} data of the stage, so that each step "
@@ -62,9 +85,10 @@ class Stage:
         for name in ("updates", "borrowed"):
             if getattr(self, name) > 1:
                 raise TrainingError(f"{name} must be at most 1, got {getattr(self, name)}")
-        if self.borrowed and not set(self.data) > {FICTIONAL}:
+        generated = set(self.data) & set(GENERATED)
+        if self.borrowed and not (generated and set(self.data) - generated):
             raise TrainingError(
-                f"borrowed takes values from answers of datasets: name {FICTIONAL} and one of them in data"
+                f"borrowed takes values from answers of datasets: name {' or '.join(GENERATED)} and one of them in data"
             )
         low, high = self.facts
         if not 1 <= low <= high:
@@ -87,8 +111,8 @@ class Dataset:
     """Who made it and where it is to be had, for the model card."""
 
     def __post_init__(self) -> None:
-        if self.name == FICTIONAL:
-            raise TrainingError(f"{FICTIONAL} names the generated documents; call the dataset otherwise")
+        if self.name in GENERATED:
+            raise TrainingError(f"{self.name} names generated documents; call the dataset otherwise")
 
 
 @dataclass(frozen=True)
@@ -105,12 +129,14 @@ class Optimiser:
     """Gradients are scaled down to this norm."""
     recitation_weight: float = 1.0
     """Weight of the recitation loss beside the answer loss."""
+    choice_weight: float = 1.0
+    """Weight of the loss of choosing the answer among its rivals beside the answer loss."""
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "clip"):
             if not getattr(self, name) > 0:
                 raise TrainingError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("final_learning_rate", "warmup", "weight_decay", "recitation_weight"):
+        for name in ("final_learning_rate", "warmup", "weight_decay", "recitation_weight", "choice_weight"):
             _at_least(name, getattr(self, name), 0)
 
 
@@ -138,7 +164,7 @@ class TrainingConfig:
         _at_least("measure_every", self.measure_every, 1)
         if not self.stages:
             raise TrainingError("there is no stage, so there is nothing to train on")
-        known = {FICTIONAL, *(dataset.name for dataset in self.datasets)}
+        known = {*GENERATED, *(dataset.name for dataset in self.datasets)}
         for name in (name for stage in self.stages for name in stage.data):
             if name not in known:
                 raise TrainingError(f"no dataset is named {name}; known are {', '.join(sorted(known))}")

@@ -13,7 +13,7 @@ from dmdoc.errors import TrainingError
 from dmdoc.model.reader import Reader
 from dmdoc.text.chunking import Chunk, Layout
 from dmdoc.training.borrowing import MOST_CHARACTERS, MOST_WORDS, lendable
-from dmdoc.training.config import FICTIONAL, Stage, TrainingConfig
+from dmdoc.training.config import GENERATED, Stage, TrainingConfig
 from dmdoc.training.examples import FictionalSource, FileSource, Source
 from dmdoc.training.reads import Batch, build_batch, is_one_write, write_chunk
 
@@ -32,12 +32,14 @@ class Curriculum:
         paths = {dataset.name: Path(dataset.path) for dataset in config.datasets}
         self._sources: dict[tuple[Stage, str], Source] = {}
         for stage in config.stages:
-            files = {name: open_file(paths[name], stage, reader) for name in stage.data if name != FICTIONAL}
+            files = {
+                name: open_file(paths[name], stage, reader) for name in stage.data if name not in GENERATED
+            }
             self._sources.update({(stage, name): file for name, file in files.items()})
-            if FICTIONAL in stage.data:
-                phrases = _phrases(files.values()) if stage.borrowed else ()
-                fits = partial(is_one_write, reader=reader)
-                self._sources[stage, FICTIONAL] = FictionalSource(stage, "train", fits, phrases)
+            phrases = _phrases(files.values()) if stage.borrowed else ()
+            fits = partial(is_one_write, reader=reader)
+            for name in set(stage.data).intersection(GENERATED):
+                self._sources[stage, name] = FictionalSource(stage, "train", fits, phrases, name)
 
     def batch(self, step: int, number: int) -> Batch:
         """Batch `number` (from 0) of step `step` (from 0); the data of the stage take turns.

@@ -7,7 +7,7 @@ caller says.
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +15,8 @@ from dmdoc import fictional
 from dmdoc.datasets import QuestionedDocument, read_dataset
 from dmdoc.errors import TrainingError, UsageError
 from dmdoc.training.borrowing import borrow
-from dmdoc.training.config import Stage
+from dmdoc.training.config import FICTIONAL, ROSTERS, Stage
+from dmdoc.training.rivals import draw_rivals
 
 DRAWS = 20
 """A generated document that does not fit a write is drawn again, so many times in all."""
@@ -31,6 +32,8 @@ class Example:
     text: str
     questions: tuple[tuple[str, str], ...]
     """(question, answer)."""
+    rivals: tuple[tuple[str, ...], ...] = ()
+    """For each question other phrases of the text (rivals.py); left out where none are asked for."""
 
 
 class Source(Protocol):
@@ -50,6 +53,8 @@ class FictionalSource:
     """Whether a text is one write."""
     phrases: Sequence[str] = ()
     """What the stage's share of values is borrowed from."""
+    name: str = FICTIONAL
+    """Or `ROSTERS`, of every family in turn as chance likes."""
 
     def draw(self, generator: random.Random) -> list[Example]:
         """As `Source`; a document is longer than one write only where none of `DRAWS` was short enough."""
@@ -60,23 +65,30 @@ class FictionalSource:
             document = self._document(facts, generator)
             asked = generator.sample(document.questions, min(stage.questions, len(document.questions)))
             pairs = ((generator.choice((item.question, *item.paraphrases)), item.answer) for item in asked)
-            examples.append(Example(document.text, tuple(pairs)))
+            example = Example(document.text, tuple(pairs))
+            others = [_mistakable(item, document) for item in asked]
+            examples.append(_with_rivals(example, others, stage, generator))
         return examples
 
     def _document(self, facts: int, generator: random.Random) -> fictional.FictionalDocument:
         for _ in range(DRAWS):
-            document = fictional.generate(
-                generator.randrange(2**48),
-                facts=facts,
-                split=self.split,
-                updates=self.stage.updates,
-                distractors=self.stage.distractors,
-            )
+            document = self._generate(facts, generator)
             if self.phrases:
                 document = borrow(document, self.stage.borrowed, self.phrases, generator)
             if self.fits(document.text):
                 break
         return document
+
+    def _generate(self, facts: int, generator: random.Random) -> fictional.FictionalDocument:
+        seed, distractors = generator.randrange(2**48), self.stage.distractors
+        if self.name == ROSTERS:
+            family = generator.choice(fictional.FAMILIES)
+            return fictional.generate_roster(
+                seed, facts=facts, split=self.split, family=family, distractors=distractors
+            )
+        return fictional.generate(
+            seed, facts=facts, split=self.split, updates=self.stage.updates, distractors=distractors
+        )
 
 
 @dataclass(frozen=True)
@@ -110,13 +122,34 @@ class FileSource:
         # Around a random length, so that a batch wastes little on padding.
         width = min(WINDOW * stage.documents, len(self.examples))
         place = generator.randrange(len(self.examples) - width + 1)
-        chosen = generator.sample(self.examples[place : place + width], stage.documents)
-        return [
-            Example(
-                item.text, tuple(generator.sample(item.questions, min(stage.questions, len(item.questions))))
-            )
-            for item in chosen
-        ]
+        drawn = []
+        for item in generator.sample(self.examples[place : place + width], stage.documents):
+            asked = generator.sample(item.questions, min(stage.questions, len(item.questions)))
+            example = Example(item.text, tuple(asked))
+            others = [[answer for _, answer in item.questions]] * len(asked)
+            drawn.append(_with_rivals(example, others, stage, generator))
+        return drawn
+
+
+def _mistakable(asked: fictional.Question, document: fictional.FictionalDocument) -> list[str]:
+    """Answers for which that of `asked` might be taken: those of the same attribute, or all where there are none."""
+    others = [item for item in document.questions if item is not asked]
+    alike = [
+        item.answer for item in others if item.attribute == asked.attribute and item.answer != asked.answer
+    ]
+    return alike or [item.answer for item in others]
+
+
+def _with_rivals(
+    example: Example, others: Sequence[Sequence[str]], stage: Stage, generator: random.Random
+) -> Example:
+    if stage.rivals == 0:
+        return example
+    rivals = tuple(
+        draw_rivals(example.text, question, answer, answers, stage.rivals, generator)
+        for (question, answer), answers in zip(example.questions, others, strict=True)
+    )
+    return replace(example, rivals=rivals)
 
 
 def read_examples(path: Path) -> list[Example]:

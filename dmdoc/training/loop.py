@@ -18,7 +18,7 @@ from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader
 from dmdoc.training.card import CARD, model_card
 from dmdoc.training.checkpoint import keep_metrics, load_checkpoint, read_metrics, save_checkpoint
-from dmdoc.training.config import TrainingConfig
+from dmdoc.training.config import ROSTERS, TrainingConfig
 from dmdoc.training.curriculum import Curriculum
 from dmdoc.training.initial import start_as_copier, start_from_adapter
 from dmdoc.training.loss import score_reads, write_batch
@@ -32,7 +32,7 @@ ADAPTER = "adapter"
 SAMPLE_DOCUMENTS = 48
 """Documents that the start as a copier is fitted to."""
 
-_LOGGED = ("answer", "recitation", "answer_exact")
+_LOGGED = ("answer", "recitation", "answer_exact", "choice", "choice_right")
 
 Progress = Callable[[int, int, dict[str, Any]], None]
 """Called after every step with (steps done, steps in all, its metrics)."""
@@ -87,7 +87,10 @@ def train(
             if not processes.main:
                 continue
             if done % config.measure_every == 0 or done == config.steps:
-                metrics["eval"] = measure(config.stage_at(done - 1), reader, config.seed)
+                stage = config.stage_at(done - 1)
+                metrics["eval"] = measure(stage, reader, config.seed)
+                if ROSTERS in stage.data:
+                    metrics["eval_rosters"] = measure(stage, reader, config.seed, ROSTERS)
             log.write(json.dumps(metrics) + "\n")
             log.flush()
             if done % config.checkpoint_every == 0 or done == config.steps:
@@ -143,7 +146,12 @@ def _take_step(
     for number in range(batches):
         batch = curriculum.batch(step, processes.rank * batches + number)
         scores = score_reads(batch, write_batch(batch, reader, stage.refine_steps), reader)
-        loss = scores.answer + config.optimiser.recitation_weight * scores.recitation
+        weights = config.optimiser
+        loss = (
+            scores.answer
+            + weights.recitation_weight * scores.recitation
+            + weights.choice_weight * scores.choice
+        )
         torch.autograd.backward(loss / batches)
         for name in totals:
             totals[name] += getattr(scores, name).detach() / batches

@@ -25,6 +25,10 @@ class ReadScores:
     """Nats a token over all recitations; gradients flow through it."""
     answer_exact: Tensor
     """Share of answers whose every token was the likeliest one, with the right tokens before it."""
+    choice: Tensor
+    """Nats of choosing an answer among its rivals, by mean log-likelihood; gradients flow through it."""
+    choice_right: Tensor
+    """Share of answers that were likelier than their rivals, of those that have any."""
     recitation_right: Tensor
     """Share of recited tokens that were the likeliest."""
 
@@ -48,18 +52,37 @@ def score_reads(batch: Batch, state: MemoryState, reader: Reader) -> ReadScores:
     device = reader.backbone.device
     packed = pack_reads(batch.reads, pad_id=reader.end_ids[0], dtype=reader.backbone.dtype)
     logits = read_logits(packed, state, reader)  # [rows, n, vocabulary]
-    targets, slots = packed.targets.to(device), packed.slots.to(device)
+    targets, slots, branches = (each.to(device) for each in (packed.targets, packed.slots, packed.branches))
     nats = functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none", ignore_index=IGNORED)
     right = logits.detach().argmax(-1) == targets
-    known = targets != IGNORED
+    spoken = targets != IGNORED
+    known = spoken & (branches == 0)
     answers = known & (slots < batch.answer_slots)
     recitations = known & (slots >= batch.answer_slots)
+    means = _contested(nats, spoken, slots, branches, batch.answer_slots)
     return ReadScores(
         answer=_mean(nats, answers),
         recitation=_mean(nats, recitations),
         answer_exact=_exact(right, known, slots, batch.answer_slots),
         recitation_right=_mean(right.float(), recitations),
+        choice=-(-means).log_softmax(1)[:, 0].sum() / max(1, len(means)),
+        choice_right=(means.argmin(1) == 0).sum() / max(1, len(means)),
     )
+
+
+def _contested(nats: Tensor, spoken: Tensor, slots: Tensor, branches: Tensor, answer_slots: int) -> Tensor:
+    """Nats a token of each answer that has rivals, and of these: `[answers, 1 + most rivals]`, infinite where none."""
+    most = int(branches.max())
+    means = nats.new_full((answer_slots, 1 + most, len(nats)), torch.inf)
+    for slot in range(answer_slots):
+        for number in range(1 + most):
+            columns = spoken & (slots == slot) & (branches == number)
+            count = columns.sum(1)  # [rows]
+            means[slot, number] = ((nats * columns).sum(1) / count.clamp_min(1)).masked_fill(
+                count == 0, torch.inf
+            )
+    each = means.transpose(1, 2).flatten(0, 1)  # [slots * rows, branches]
+    return each[each[:, 0].isfinite() & each[:, 1:].isfinite().any(1)]
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from functools import partial
 import torch
 
 from dmdoc.model.reader import Reader
-from dmdoc.training.config import Stage
+from dmdoc.training.config import FICTIONAL, Stage
 from dmdoc.training.examples import Example, FictionalSource
 from dmdoc.training.loss import score_reads, write_batch
 from dmdoc.training.reads import build_batch, is_one_write
@@ -20,8 +20,8 @@ from dmdoc.training.reads import build_batch, is_one_write
 BATCHES = 2
 
 
-def measure(stage: Stage, reader: Reader, seed: int) -> dict[str, dict[str, float]]:
-    """Scores by control, {"own": …, "donor": …}, on generated documents shaped like the stage's.
+def measure(stage: Stage, reader: Reader, seed: int, name: str = FICTIONAL) -> dict[str, dict[str, float]]:
+    """Scores by control, {"own": …, "donor": …}, on generated documents of that name shaped like the stage's.
 
     The donor's state is that of the next document of the batch: what its score has in common with the own
     state's was learned from questions and not from the document.
@@ -32,7 +32,7 @@ def measure(stage: Stage, reader: Reader, seed: int) -> dict[str, dict[str, floa
     shape = _shape(stage)
     totals: dict[str, dict[str, float]] = {"own": {}, "donor": {}}
     with torch.no_grad():
-        for number, examples in enumerate(_examples(stage, seed, partial(is_one_write, reader=reader))):
+        for number, examples in enumerate(_examples(stage, seed, partial(is_one_write, reader=reader), name)):
             batch = build_batch(examples, shape, reader, random.Random(number))
             own = write_batch(batch, reader)
             next_one = torch.arange(own.batch, device=own.device).roll(-1)
@@ -50,8 +50,10 @@ def questions_measured(stage: Stage, seed: int) -> int:
     return sum(len(example.questions) for examples in batches for example in examples)
 
 
-def _examples(stage: Stage, seed: int, fits: Callable[[str], bool]) -> list[list[Example]]:
-    source = FictionalSource(_shape(stage), "eval", fits)
+def _examples(
+    stage: Stage, seed: int, fits: Callable[[str], bool], name: str = FICTIONAL
+) -> list[list[Example]]:
+    source = FictionalSource(_shape(stage), "eval", fits, name=name)
     return [source.draw(random.Random(f"{seed}/eval/{number}")) for number in range(BATCHES)]
 
 

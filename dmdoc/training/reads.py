@@ -66,7 +66,11 @@ def build_batch(examples: Sequence[Example], stage: Stage, reader: Reader, gener
     starts = [generator.random() < 0.5 for _ in range(stage.recitations)]
     rows = []
     for example in examples:
-        answers = [answer_read(question, answer, reader) for question, answer in example.questions]
+        rivals = example.rivals or ((),) * len(example.questions)
+        answers = [
+            answer_read(question, answer, reader, rivals=others)
+            for (question, answer), others in zip(example.questions, rivals, strict=True)
+        ]
         answers += [EMPTY_READ] * (slots - len(answers))
         recitations = [
             recitation(example.text, reader) if from_start else continuation(example.text, reader, generator)

@@ -8,6 +8,7 @@ from tiny_training import ADAPTER
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.packing import EMPTY_READ, IGNORED, Read, pack_reads
 from dmdoc.model.reader import Reader
+from dmdoc.model.reads import read_logits
 
 Rows = list[list[Read]]
 
@@ -67,6 +68,30 @@ def test_a_packed_row_gives_what_separate_passes_give(
             with torch.no_grad(), reader.reading(own) as model:
                 alone = model(input_ids=ids, use_cache=False).logits[0, len(read.prompt_ids) - 1 :]
             assert float((together[row, here] - alone).abs().max()) < 1e-5
+
+
+def test_rivals_give_what_separate_passes_give(reader: Reader, state: MemoryState) -> None:
+    rows = [
+        [Read((1, 2, 3, 4), (5, 6), ((7,), (8, 9, 10))), Read((1, 2, 9), (3, 3, 3), ((4, 5),))],
+        [EMPTY_READ, Read((1, 2, 6, 6), (8,), ((4, 5), (2, 2, 2)))],
+        [Read((1, 2, 3), (5, 6)), EMPTY_READ],
+    ]
+    packed = pack_reads(rows, pad_id=0, dtype=torch.float32)
+    with torch.no_grad():
+        together = read_logits(packed, state, reader)
+    for row, reads in enumerate(rows):
+        own = state.select(torch.tensor([row]))
+        for slot, read in enumerate(reads):
+            for number, target in enumerate((read.target_ids, *read.rivals)):
+                here = (packed.slots == slot) & (packed.branches == number)
+                here &= packed.targets[row] != IGNORED
+                assert packed.targets[row, here].tolist() == list(target)
+                if read == EMPTY_READ:
+                    continue
+                ids = torch.tensor([[*read.prompt_ids, *target[:-1]]])
+                with torch.no_grad(), reader.reading(own) as model:
+                    alone = model(input_ids=ids, use_cache=False).logits[0, len(read.prompt_ids) - 1 :]
+                assert float((together[row, here] - alone).abs().max()) < 1e-5
 
 
 def test_the_shared_prefix_stands_in_a_row_once() -> None:

@@ -115,7 +115,7 @@ def test_the_shipped_configuration_can_be_read() -> None:
         (MINIMAL + '[[dataset]]\nname = "x"\n', " [[dataset]] 1: the field path is missing"),
         (
             MINIMAL + '[[dataset]]\nname = "fictional"\npath = ""\nlicence = ""\nsource = ""\n',
-            "fictional names the generated documents; call the dataset otherwise",
+            "fictional names generated documents; call the dataset otherwise",
         ),
         ("stage = [3]\n", " [[stage]] 1 must be a table of fields, got 3"),
         ("run = 3\n[[stage]]\nsteps = 1", " [run] must be a table of fields, got 3"),
@@ -143,7 +143,7 @@ def test_the_shipped_configuration_can_be_read() -> None:
         (MINIMAL + "borrowed = 2\n", " [[stage]] 1: borrowed must be at most 1, got 2.0"),
         (
             MINIMAL + "borrowed = 0.5\n",
-            " [[stage]] 1: borrowed takes values from answers of datasets: name fictional and",
+            " [[stage]] 1: borrowed takes values from answers of datasets: name fictional or rosters and",
         ),
         (MINIMAL + "distractors = nan\n", " [[stage]] 1: distractors must be at least 0, got nan"),
         (MINIMAL + "questions = 0\nrecitations = 0\n", " [[stage]] 1: questions and recitations are both 0"),

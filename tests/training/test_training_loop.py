@@ -62,7 +62,8 @@ def test_an_adapter_learns_to_tell_two_documents_apart(tmp_path: Path, backbone:
     assert float(score_reads(batch, own, reader).answer) < 1
     assert float(score_reads(batch, donor, reader).answer) > 4
     assert [step["step"] for step in logged] == list(range(1, 61))
-    assert set(logged[0]) == {"step", "rate", "norm", "answer", "recitation", "answer_exact", "seconds"}
+    scores = {"answer", "recitation", "answer_exact", "choice", "choice_right"}
+    assert set(logged[0]) == {"step", "rate", "norm", "seconds"} | scores
     assert set(logged[-1]["eval"]) == {"own", "donor"}
 
 

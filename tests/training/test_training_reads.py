@@ -1,3 +1,4 @@
+import math
 import random
 
 import pytest
@@ -117,6 +118,25 @@ def test_scores_count_answers_and_recitations_apart(reader: Reader) -> None:
     )
     assert float(scores.recitation) > 1
     assert 0 <= float(scores.answer_exact) <= 1
+
+
+def test_an_answer_is_chosen_when_its_tokens_are_likelier_on_average_than_those_of_its_rivals(
+    reader: Reader,
+) -> None:
+    batch = batch_of(reader, questions=1, recitations=0)
+    state = reader.zero_state(2)
+    prompt = batch.reads[0][0].prompt_ids
+    with torch.no_grad(), reader.reading(reader.zero_state()) as model:
+        order = model(input_ids=torch.tensor([prompt])).logits[0, -1].argsort(descending=True).tolist()
+    rows = (
+        (Read(prompt, (order[0],), ((order[1],), (order[-1],))),),
+        (Read(prompt, (order[1],), ((order[0],),)),),
+    )
+    scores = score_reads(Batch(batch.chunks, rows, 1), state, reader)
+
+    assert float(scores.choice_right) == 0.5
+    assert math.log(2) / 2 < float(scores.choice) < math.log(3)
+    assert float(score_reads(batch, state, reader).choice) == 0
 
 
 def test_an_answer_is_exact_when_every_token_is_the_likeliest(reader: Reader) -> None:
