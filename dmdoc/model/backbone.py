@@ -1,7 +1,7 @@
 """A frozen model and its tokenizer, loaded from a local folder, and the fingerprint that tells models apart.
 
-The only module that imports transformers. It knows nothing about where folders come from (models.py), about
-δ-mem, or about documents.
+The only module that imports transformers, which runs every architecture that causal_lm.py does not. It knows nothing
+about where folders come from (registry.py), about δ-mem, or about documents.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ import torch
 
 from dmdoc.errors import BackboneError
 from dmdoc.memory.state_file import Identity
+from dmdoc.model.causal_lm import CausalLM, GenerationConfig
+from dmdoc.model.decoder_config import DecoderConfig
 from dmdoc.model.hardware import choose_attention, choose_device, choose_dtype, detect_hardware
 from dmdoc.model.tokenizer import TextTokenizer
 
@@ -41,7 +43,8 @@ class Backbone:
     """A frozen causal language model, in eval mode, with its tokenizer."""
 
     name: str
-    model: "PreTrainedModel"
+    model: Any
+    """A CausalLM, or a model of transformers, which is called alike."""
     tokenizer: TextTokenizer
     identity: Identity
     tokenizer_identity: Identity
@@ -72,7 +75,8 @@ class Backbone:
 
     @property
     def _text_config(self) -> Any:
-        return self.model.config.get_text_config()
+        config = self.model.config
+        return config if isinstance(config, DecoderConfig) else config.get_text_config()
 
 
 def describe(backbone: Backbone) -> str:
@@ -98,9 +102,15 @@ def load_backbone(
     identity = Identity(name, fingerprint_model(folder))
     with _quiet_transformers():
         fast = _load_tokenizer(folder)
+    own = _known_config(folder) if chosen_attention == "sdpa" else None
+    model: CausalLM | PreTrainedModel
+    if own is not None:
+        model = _load_own(folder, own, chosen_device, chosen_dtype)
+    else:
         # sdpa by default: some architectures have eager attention alone, which transformers then takes.
         wanted = None if attention == "auto" and chosen_attention == "sdpa" else chosen_attention
-        model = _load_model(folder, chosen_device, chosen_dtype, wanted)
+        model = _load_with_transformers(folder, chosen_device, chosen_dtype, wanted)
+        chosen_attention = str(model.config._attn_implementation)
     return Backbone(
         name=name,
         model=model,
@@ -109,7 +119,7 @@ def load_backbone(
         tokenizer_identity=Identity(name, fingerprint_tokenizer(folder, fast.chat_template)),
         device=chosen_device,
         dtype=chosen_dtype,
-        attention=str(model.config._attn_implementation),
+        attention=chosen_attention,
     )
 
 
@@ -196,7 +206,50 @@ def _load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     return tokenizer
 
 
-def _load_model(
+def _known_config(folder: Path) -> DecoderConfig | None:
+    return DecoderConfig.known(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+
+
+def _load_own(folder: Path, config: DecoderConfig, device: torch.device, dtype: torch.dtype) -> CausalLM:
+    from safetensors import SafetensorError, safe_open
+
+    with torch.device(
+        "meta"
+    ):  # weights of the file take the place of these: nothing is made up first, nor copied
+        model = CausalLM(config, _generation_config(folder))
+    tensors: dict[str, torch.Tensor] = {}
+    try:
+        for path in sorted(folder.glob("*.safetensors")):
+            with safe_open(path, framework="pt", device=str(device)) as file:
+                # Converted one by one, there is never a second copy of all; what needs no conversion stays mapped.
+                tensors |= {name: file.get_tensor(name).to(dtype) for name in file.keys()}  # noqa: SIM118
+        if config.tie_word_embeddings:
+            tensors.pop("lm_head.weight", None)
+        loaded = model.load_state_dict(tensors, strict=False, assign=True)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise BackboneError(f"cannot load the model in {folder}: {_first_line(error)}") from error
+    model.tie()
+    missing = {name for name, weight in model.named_parameters() if weight.is_meta}
+    if missing:
+        raise BackboneError(f"the model in {folder} is incomplete: no weights for {min(missing)}")
+    if loaded.unexpected_keys:
+        raise BackboneError(
+            f"the model in {folder} has weights that no layer takes: {min(loaded.unexpected_keys)}"
+        )
+    return model.eval().requires_grad_(False)
+
+
+def _generation_config(folder: Path) -> GenerationConfig:
+    """What ends an answer: by generation_config.json, else by config.json."""
+    for name in ("generation_config.json", "config.json"):
+        path = folder / name
+        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if record.get("eos_token_id") is not None:
+            return GenerationConfig(record["eos_token_id"])
+    return GenerationConfig()
+
+
+def _load_with_transformers(
     folder: Path, device: torch.device, dtype: torch.dtype, attention: str | None
 ) -> "PreTrainedModel":
     from safetensors import SafetensorError

@@ -1,0 +1,206 @@
+"""The layers of Llama, Qwen3 and SmolLM3, on torch alone.
+
+transformers knows these too, and every other architecture; importing it takes longer than reading the weights, which
+a program that answers one question and ends would wait for each time. Modules are named and called as there, so that
+weights fit and memories attach to either. Knows nothing about files, text or memories.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dmdoc.model.decoder_config import DecoderConfig
+
+
+class Cache:
+    """The keys and values of all tokens so far, in room that is taken once."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._layers: dict[int, tuple[Tensor, Tensor]] = {}
+        self.length = 0
+
+    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Append `[batch, heads, time, head size]` and return all there are; `advance` ends the pass."""
+        if layer not in self._layers:
+            batch, heads, _, size = keys.shape
+            shape = (batch, heads, self._room, size)
+            self._layers[layer] = (keys.new_empty(shape), values.new_empty(shape))
+        end = self.length + keys.shape[2]
+        kept = self._layers[layer]
+        for room, new in zip(kept, (keys, values), strict=True):
+            room[:, :, self.length : end] = new
+        return kept[0][:, :, :end], kept[1][:, :, :end]
+
+    def advance(self, tokens: int) -> None:
+        self.length += tokens
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What the layers share in one forward pass."""
+
+    cos: Tensor
+    """`[batch, 1, time, head size]`"""
+    sin: Tensor
+    mask: Tensor | None
+    """`[batch, 1, time, keys]`: added to scores, or bool; None where each token sees those before it."""
+    cache: Cache | None
+
+
+class Linear(nn.Linear):
+    """Without weights until they are loaded: making some up takes time, and without memory imports a compiler."""
+
+    def reset_parameters(self) -> None:
+        return
+
+
+class Embedding(nn.Embedding):
+    """As `Linear`."""
+
+    def reset_parameters(self) -> None:
+        return
+
+
+class Norm(nn.RMSNorm):
+    """As `Linear`."""
+
+    def reset_parameters(self) -> None:
+        return
+
+
+class Attention(nn.Module):
+    def __init__(self, config: DecoderConfig, layer: int) -> None:
+        super().__init__()
+        size, bias = config.head_dim, config.attention_bias
+        queries, keys = config.num_attention_heads * size, config.num_key_value_heads * size
+        self.q_proj = Linear(config.hidden_size, queries, bias=bias)
+        self.k_proj = Linear(config.hidden_size, keys, bias=bias)
+        self.v_proj = Linear(config.hidden_size, keys, bias=bias)
+        self.o_proj = Linear(queries, config.hidden_size, bias=bias)
+        if config.normed:
+            self.q_norm = Norm(size, eps=config.rms_norm_eps)
+            self.k_norm = Norm(size, eps=config.rms_norm_eps)
+        self._layer, self._config = layer, config
+        self._shared = config.num_attention_heads // config.num_key_value_heads
+
+    def forward(self, hidden_states: Tensor, shared: Pass) -> Tensor:
+        heads = (*hidden_states.shape[:2], -1, self._config.head_dim)
+        queries, keys = self.q_proj(hidden_states).view(heads), self.k_proj(hidden_states).view(heads)
+        if self._config.normed:
+            queries, keys = self.q_norm(queries), self.k_norm(keys)
+        # [batch, heads, time, head size]
+        queries, keys = queries.transpose(1, 2), keys.transpose(1, 2)
+        values = self.v_proj(hidden_states).view(heads).transpose(1, 2)
+        if self._config.rotated[self._layer]:
+            queries, keys = (each * shared.cos + _turned(each) * shared.sin for each in (queries, keys))
+        if shared.cache is not None:
+            keys, values = shared.cache.extend(self._layer, keys, values)
+        if shared.mask is not None:  # with a mask, the fast kernels want as many heads of keys as of queries
+            keys, values = (each.repeat_interleave(self._shared, 1) for each in (keys, values))
+        seen = functional.scaled_dot_product_attention(
+            queries,
+            keys,
+            values,
+            attn_mask=shared.mask,
+            is_causal=shared.mask is None and queries.shape[2] > 1,
+            enable_gqa=shared.mask is None and self._shared > 1,
+        )
+        output: Tensor = self.o_proj(seen.transpose(1, 2).flatten(2))
+        return output
+
+
+class FeedForward(nn.Module):
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        inside, bias = config.intermediate_size, config.mlp_bias
+        self.gate_proj = Linear(config.hidden_size, inside, bias=bias)
+        self.up_proj = Linear(config.hidden_size, inside, bias=bias)
+        self.down_proj = Linear(inside, config.hidden_size, bias=bias)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        output: Tensor = self.down_proj(functional.silu(self.gate_proj(hidden)) * self.up_proj(hidden))
+        return output
+
+
+class Layer(nn.Module):
+    def __init__(self, config: DecoderConfig, layer: int) -> None:
+        super().__init__()
+        self.self_attn = Attention(config, layer)
+        self.mlp = FeedForward(config)
+        self.input_layernorm = Norm(config.hidden_size, eps=config.rms_norm_eps)
+        self.post_attention_layernorm = Norm(config.hidden_size, eps=config.rms_norm_eps)
+
+    def forward(self, hidden: Tensor, shared: Pass) -> Tensor:
+        hidden = hidden + self.self_attn(self.input_layernorm(hidden), shared)
+        output: Tensor = hidden + self.mlp(self.post_attention_layernorm(hidden))
+        return output
+
+
+class Decoder(nn.Module):
+    """Token ids → hidden states `[batch, time, hidden]`."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(Layer(config, layer) for layer in range(config.num_hidden_layers))
+        self.norm = Norm(config.hidden_size, eps=config.rms_norm_eps)
+        self._config = config
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+        use_cache: bool = False,
+    ) -> Tensor:
+        """
+        Args:
+            attention_mask: 1 and 0 `[batch, keys]` for tokens and padding; or `[batch, 1, time, keys]` as for `Pass`.
+            position_ids: `[batch, time]` or `[1, time]`; counted from the first token of the cache if None.
+            cache: of the tokens before these, extended by them.
+            use_cache: as other models have it; a cache is used where one is given.
+        """
+        time, before = input_ids.shape[1], 0 if cache is None else cache.length
+        if position_ids is None:
+            position_ids = torch.arange(before, before + time, device=input_ids.device).unsqueeze(0)
+        hidden = self.embed_tokens(input_ids)
+        cos, sin = self._positions(position_ids, hidden.dtype)
+        shared = Pass(cos, sin, _visible(attention_mask, time, before, hidden), cache)
+        for layer in self.layers:
+            hidden = layer(hidden, shared)
+        if cache is not None:
+            cache.advance(time)
+        output: Tensor = self.norm(hidden)
+        return output
+
+    def _positions(self, position_ids: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        size, device = self._config.head_dim, position_ids.device
+        powers = torch.arange(0, size, 2, dtype=torch.float32, device=device) / size
+        angles = position_ids.unsqueeze(-1).float() * (1.0 / self._config.rope_theta**powers)
+        angles = torch.cat((angles, angles), -1).unsqueeze(1)
+        return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def _turned(heads: Tensor) -> Tensor:
+    """Each pair of a head's halves turned by a right angle."""
+    first, second = heads.chunk(2, -1)
+    return torch.cat((-second, first), -1)
+
+
+def _visible(mask: Tensor | None, time: int, before: int, hidden: Tensor) -> Tensor | None:
+    """As for `Pass`, from what `Decoder.forward` is given."""
+    if mask is None and (before == 0 or time == 1):
+        return None
+    if mask is not None and mask.dim() == 4:
+        return mask
+    keys = torch.arange(before + time, device=hidden.device)
+    causal = keys <= keys[before:].unsqueeze(1)  # [time, keys]
+    if mask is None:
+        return causal[None, None]
+    # Padding sees itself: attention scores that are masked throughout would be NaN under some kernels.
+    itself = keys == keys[before:].unsqueeze(1)
+    return (causal & mask.bool()[:, None, None, :]) | itself
