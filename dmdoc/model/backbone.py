@@ -168,7 +168,11 @@ def convert_gguf(gguf: Path, target: Path) -> None:
     from tokenizers import pre_tokenizers
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-    source: dict[str, Any] = {"gguf_file": gguf.name, "local_files_only": True}
+    source: dict[str, Any] = {
+        "gguf_file": gguf.name,
+        "local_files_only": True,
+        "trust_remote_code": False,
+    }
     # The GGUF loader draws its own bar whatever transformers' switch says, hence the redirected stderr.
     with _quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):
         try:
@@ -200,7 +204,9 @@ def _load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     if not (folder / "tokenizer.json").is_file():
         raise BackboneError(f"{folder} is not a model: no tokenizer.json in it")
     try:
-        tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:  # what the tokenizers library raises for a file that it cannot parse
         raise BackboneError(f"cannot read the tokenizer in {folder}: {_first_line(error)}") from error
     return tokenizer
@@ -263,6 +269,7 @@ def _load_with_transformers(
             device_map={"": device},  # straight onto the device: no second copy in main memory
             local_files_only=True,
             use_safetensors=True,
+            trust_remote_code=False,  # without it transformers asks the terminal whether to run the folder's code
             output_loading_info=True,
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:

@@ -1,20 +1,23 @@
-"""Prompt files → chat messages: prompts/*.md filled with jinja2; missing variables are named, never blank.
+"""Prompt files → chat messages: prompts/*.md with blanks such as `{{ question }}`; missing ones are named, never empty.
 
-A prompt file is an optional system part, a line `---`, then the user part. A variable that is tested with
-`is defined` is optional; every other one must be given. Knows nothing about chat templates or tokens.
+A prompt file is an optional system part, a line `---`, then the user part. A line with `{{ question? }}` is left out
+where nothing is given for it; every other blank must be given. A prompt may be a stranger's: it has blanks and nothing
+else, no expressions, and what fills one is never read as a blank. Knows nothing about chat templates or tokens.
 """
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-
-import jinja2
-from jinja2 import meta, nodes
 
 from dmdoc.errors import UsageError
 from dmdoc.settings.generation import Way
 
 SEPARATOR = "---"
 """The line between a prompt's system part and its user part."""
+
+MOST_BYTES = 1 << 20
+"""Of a prompt file."""
 
 WAY_PROMPTS: dict[Way, str] = {
     "state": "answer",
@@ -25,7 +28,8 @@ WAY_PROMPTS: dict[Way, str] = {
 }
 """The built-in prompt of each way of answering."""
 
-_ENVIRONMENT = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+_BLANK = re.compile(r"\{\{[ \t]*([A-Za-z_]\w*)(\??)[ \t]*\}\}", re.ASCII)
+_OPENING = re.compile(r"\{[{%#]")
 
 
 @dataclass(frozen=True)
@@ -33,55 +37,64 @@ class Prompt:
     """A prompt as its file has it, not yet filled.
 
     Raises:
-        UsageError: a part is not a jinja2 template, or the user part is empty.
+        UsageError: a part has something in braces that is no blank, or the user part is empty.
     """
 
     name: str
     """The built-in name, or the path of the file."""
     system: str
-    """Template of the system message; "" for none."""
+    """The system message with its blanks; "" for none."""
     user: str
-    """Template of the user message."""
+    """The user message with its blanks."""
 
     def __post_init__(self) -> None:
         if not self.user:
             raise UsageError(f"prompt '{self.name}' has no user part; write it below the line {SEPARATOR}")
-        self.required_variables()
+        for part in (self.system, self.user):
+            rest = _BLANK.sub(" ", part)
+            if wrong := _OPENING.search(rest):
+                line = rest[wrong.start() :].splitlines()[0][:40]
+                raise UsageError(
+                    f"prompt '{self.name}' has {line!r}; a prompt has blanks such as {{{{ question }}}}, "
+                    "or {{ question? }} in a line that may be left out, and nothing else in such braces"
+                )
 
     def required_variables(self) -> frozenset[str]:
-        """The variables that `fill` must be given."""
-        required: set[str] = set()
-        for part in (self.system, self.user):
-            try:
-                template = _ENVIRONMENT.parse(part)
-            except jinja2.TemplateSyntaxError as error:
-                raise UsageError(f"prompt '{self.name}' is not a valid template: {error.message}") from error
-            required |= meta.find_undeclared_variables(template) - _optional_variables(template)
-        return frozenset(required)
+        """The blanks that `fill` must be given."""
+        return frozenset(name for name, optional in self._blanks() if not optional)
 
     def uses(self, variable: str) -> bool:
-        """Whether a variable stands anywhere in the prompt."""
-        parts = (_ENVIRONMENT.parse(part) for part in (self.system, self.user))
-        return any(variable in meta.find_undeclared_variables(part) for part in parts)
+        """Whether a blank stands anywhere in the prompt."""
+        return any(name == variable for name, _ in self._blanks())
 
     def fill(self, **variables: str) -> list[dict[str, str]]:
         """Chat messages, `{"role": ..., "content": ...}`: the system one, if there is one, and the user one.
 
         Raises:
-            UsageError: variables are missing (all of them are named), or the template cannot be filled.
+            UsageError: blanks are missing (all of them are named).
         """
         missing = sorted(self.required_variables() - variables.keys())
         if missing:
             raise UsageError(f"prompt '{self.name}' needs a value for {', '.join(missing)}; give all of them")
         messages = []
         for role, part in (("system", self.system), ("user", self.user)):
-            try:
-                content = _ENVIRONMENT.from_string(part).render(variables)
-            except jinja2.TemplateError as error:
-                raise UsageError(f"prompt '{self.name}' cannot be filled: {error.message}") from error
+            content = _filled(part, variables)
             if content or role == "user":
                 messages.append({"role": role, "content": content})
         return messages
+
+    def _blanks(self) -> list[tuple[str, str]]:
+        """Name and "?" or "" of every blank."""
+        return [found for part in (self.system, self.user) for found in _BLANK.findall(part)]
+
+
+def _filled(part: str, variables: dict[str, str]) -> str:
+    lines = [
+        _BLANK.sub(lambda blank: variables[blank[1]], line)
+        for line in part.split("\n")
+        if all(name in variables for name, _ in _BLANK.findall(line))
+    ]
+    return "\n".join(lines)
 
 
 def load_prompt(name_or_path: str) -> Prompt:
@@ -92,9 +105,8 @@ def load_prompt(name_or_path: str) -> Prompt:
     """
     if name_or_path in list_prompts():
         return _read_prompt(name_or_path, _prompt_folder() / f"{name_or_path}.md")
-    path = Path(name_or_path)
-    if path.is_file():
-        return _read_prompt(name_or_path, path)
+    if os.path.isfile(name_or_path):
+        return _read_prompt(name_or_path, Path(name_or_path))
     names = ", ".join(list_prompts())
     raise UsageError(f"no such prompt: {name_or_path}; give the path of a prompt file, or one of {names}")
 
@@ -113,16 +125,14 @@ def _prompt_folder() -> Path:
 
 def _read_prompt(name: str, path: Path) -> Prompt:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        lines = content.decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the prompt file {path}: {error}") from error
+    if len(content) > MOST_BYTES:
+        raise UsageError(f"the prompt file {path} has more than {MOST_BYTES:,} bytes; shorten it")
     stripped = [line.strip() for line in lines]
     divide = stripped.index(SEPARATOR) if SEPARATOR in stripped else -1
     system, user = lines[: max(divide, 0)], lines[divide + 1 :]
     return Prompt(name, "\n".join(system).strip(), "\n".join(user).strip())
-
-
-def _optional_variables(template: nodes.Template) -> set[str]:
-    """The variables that the template itself tests with `is defined`."""
-    tests = (test.node for test in template.find_all(nodes.Test) if test.name == "defined")
-    return {tested.name for tested in tests if isinstance(tested, nodes.Name)}

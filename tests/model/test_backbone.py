@@ -1,3 +1,4 @@
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -173,3 +174,24 @@ def test_a_card_gets_the_model_in_bfloat16(folder: Path) -> None:
 
     assert {parameter.device.type for parameter in backbone.model.parameters()} == {"cuda"}
     assert backbone.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_no_code_of_a_model_folder_runs_whatever_the_terminal_says(
+    file: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """transformers asks "Do you wish to run the custom code? [y/N]" where nobody tells it not to."""
+    ran = folder / "ran"
+    (folder / "evil.py").write_text(f"open({str(ran)!r}, 'w').close()\nclass Evil: ...\n")
+    config = json.loads((folder / file).read_text())
+    config |= {"tokenizer_class": None} if "tokenizer" in file else {"model_type": "evil"}
+    config["auto_map"] = {
+        "AutoConfig": "evil.Evil",
+        "AutoModelForCausalLM": "evil.Evil",
+        "AutoTokenizer": ["evil.Evil", "evil.Evil"],
+    }
+    (folder / file).write_text(json.dumps(config))
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    with contextlib.suppress(BackboneError):
+        load_backbone(folder, name="evil", device="cpu", dtype="float32")
+    assert not ran.exists()

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dmdoc.errors import UsageError
 from dmdoc.model.prompt import Prompt, list_prompts, load_prompt
@@ -18,7 +20,7 @@ SYSTEM = {"role": "system", "content": "You have read a document. Answer from me
         ("continue", {"start": "The ship"}, "Continue: The ship"),
         ("list", {"question": "the ships"}, "List the ships. One item a line."),
         ("summarise", {}, "Summarise the document in a few sentences."),
-        ("summarise", {"question": "salt"}, "Summarise the document in a few sentences. Focus on: salt"),
+        ("summarise", {"question": "salt"}, "Summarise the document in a few sentences.\nFocus on: salt"),
     ],
 )
 def test_built_in_prompts(name: str, variables: dict[str, str], user: str) -> None:
@@ -49,11 +51,52 @@ def test_all_missing_variables_are_named_at_once() -> None:
         prompt.fill(question="q", reader="r")
 
 
-def test_only_a_variable_tested_with_is_defined_is_optional() -> None:
-    tested = Prompt("p", "", "A{% if b is defined %}{{ b }}{% endif %}{% if c is not defined %}C{% endif %}")
-    assert tested.required_variables() == frozenset()
-    assert tested.fill()[0]["content"] == "AC"
-    assert Prompt("p", "", "{% if b %}{{ b }}{% endif %}").required_variables() == {"b"}
+def test_a_line_with_an_optional_blank_is_left_out_where_it_is_not_given() -> None:
+    prompt = Prompt("p", "", "A\nB {{ b? }}\n{{a}} C")
+    assert prompt.required_variables() == {"a"}
+    assert prompt.uses("b") and not prompt.uses("c")
+    assert prompt.fill(a="1")[0]["content"] == "A\n1 C"
+    assert prompt.fill(a="1", b="2")[0]["content"] == "A\nB 2\n1 C"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "{{ 1/0 }}",
+        "{{ question.author.name }}",
+        "{{ question|upper }}",
+        "{{ cycler.__init__.__globals__.os.popen('touch hacked').read() }}",
+        "{{ lipsum() }}",
+        "{{ question['__class__'] }}",
+        "{{ }}",
+        "{{ question",
+        "{{ question\n}}",
+        "{{ zahl\u0661 }}",
+        "{% if %}",
+        "{% include '/etc/passwd' %}",
+        "{% for i in range(10) %}x{% endfor %}",
+        "{# a remark #}",
+    ],
+)
+def test_what_is_no_blank_is_refused_in_one_line(wrong: str) -> None:
+    for system, user in ((wrong, "{{ question }}"), ("", f"Say {wrong}")):
+        with pytest.raises(UsageError, match=r"prompt 'p' has .*a prompt has blanks such as") as raised:
+            Prompt("p", system, user)
+        assert "\n" not in str(raised.value)
+
+
+@given(st.text(), st.text(st.sampled_from("{}%# ?_\nquestiona1/0.()'|")))
+def test_any_text_is_a_prompt_or_one_line(question: str, written: str) -> None:
+    """What is filled in stands there as it is; nothing that is written is carried out."""
+    try:
+        prompt = Prompt("p", "", written)
+    except UsageError as error:
+        assert "\n" not in str(error)
+        return
+    names = {name: question for name in prompt.required_variables()}
+    (message,) = prompt.fill(**names)
+    assert names or message["content"] in written or "?" in written
+    assert not names or question in message["content"]
 
 
 def test_a_prompt_file(tmp_path: Path) -> None:
@@ -83,7 +126,8 @@ def test_a_missing_prompt_names_the_built_in_ones(tmp_path: Path) -> None:
     [
         (b"", "no user part"),
         (b"Only a system part.\n---\n", "no user part"),
-        (b"{% if %}", "not a valid template"),
+        (b"{% if %}", "nothing else in such braces"),
+        (b"x" * (2**20 + 1), "more than 1,048,576 bytes"),
         (b"\xff", "cannot read the prompt file"),
     ],
 )
@@ -92,8 +136,3 @@ def test_files_that_are_no_prompt(tmp_path: Path, content: bytes, message: str) 
     path.write_bytes(content)
     with pytest.raises(UsageError, match=message):
         load_prompt(str(path))
-
-
-def test_a_template_that_fails_while_it_is_filled() -> None:
-    with pytest.raises(UsageError, match="'p' cannot be filled"):
-        Prompt("p", "", "{{ question.author.name }}").fill(question="q")
