@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from dmdoc.answer.ask import Answer, ask, ask_all, chosen_rows
 from dmdoc.answer.evidence import Passage, marked, passages
-from dmdoc.answer.spans import Choice, choose
+from dmdoc.answer.spans import Choice, Search, search_statements, written_statements
 from dmdoc.answer.statements import BETWEEN_PAGES
 from dmdoc.answer.support import Support, supports
 from dmdoc.errors import UnsupportedError, UsageError
@@ -90,18 +90,20 @@ def recall(
     """
     prompt = _checked(prompt or load_prompt(WAY_PROMPTS[way]), way)
     evidence, text = _shown(question or "", reader, pages, way, most)
+    (search,) = _searches([Inquiry(question, state, pages, budget)], reader, way)
+    read = state if search is None else search.asked(state)
     answer = ask(
         question,
         reader,
-        None if way in ("full", "frozen") else state,
+        None if way in ("full", "frozen") else read,
         prompt=prompt,
         settings=settings,
         variables={"document": text} if way in ("evidence", "full") else None,
-        on_text=None if way == "spans" else on_text,
+        on_text=on_text if search is None else None,
     )
     choice = None
-    if way == "spans":
-        answer, choice = choose(question, answer, state, pages(), reader, budget)
+    if search is not None:
+        answer, choice = search.choose(answer, state, reader)
         if on_text is not None:
             on_text(answer.text)
     support = None
@@ -129,21 +131,24 @@ def recall_all(
     """
     prompt = _checked(prompt or load_prompt(WAY_PROMPTS[way]), way)
     shown = [_shown(each.question or "", reader, each.pages, way, most) for each in inquiries]
+    searches = _searches(inquiries, reader, way)
     states = [each.state for each in inquiries]
+    read = [
+        state if search is None else search.asked(state)
+        for state, search in zip(states, searches, strict=True)
+    ]
     answers = ask_all(
         [each.question for each in inquiries],
         reader,
-        None if way in ("full", "frozen") else states,
+        None if way in ("full", "frozen") else read,
         prompt=prompt,
         settings=settings,
         variables=[{"document": text} if way in ("evidence", "full") else {} for _, text in shown],
     )
     choices: list[Choice | None] = [None] * len(answers)
-    if way == "spans":
-        for row, (each, free) in enumerate(zip(inquiries, answers, strict=True)):
-            answers[row], choices[row] = choose(
-                each.question, free, each.state, each.pages(), reader, each.budget
-            )
+    for row, search in enumerate(searches):
+        if search is not None:
+            answers[row], choices[row] = search.choose(answers[row], states[row], reader)
     found: list[Support] | list[None] = [None] * len(answers)
     sections = [answer.section for answer in answers if answer.section is not None]
     if sections:
@@ -222,6 +227,17 @@ def _recalled(
         document_tokens=len(reader.encode(text)),
         choice=choice,
     )
+
+
+def _searches(inquiries: Sequence[Inquiry], reader: Reader, way: Way) -> list[Search | None]:
+    """Where the text speaks of each question, if answers are chosen from it; each document is opened once."""
+    if way != "spans":
+        return [None] * len(inquiries)
+    opened = {id(each.pages): each for each in inquiries}
+    written = {
+        key: written_statements(each.pages(), each.state, reader, each.budget) for key, each in opened.items()
+    }
+    return [search_statements(each.question or "", written[id(each.pages)]) for each in inquiries]
 
 
 def _shown(

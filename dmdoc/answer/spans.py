@@ -1,13 +1,13 @@
 """An answer chosen from the text: of the phrases of a few statements the one that a state makes likeliest.
 
-The statements are those of the section that answers which share the most telling words with the question. Each of
-their phrases goes through the model as an answer behind the question, with the token that ends an answer, and never
-as context: no phrase sees another. Its score is the mean log-likelihood of its tokens under the state, and what it
-has in common with the free answer. Knows nothing about how a section was chosen or a free answer was made.
+The statements are those which share the most telling words with the question, and a phrase is scored under the state
+of the section that its statement was written in. Each goes through the model as an answer behind the question, with
+the token that ends an answer, and never as context: no phrase sees another. Its score is the mean log-likelihood of its
+tokens, and what it has in common with the free answer. Knows nothing about how a free answer was made.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
@@ -27,6 +27,9 @@ MOST_TOKENS = 2048
 
 LIKENESS_NATS = 2.0
 """What it is worth to be spelt as the free answer is, beside the log-likelihood in nats a token."""
+
+_Found = tuple[Statement, Candidate, list[int]]
+"""A candidate with the statement that it stands in and its tokens."""
 
 
 @dataclass(frozen=True)
@@ -75,66 +78,83 @@ class Choice:
     """Tokens of the document in all candidates, each of which the model read as an answer, none as context."""
 
 
-def choose(
-    question: str | None,
-    free: Answer,
-    state: MemoryState,
-    pages: Sequence[str],
-    reader: Reader,
-    budget: int | None = None,
-) -> tuple[Answer, Choice]:
-    """The best phrase of the section that gave a free answer, in that one's place; itself where there is no phrase.
+@dataclass(frozen=True)
+class Search:
+    """A question, and the statements of a document in which its answer is sought."""
+
+    question: str
+    written: Sequence[Statement]
+    """All of the document."""
+    best: Sequence[Statement]
+    """Those that share the most telling words with the question, the best first."""
+
+    def asked(self, state: MemoryState) -> MemoryState:
+        """The rows of a document's state that the free answer comes from: all of them where no word is shared."""
+        if not self.best:
+            return state
+        section = self.best[0].section
+        return state.rows(section, section + 1)
+
+    def choose(self, free: Answer, state: MemoryState, reader: Reader) -> tuple[Answer, Choice]:
+        """The best phrase in a free answer's place; that answer where there is no phrase.
+
+        Args:
+            free: the model's own answer, from the rows of `asked`.
+            state: of the document, a section a row.
+        """
+        started = time.monotonic()
+        free = replace(free, section=self.best[0].section if self.best else free.section)
+        read = self.best or [each for each in self.written if each.section == free.section]
+        found = _candidates(read, self.question, reader)
+        if not found:
+            return free, Choice(None, free.text, 0, 0)
+        spans = list(_scored(found, free, state, reader))
+        best = max(spans, key=lambda span: span.score)
+        seconds = free.seconds + time.monotonic() - started
+        answer = replace(
+            free,
+            text=best.text,
+            answer_ids=tuple(reader.encode(best.text)),
+            section=best.statement.section,
+            first_token_seconds=seconds,
+            seconds=seconds,
+        )
+        return answer, Choice(best, free.text, len(spans), sum(len(ids) for _, _, ids in found))
+
+
+def written_statements(
+    pages: Sequence[str], state: MemoryState, reader: Reader, budget: int | None = None
+) -> list[Statement]:
+    """The statements of a document, each with the row of the document's state that holds it.
 
     Args:
-        free: an answer from one of the state's sections.
-        state: of the document, a section a row; rows that the text does not have, as of a conversation, come last.
-        pages: the document's text.
         budget: the most tokens of a section, by which the document was written; the reader's own if None.
     """
-    started = time.monotonic()
-    assert free.section is not None
-    sections = reader.chunks(BETWEEN_PAGES.join(page for page in pages if page), budget)
-    if free.section >= len(sections):
-        return free, Choice(None, free.text, 0, 0)
-    section = sections[free.section]
-    written = statements(pages, section.start, section.start + len(section.text))
-    own = state.rows(free.section, free.section + 1)
-    choice = _best(rank(written, question or "")[:STATEMENTS], question or "", free, own, reader)
-    if choice.span is None:
-        return free, choice
-    text, seconds = choice.span.text, free.seconds + time.monotonic() - started
-    chosen = replace(
-        free, text=text, answer_ids=tuple(reader.encode(text)), first_token_seconds=seconds, seconds=seconds
-    )
-    return chosen, choice
+    text = BETWEEN_PAGES.join(page for page in pages if page)
+    return statements(pages, [chunk.start for chunk in reader.chunks(text, budget)][: state.batch])
 
 
-def _best(
-    read: Sequence[Statement], question: str, free: Answer, state: MemoryState, reader: Reader
-) -> Choice:
-    """The best phrase of a few statements; `state` is one row."""
-    found = _candidates(read, question, reader)
-    if not found:
-        return Choice(None, free.text, 0, 0)
-    answers = [[*ids, *reader.end_ids[:1]] for _, _, ids in found]
-    said = log_likelihoods_behind(free.prompt_ids, answers, state, reader).tolist()
-    scores = [
-        own + LIKENESS_NATS * _likeness(candidate.text, free.text)
-        for own, (_, candidate, _) in zip(said, found, strict=True)
-    ]
-    best = max(range(len(found)), key=lambda at: scores[at])
-    statement, candidate, _ = found[best]
-    span = Span(candidate, statement, log_likelihood=said[best], score=scores[best])
-    return Choice(span, free.text, len(found), sum(len(ids) for _, _, ids in found))
+def search_statements(question: str, written: Sequence[Statement]) -> Search:
+    """Find where a document speaks of what is asked."""
+    return Search(question, written, rank(written, question)[:STATEMENTS])
 
 
-def _candidates(
-    best: Sequence[Statement], question: str, reader: Reader
-) -> list[tuple[Statement, Candidate, list[int]]]:
+def _scored(found: Sequence[_Found], free: Answer, state: MemoryState, reader: Reader) -> Iterator[Span]:
+    """The candidates, those of a section together."""
+    for section in dict.fromkeys(statement.section for statement, _, _ in found):
+        own = [each for each in found if each[0].section == section]
+        answers = [[*ids, *reader.end_ids[:1]] for _, _, ids in own]
+        said = log_likelihoods_behind(free.prompt_ids, answers, state.rows(section, section + 1), reader)
+        for (statement, candidate, _), likely in zip(own, said.tolist(), strict=True):
+            score = likely + LIKENESS_NATS * _likeness(candidate.text, free.text)
+            yield Span(candidate, statement, likely, score)
+
+
+def _candidates(read: Sequence[Statement], question: str, reader: Reader) -> list[_Found]:
     """The phrases of statements with their tokens, each once and as many as MOST_TOKENS allows."""
-    found: dict[str, tuple[Statement, Candidate, list[int]]] = {}
+    found: dict[str, _Found] = {}
     left = MOST_TOKENS
-    for statement in best:
+    for statement in read:
         for candidate in find_candidates(statement.text, question):
             ids = reader.encode(candidate.text)
             if candidate.text not in found and len(ids) <= left:

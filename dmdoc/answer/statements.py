@@ -5,7 +5,6 @@ Ranking is by BM25 over words. Knows nothing about models or states; where secti
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import NamedTuple
 
 from dmdoc.answer.evidence import word_scores
@@ -18,6 +17,8 @@ BETWEEN_PAGES = "\n\n"
 class Statement(NamedTuple):
     """A sentence, or a line of a list or a table."""
 
+    section: int
+    """The one that it begins in, counted from 0."""
     page: int
     """Counted from 1."""
     start: int
@@ -25,27 +26,26 @@ class Statement(NamedTuple):
     text: str
 
 
-def statements(pages: Sequence[str], begin: int, end: int) -> list[Statement]:
-    """Those of a text that begin in `[begin, end)`, characters of the whole text: its pages, two characters between."""
-    numbers = [number for number, page in enumerate(pages, 1) if page]
-    starts = list(
-        accumulate((len(pages[number - 1]) + len(BETWEEN_PAGES) for number in numbers[:-1]), initial=0)
-    )
-    found = []
-    for at in range(max(0, bisect_right(starts, begin) - 1), len(numbers)):
-        if starts[at] >= end:
-            break
-        page = pages[numbers[at] - 1]
+def statements(pages: Sequence[str], sections: Sequence[int]) -> list[Statement]:
+    """All of a document, in order.
+
+    Args:
+        pages: their texts.
+        sections: where each section begins in the whole text, in characters.
+    """
+    found, begin = [], 0
+    for number, page in enumerate(pages, 1):
+        if not page:
+            continue
         for start, stop in split_statements(page):
-            if begin <= starts[at] + start < end:
-                found.append(Statement(numbers[at], start, page[start:stop]))
+            section = max(0, bisect_right(sections, begin + start) - 1)
+            found.append(Statement(section, number, start, page[start:stop]))
+        begin += len(page) + len(BETWEEN_PAGES)
     return found
 
 
 def rank(found: Sequence[Statement], question: str) -> list[Statement]:
-    """Those that share telling words with the question, the best first; all in their order where none does."""
+    """Those that share telling words with the question, the best first."""
     scores = word_scores([statement.text for statement in found], question)
-    best = sorted(
-        (at for at, score in enumerate(scores) if score > 0), key=lambda at: scores[at], reverse=True
-    )
-    return [found[at] for at in best] or list(found)
+    best = sorted(range(len(found)), key=lambda at: scores[at], reverse=True)
+    return [found[at] for at in best if scores[at] > 0]

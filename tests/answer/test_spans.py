@@ -104,7 +104,8 @@ def test_what_the_free_answer_nearly_says_is_preferred(
     monkeypatch.setattr(spans, "log_likelihoods_behind", _indifferent)
     question = "Where does the ferry office sell tickets?"
     free = replace(recall(question, reader, state, lambda: PAGES, settings=SHORT).answer, text="Os1o")
-    chosen, choice = spans.choose(question, free, state, PAGES, reader)
+    search = spans.search_statements(question, spans.written_statements(PAGES, state, reader))
+    chosen, choice = search.choose(free, state, reader)
     assert (choice.free, chosen.text) == ("Os1o", "Oslo")
     assert chosen.seconds >= free.seconds
 
@@ -116,23 +117,57 @@ def test_the_state_decides(reader: Reader, state: MemoryState) -> None:
     assert [span and span.text for span in own] != [span and span.text for span in empty]
 
 
-def test_candidates_are_of_the_section_that_answers(reader: Reader) -> None:
-    pages = ("The barge Sorrel was built in Lund. " * 8, "The barge Sorrel was built in Oslo. " * 8)
+def test_the_words_of_the_question_find_the_section(reader: Reader) -> None:
+    pages = (
+        "The barge left at noon, and it rained all day. " * 8,
+        "The barge Sorrel was built in Oslo. " * 8,
+    )
     state = write_text("\n\n".join(pages), reader)
     assert state.batch > 1
+    written = spans.written_statements(pages, state, reader)
+    sections = [chunk.text for chunk in reader.chunks("\n\n".join(pages))]
+    assert all(each.text in sections[each.section] for each in written)
     recalled = recall(QUESTION, reader, state, lambda: pages, settings=SHORT, way="spans")
     assert recalled.choice is not None and recalled.choice.span is not None
-    section = reader.chunks("\n\n".join(pages))[recalled.answer.section or 0]
-    assert recalled.choice.span.statement.text in section.text
+    assert recalled.choice.span.statement.text == "The barge Sorrel was built in Oslo."
+    assert recalled.answer.section == recalled.choice.span.statement.section > 0
+    row = state.rows(recalled.answer.section, recalled.answer.section + 1)
+    free = recall(QUESTION, reader, row, lambda: pages, settings=SHORT)
+    assert recalled.choice.free == free.answer.text
+
+
+def test_without_a_shared_word_the_state_finds_the_section(reader: Reader) -> None:
+    pages = (
+        "The barge left at noon, and it rained all day. " * 8,
+        "The barge Sorrel was built in Oslo. " * 8,
+    )
+    state = write_text("\n\n".join(pages), reader)
+    recalled = recall("Warum?", reader, state, lambda: pages, settings=SHORT, way="spans")
+    routed = recall("Warum?", reader, state, lambda: pages, settings=SHORT)
+    assert recalled.answer.section == routed.answer.section
+    assert recalled.choice is not None and recalled.choice.candidates > 0
+    assert recalled.choice.free == routed.answer.text
 
 
 def test_where_there_is_no_phrase_the_free_answer_stands(reader: Reader, state: MemoryState) -> None:
     recalled = recall("ab?", reader, state, lambda: ("ab",), settings=SHORT, way="spans")
     free = recall("ab?", reader, state, lambda: ("ab",), settings=SHORT)
     assert recalled.choice == spans.Choice(None, free.answer.text, 0, 0)
-    assert recalled.answer.text == free.answer.text
-    with_turns = MemoryState.cat((state, state))  # a row that the text does not have
-    assert ask(reader, with_turns).candidates in (0, ask(reader, state).candidates)
+    assert (recalled.answer.text, recalled.answer.section) == (free.answer.text, 0)
+
+
+def test_what_was_said_in_a_conversation_has_no_phrases(reader: Reader, state: MemoryState) -> None:
+    free = recall("Warum?", reader, state, lambda: PAGES, settings=SHORT).answer
+    search = spans.search_statements("Warum?", spans.written_statements(PAGES, state, reader))
+    turns = MemoryState.cat((state, state))
+    assert search.choose(replace(free, section=1), turns, reader)[1].candidates == 0
+
+
+def test_a_document_that_was_cut_into_fewer_sections_is_read_all_the_same(reader: Reader) -> None:
+    pages = ("The barge Sorrel was built in Oslo. " * 8,)
+    state = write_text(pages[0], reader)
+    assert state.batch > 1
+    assert {each.section for each in spans.written_statements(pages, state.rows(0, 1), reader)} == {0}
 
 
 def test_no_more_tokens_are_scored_than_are_allowed(

@@ -1,4 +1,4 @@
-from itertools import pairwise
+from itertools import accumulate
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,28 +8,31 @@ from dmdoc.answer.statements import BETWEEN_PAGES, Statement, rank, statements
 PAGES = ("The barge left. It rained.", "", "Rent: 420 crowns\nDeposit: 900 crowns")
 
 
-def test_statements_know_their_page_and_place() -> None:
-    found = statements(PAGES, 0, 10_000)
-    assert [(each.page, each.text) for each in found] == [
-        (1, "The barge left."),
-        (1, "It rained."),
-        (3, "Rent: 420 crowns"),
-        (3, "Deposit: 900 crowns"),
+def test_statements_know_their_section_their_page_and_their_place() -> None:
+    assert statements(PAGES, [0, 16]) == [
+        Statement(0, 1, 0, "The barge left."),
+        Statement(1, 1, 16, "It rained."),
+        Statement(1, 3, 0, "Rent: 420 crowns"),
+        Statement(1, 3, 17, "Deposit: 900 crowns"),
     ]
-    assert all(PAGES[page - 1].startswith(text, start) for page, start, text in found)
 
 
-@given(st.lists(st.text("ab. \n", max_size=30).map(str.strip), max_size=4), st.lists(st.integers(0, 120)))
-def test_every_statement_is_in_one_of_neighbouring_sections(pages: list[str], cuts: list[int]) -> None:
+@given(st.lists(st.text("ab. \n", max_size=30).map(str.strip), max_size=4), st.lists(st.integers(1, 40)))
+def test_every_statement_stands_where_it_says(pages: list[str], lengths: list[int]) -> None:
     text = BETWEEN_PAGES.join(page for page in pages if page)
-    bounds = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
-    parts = [each for begin, end in pairwise(bounds) for each in statements(pages, begin, end)]
-    assert parts == statements(pages, 0, len(text))
-    assert all(pages[page - 1].startswith(said, start) for page, start, said in parts)
+    starts = [0, *accumulate(lengths)]
+    found = statements(pages, starts)
+    assert "".join("".join(each.text for each in found).split()) == "".join(text.split())
+    assert all(pages[each.page - 1].startswith(each.text, each.start) for each in found)
+    position = 0
+    for each in found:
+        position = text.index(each.text, position)
+        assert starts[each.section] <= position
+        assert each.section + 1 == len(starts) or position < starts[each.section + 1]
+        position += len(each.text)
 
 
 def test_the_statement_that_shares_the_telling_words_is_first() -> None:
-    found = statements(PAGES, 0, 10_000)
+    found = statements(PAGES, [0])
     assert [each.text for each in rank(found, "How much is the deposit?")] == ["Deposit: 900 crowns"]
-    assert rank(found, "Warum?") == found
-    assert rank([], "How much is the deposit?") == list[Statement]()
+    assert rank(found, "Warum?") == rank([], "How much is the deposit?") == []
