@@ -88,6 +88,13 @@ class Search:
     best: Sequence[Statement]
     """Those that share the most telling words with the question, the best first."""
 
+    @property
+    def first_phrase(self) -> str:
+        """What there is to answer without a model: the first phrase of the statement that ranks first."""
+        first = next(iter(self.best or self.written), None)
+        found = find_candidates(first.text, self.question) if first is not None else []
+        return found[0].text if found else ""
+
     def asked(self, state: MemoryState) -> MemoryState:
         """The rows of a document's state that the free answer comes from: all of them where no word is shared."""
         if not self.best:

@@ -133,7 +133,9 @@ def compare(
     modes: Annotated[
         list[str] | None,
         typer.Option(
-            "--mode", help="Only this of state, zero, donor, frozen, full, evidence; may be repeated."
+            "--mode",
+            help="Only this of state, zero, donor, frozen, full, evidence, spans, unread, first; "
+            "may be repeated.",
         ),
     ] = None,
     max_tokens: MaxTokensOption = 32,

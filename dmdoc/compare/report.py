@@ -21,10 +21,10 @@ from dmdoc.compare.results import MEANINGS, MODES, Mode, Result, Skipped, descri
 from dmdoc.compare.summary import Summary, by_position, summarise
 from dmdoc.text.counting import counted
 
-BY_POSITION: tuple[Mode, ...] = ("state", "donor", "full", "evidence")
+BY_POSITION: tuple[Mode, ...] = ("state", "spans", "donor", "full", "evidence")
 """The modes whose recall can depend on the position, and the donor."""
 
-BY_LENGTH: tuple[Mode, ...] = ("state", "full", "evidence")
+BY_LENGTH: tuple[Mode, ...] = ("state", "spans", "full", "evidence")
 """The modes that differ in what they cost: the others' prompts and states are as long as those of state."""
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -109,6 +109,7 @@ def html_report(
 def _tiles(summaries: Sequence[Summary]) -> list[Tile]:
     meanings: dict[Mode, str] = {
         "state": "right from the state alone",
+        "spans": "right when chosen from the text's own phrases",
         "donor": "from another document's state",
         "full": "with the whole text in the prompt",
     }

@@ -1,7 +1,8 @@
 """What one question answered in one mode gave, and what the modes are.
 
 What `donor` gets right was not recalled from the document, and `full` is what the backbone could do with the text
-before its eyes.
+before its eyes. What `unread` and `first` get right of `spans` comes from the choice of sentences and from
+the question alone.
 """
 
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import Literal, get_args
 from dmdoc.errors import UsageError
 from dmdoc.text.counting import counted
 
-Mode = Literal["state", "zero", "donor", "frozen", "full", "evidence"]
+Mode = Literal["state", "zero", "donor", "frozen", "full", "evidence", "spans", "unread", "first"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 MEANINGS: dict[Mode, str] = {
@@ -22,6 +23,9 @@ MEANINGS: dict[Mode, str] = {
     "frozen": "the backbone without the adapter",
     "full": "the backbone with the whole document in its prompt",
     "evidence": "the document's own state, and a few passages of its text in the prompt",
+    "spans": "the phrase of the text that the document's own state makes likeliest",
+    "unread": "the same under an empty state",
+    "first": "the first phrase of the sentence that ranks first for the question; no model",
 }
 
 

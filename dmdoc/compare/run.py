@@ -1,12 +1,16 @@
 """Ask every question of every document in every mode, a document and a mode at a time; what is done is not redone."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import torch
 
+from dmdoc.answer.ask import Answer
 from dmdoc.answer.recall import EVIDENCE_TOKENS, Inquiry, Recalled, recall, recall_all
+from dmdoc.answer.spans import search_statements, written_statements
 from dmdoc.answer.support import log_likelihoods
 from dmdoc.compare.cases import Cases
 from dmdoc.compare.results import MODES, Mode, Result, Skipped
@@ -15,6 +19,7 @@ from dmdoc.compare.scoring import contains, exact_match, gives_later, word_f1
 from dmdoc.datasets import Question, QuestionedDocument, deal
 from dmdoc.errors import UsageError
 from dmdoc.memory.state import MemoryState
+from dmdoc.model.prompt import load_prompt
 from dmdoc.model.reader import Reader
 from dmdoc.settings.generation import GenerationSettings, Way
 
@@ -39,8 +44,10 @@ WAYS: dict[Mode, Way] = {
     "frozen": "frozen",
     "full": "full",
     "evidence": "evidence",
+    "spans": "spans",
+    "unread": "spans",
 }
-"""How `ask` answers in each mode; they differ in the state as well."""
+"""How `ask` answers in each mode; they differ in the state as well. `first` needs no model."""
 
 
 def compare(
@@ -122,13 +129,29 @@ class _Turn:
         ]
 
     def _recall(self, asked: Question) -> Recalled:
+        if self.mode == "first":
+            return self._first_phrase(asked.question)
         way, pages = WAYS[self.mode], self.document.sections
         return recall(asked.question, self.reader, self.state, lambda: pages, settings=self.settings, way=way)
 
     def _recall_all(self, asked: Sequence[Question]) -> list[Recalled]:
+        if self.mode == "first":
+            return [self._recall(question) for question in asked]
         way, pages = WAYS[self.mode], self.document.sections
-        inquiries = [Inquiry(question.question, self.state, lambda: pages) for question in asked]
+        text = partial(tuple[str, ...], pages)
+        inquiries = [Inquiry(question.question, self.state, text) for question in asked]
         return recall_all(inquiries, self.reader, settings=self.settings, way=way)
+
+    def _first_phrase(self, question: str) -> Recalled:
+        """No model answers; the prompt is what the likelihood of the right answer is measured behind."""
+        started = time.monotonic()
+        pages = self.document.sections
+        written = written_statements(pages, self.state, self.reader)
+        text = search_statements(question, written).first_phrase
+        seconds = time.monotonic() - started
+        prompt_ids = self.reader.prompt_ids(load_prompt("answer").fill(question=question))
+        answer = Answer(text, tuple(prompt_ids), (), None, seconds, seconds)
+        return Recalled(answer, "frozen", None, None, (), 0)
 
     def _groups(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """As many at a time as go into one pass."""
@@ -177,15 +200,20 @@ class _Turn:
             return self.reader.backbone.cache_bytes(self.tokens)
         if self.mode in ("zero", "frozen"):
             return 0
+        text = len(self.document.text.encode())
+        if self.mode in ("unread", "first"):
+            return text
         state = self.state.batch * self.state.numbers * self.state.layers[0].itemsize
-        return state + (len(self.document.text.encode()) if self.mode == "evidence" else 0)
+        return state + (text if self.mode in ("spans", "evidence") else 0)
 
 
 def _turn(number: int, mode: Mode, cases: Cases, reader: Reader, settings: GenerationSettings) -> _Turn:
     document = cases.documents[number]
     tokens = reader.encode(document.text)
-    if mode in ("state", "evidence"):
+    if mode in ("state", "spans", "evidence"):
         state = cases.state(number)
+    elif mode == "donor":
+        state = cases.donor(number)
     else:
-        state = cases.donor(number) if mode == "donor" else reader.zero_state()
+        state = reader.zero_state()
     return _Turn(document, len(tokens), mode, state, reader, settings)

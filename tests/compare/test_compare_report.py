@@ -54,7 +54,7 @@ class TestReport:
         assert contains.findtext("g/title") == "state: 50 % of 4 questions"
         assert len(list(contains.iter("title"))) == len(MODES)
         assert "state, 70% to 80% of the text: 100 % of 1 questions" in {t.text for t in place.iter("title")}
-        assert len(list(seconds.iter("title"))) == 3 * 4
+        assert len(list(seconds.iter("title"))) == 4 * 4
 
     def test_it_tells_every_figure_every_answer_and_the_run(self) -> None:
         odd = replace(RIGHT, question="Is <b> bold & big?", given="<script>no</script>")
