@@ -98,6 +98,20 @@ def test_answers_are_those_of_the_processor(tmp_path: Path, reader: Reader) -> N
     assert any(expected)
 
 
+def test_a_recorded_step_serves_other_questions_and_states(tmp_path: Path, reader: Reader) -> None:
+    card, settings = on_card(reader, tmp_path), GenerationSettings(max_tokens=8)
+    states = [write_text(text, card) for text in (LONG, FACTS)]
+
+    def answers(state: MemoryState) -> list[list[int]]:
+        return [card.generate(prompt, state, settings) for prompt in ([5, 6, 7], [9, 8, 7, 6])]
+
+    recorded = [answers(state) for state in states]
+    again = [answers(state) for state in states]
+
+    assert again == recorded
+    assert recorded[0] != recorded[1]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_state_is_refined(tmp_path: Path, reader: Reader, dtype: str) -> None:
     reader = on_card(reader, tmp_path, dtype)

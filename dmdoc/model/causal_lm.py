@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dmdoc.model.decoder import Cache, Decoder, Linear
+from dmdoc.model.decoder import Decoder, Linear
 from dmdoc.model.decoder_config import DecoderConfig
+from dmdoc.model.steps import GrowingSteps, Steps
 
 
 @dataclass(frozen=True)
@@ -84,42 +85,32 @@ class CausalLM(nn.Module):
         max_new_tokens: int,
         pad_token_id: int,
         streamer: Any = None,
+        steps: Steps | None = None,
         **draw: Any,
     ) -> Tensor:
         """Continue each row, padded on the left, until it ends or has so many new tokens: `[batch, time]`.
 
         Args:
             streamer: `put` hears the prompt, then every new token; `end` that there are no more.
+            steps: what takes the steps, if it is to be used again.
             draw: fields of `Draw`.
         """
         drawing, ends = Draw(**draw), self.generation_config.eos_token_id
         ending = torch.tensor([] if ends is None else ends, device=input_ids.device, dtype=torch.long)
         rows, time = input_ids.shape
-        cache, done = (
-            Cache(time + max_new_tokens),
-            torch.zeros(rows, dtype=torch.bool, device=input_ids.device),
-        )
-        mask, padded = attention_mask, not bool(attention_mask.all())
+        taking = steps or GrowingSteps(self, time + max_new_tokens)
+        done = torch.zeros(rows, dtype=torch.bool, device=input_ids.device)
         told = streamer.put if streamer is not None else lambda _: None
         told(input_ids.cpu())
-        new = input_ids
-        for _ in range(max_new_tokens):
-            positions = (mask.cumsum(-1) - 1).clamp_min(0)[:, -new.shape[1] :]
-            output = self(
-                new,
-                attention_mask=mask if padded else None,
-                position_ids=positions,
-                cache=cache,
-                logits_to_keep=1,
-            )
-            token = drawing.take(output.logits[:, -1].float()).masked_fill(done, pad_token_id)
+        logits = taking.first(input_ids, attention_mask)
+        for left in reversed(range(max_new_tokens)):
+            token = drawing.take(logits.float()).masked_fill(done, pad_token_id)
             told(token.cpu())
-            new = token.unsqueeze(1)
-            input_ids = torch.cat((input_ids, new), 1)
-            mask = torch.cat((mask, torch.ones_like(new)), 1)
+            input_ids = torch.cat((input_ids, token.unsqueeze(1)), 1)
             done |= torch.isin(token, ending)
-            if bool(done.all()):
+            if not left or bool(done.all()):
                 break
+            logits = taking.following(token)
         if streamer is not None:
             streamer.end()
         return input_ids

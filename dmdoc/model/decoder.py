@@ -5,6 +5,8 @@ a program that answers one question and ends would wait for each time. Modules a
 weights fit and memories attach to either. Knows nothing about files, text or memories.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +22,7 @@ class Cache:
     def __init__(self, room: int) -> None:
         self._room = room
         self._layers: dict[int, tuple[Tensor, Tensor]] = {}
+        self._slot: Tensor | None = None
         self.length = 0
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -27,15 +30,34 @@ class Cache:
         if layer not in self._layers:
             batch, heads, _, size = keys.shape
             shape = (batch, heads, self._room, size)
-            self._layers[layer] = (keys.new_empty(shape), values.new_empty(shape))
-        end = self.length + keys.shape[2]
+            # Zeros, because what is hidden by a mask is still multiplied, and what memory held may be no number.
+            self._layers[layer] = (keys.new_zeros(shape), values.new_zeros(shape))
         kept = self._layers[layer]
+        if self._slot is not None:
+            for room, new in zip(kept, (keys, values), strict=True):
+                room.index_copy_(2, self._slot, new)
+            return kept
+        end = self.length + keys.shape[2]
         for room, new in zip(kept, (keys, values), strict=True):
             room[:, :, self.length : end] = new
         return kept[0][:, :, :end], kept[1][:, :, :end]
 
     def advance(self, tokens: int) -> None:
-        self.length += tokens
+        if self._slot is None:
+            self.length += tokens
+
+    @contextmanager
+    def at(self, slot: Tensor) -> Iterator[None]:
+        """Inside, one token goes to the place that `slot` (int64 `[1]`) holds, and all of the room is returned."""
+        self._slot = slot
+        try:
+            yield
+        finally:
+            self._slot = None
+
+    def restart(self) -> None:
+        """Begin again in the same room."""
+        self.length = 0
 
 
 @dataclass(frozen=True)

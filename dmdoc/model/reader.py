@@ -5,7 +5,7 @@ Token ids and states go in, states and token ids come out; knows nothing about f
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -23,7 +23,9 @@ from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_file import Identity
 from dmdoc.model import registry as models
 from dmdoc.model.backbone import Backbone, load_backbone
+from dmdoc.model.causal_lm import CausalLM
 from dmdoc.model.hardware import detect_hardware
+from dmdoc.model.places import FixedPlaces, keeps_places
 from dmdoc.settings.generation import GenerationSettings
 from dmdoc.text.chunking import Chunk, Layout, chunk_document
 
@@ -37,6 +39,7 @@ class Reader:
     adapter_identity: Identity
     support_threshold: float | None = None
     """The least log-likelihood of a supported answer, in nats a token (support.py); None: nobody has calibrated it."""
+    _places: FixedPlaces = field(default_factory=FixedPlaces, init=False, repr=False, compare=False)
 
     def zero_state(self, batch: int = 1) -> MemoryState:
         """The state that has read nothing."""
@@ -161,13 +164,18 @@ class Reader:
                 "do_sample": True,
                 "temperature": settings.temperature,
                 "top_p": settings.top_p,
-                "top_k": 0,
             }
+            if not isinstance(self.backbone.model, CausalLM):
+                sampling["top_k"] = 0  # transformers would draw from the 50 likeliest
         # Padding stands on the left, so that every answer begins where its prompt ends.
         padding = [longest - len(prompt) for prompt in prompts]
         ids = [[0] * pad + list(prompt) for pad, prompt in zip(padding, prompts, strict=True)]
         mask = [[0] * pad + [1] * (longest - pad) for pad in padding]
         device = self.backbone.device
+        if isinstance(self.backbone.model, CausalLM) and keeps_places(device):
+            sampling["steps"], state = self._places.take(
+                self.backbone.model, device, len(prompts), longest + settings.max_tokens, state
+            )
         with torch.no_grad(), torch.random.fork_rng(), self.reading(state) as model:
             torch.manual_seed(settings.seed)
             output = model.generate(
