@@ -49,13 +49,14 @@ def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> 
     sync_folder(path.parent)
 
 
-def clear_temporary(folder: Path, name: str) -> None:
-    """Remove what processes that are no longer alive left of writing the file `name` in a folder.
+def clear_temporary(folder: Path, name: str | None = None) -> None:
+    """Remove what processes that are no longer alive left of writing the file `name`, or any, in a folder.
 
     Raises:
         OSError: the folder cannot be read.
     """
-    left = re.compile(rf"\.{re.escape(name)}(\.[0-9a-f]{{8}})?\.tmp")
+    any_or_that = ".+" if name is None else re.escape(name)
+    left = re.compile(rf"\.{any_or_that}(\.[0-9a-f]{{8}})?\.tmp")
     for entry in os.listdir(folder):
         if left.fullmatch(entry):
             _remove_unless_held(folder / entry)

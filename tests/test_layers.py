@@ -36,7 +36,7 @@ INSIDE = {
     "memory": "state delta_rule_triton delta_rule state_file adapter_triton adapter adapter_config adapter_file attach",
     "model": "hardware tokenizer decoder_config decoder steps causal_lm places backbone embedded registry prompt packing "
     "reader reads continuations",
-    "library": "record document_folders saved_document passages library bundle",
+    "library": "record document_folders saved_document passages locks journal shelf library bundle",
     "refine": "gaps questions kinds practice steps",
     "ingest": "sources sync task sections single many",
     "answer": "evidence statements support routing ask spans recall verify",

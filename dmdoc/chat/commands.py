@@ -16,7 +16,7 @@ from dmdoc.document import read_document
 from dmdoc.errors import UsageError
 from dmdoc.ingest.single import Progress, ingest
 from dmdoc.library.library import Library
-from dmdoc.library.saved_document import Damaged
+from dmdoc.library.shelf import Damaged
 from dmdoc.settings.generation import Way
 from dmdoc.text.counting import counted
 

@@ -100,7 +100,7 @@ def ask(
     from dmdoc.answer.ask import load_state
     from dmdoc.answer.recall import check_support, check_that_support_is_known, cite
     from dmdoc.answer.recall import recall as answer_question
-    from dmdoc.library.saved_document import Damaged
+    from dmdoc.library.shelf import Damaged
 
     assert not isinstance(saved, Damaged), "where one document is asked, what is wrong with it was raised"
     reader = machine.open_reader(saved)

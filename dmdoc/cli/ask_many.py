@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from dmdoc.answer.evidence import Passage
     from dmdoc.answer.recall import Inquiry, Recalled
     from dmdoc.library.library import Library
-    from dmdoc.library.saved_document import Damaged, SavedDocument
+    from dmdoc.library.saved_document import SavedDocument
+    from dmdoc.library.shelf import Damaged
     from dmdoc.model.prompt import Prompt
     from dmdoc.model.reader import Reader
     from dmdoc.settings.generation import GenerationSettings, Way
@@ -70,7 +71,7 @@ class Subject:
 
 
 def _named(name: str, library: "Library", *, several: bool) -> "SavedDocument | Damaged":
-    from dmdoc.library.saved_document import Damaged
+    from dmdoc.library.shelf import Damaged
 
     try:
         return library.get(name)
@@ -185,7 +186,7 @@ def _by_reader(
     documents: "Sequence[SavedDocument | Damaged]", machine: Machine, failures: Failures
 ) -> "Iterable[tuple[Reader, list[SavedDocument]]]":
     """The documents by the reader that wrote them; what cannot be opened is told and left out."""
-    from dmdoc.library.saved_document import Damaged
+    from dmdoc.library.shelf import Damaged
 
     opened: dict[int, tuple[Reader, list[SavedDocument]]] = {}
     for saved in documents:

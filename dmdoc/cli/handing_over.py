@@ -89,13 +89,15 @@ def export(
     """Write a saved document, its text and its state, as one file to hand over."""
     from dmdoc.library.bundle import SUFFIX, write_bundle
 
-    saved = open_library().get(name)
+    library = open_library()
+    saved = library.get(name)
     path = output or Path(f"{name}{SUFFIX}")
     if path.is_dir():
         path /= f"{name}{SUFFIX}"
     if path.exists() and not force:
         raise UsageError(f"{path} exists; pass --force to replace it, or another --output")
-    size = write_bundle(saved, path)
+    with library.writing(path):
+        size = write_bundle(saved, path)
     if as_json:
         console.write_json(
             {"schema": JSON_SCHEMA, "document": name, "file": str(path.absolute()), "bytes": size}

@@ -175,14 +175,13 @@ class _Run:
             self.library,
             budget=self.writing.budget,
             refine_steps=self.writing.refine,
+            tags=self.tags,
             force=self.writing.force,
             show_progress=lambda name: ingest_progress(name, quiet=quiet),
         ):
             if outcome.error is not None and alone:
                 raise outcome.error
             failed += outcome.error is not None
-            if outcome.result is not None and self.tags:
-                self.library.tag(outcome.result.document.name, add=self.tags)
             _tell(outcome, quiet=quiet)
             if self.write_json is not None:
                 self.write_json(_record(outcome, reader, self.writing))

@@ -36,7 +36,7 @@ def list_documents(
     Raises:
         PartialFailureError: some are damaged; the others are listed.
     """
-    from dmdoc.library.saved_document import Damaged
+    from dmdoc.library.shelf import Damaged
 
     found = open_library().survey()
     if tag is not None:

@@ -125,9 +125,12 @@ def environment() -> Mapping[str, str]:
 
 
 def open_library() -> "Library":
+    """The saved documents, with nothing left of commands that were killed."""
     from dmdoc.library.library import Library
 
-    return Library(data_folder(environment()))
+    library = Library(data_folder(environment()), on_wait=console.waiting)
+    library.tidy()
+    return library
 
 
 def named_or_current(library: "Library", name: str | None) -> "SavedDocument":

@@ -47,6 +47,13 @@ def note(message: str) -> None:
     stderr().print(_escaped(message), style="dim", soft_wrap=True, highlight=False)
 
 
+def waiting(name: str, holder: int | None) -> None:
+    """Whom a command waits for before it changes a document."""
+    who = "another process" if holder is None else f"process {holder}"
+    what = "the library" if name.startswith(".") else name
+    note(f"{what}: waiting for {who}, which is changing it")
+
+
 def ingest_summary(result: "IngestResult") -> None:
     """What an ingest did, in one line, after its warnings."""
     for warning in result.warnings:

@@ -6,7 +6,7 @@ terminals or options.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from dmdoc.document import Document
@@ -15,7 +15,7 @@ from dmdoc.ingest.sections import write_unlike
 from dmdoc.ingest.single import IngestResult, Progress, Status, already_done, carry_out, result_of
 from dmdoc.ingest.task import Task, check_settings, plan
 from dmdoc.library.library import Library
-from dmdoc.library.saved_document import SavedDocument
+from dmdoc.memory.state import MemoryState
 from dmdoc.model.reader import Reader
 
 SHORT = 1024
@@ -45,6 +45,7 @@ def ingest_many(
     *,
     budget: int | None = None,
     refine_steps: int = 0,
+    tags: Sequence[str] = (),
     force: bool = False,
     show_progress: ShowProgress,
 ) -> Iterator[Outcome]:
@@ -59,6 +60,7 @@ def ingest_many(
     """
     check_settings(reader, budget=budget, refine_steps=refine_steps)
     waiting: list[tuple[str, Task]] = []
+    saving = _Saving(reader, library, tags, force, show_progress)
     for source in sources:
         try:
             task = plan(read(source), reader, budget=budget, refine_steps=refine_steps)
@@ -70,67 +72,67 @@ def ingest_many(
         if short:
             waiting.append((source, task))
         if not short or sum(task.tokens for _, task in waiting) >= TOGETHER:
-            yield from _write_waiting(waiting, reader, library, force, show_progress)
+            yield from saving.together(waiting)
             waiting.clear()
         if not short:
-            yield _write_alone(source, task, reader, library, force, show_progress)
-    yield from _write_waiting(waiting, reader, library, force, show_progress)
+            yield saving.alone(source, task)
+    yield from saving.together(waiting)
 
 
-def _write_waiting(
-    waiting: Sequence[tuple[str, Task]],
-    reader: Reader,
-    library: Library,
-    force: bool,
-    show_progress: ShowProgress,
-) -> list[Outcome]:
-    if len(waiting) == 1:
-        ((source, task),) = waiting
-        return [_write_alone(source, task, reader, library, force, show_progress)]
-    with ExitStack() as held:
-        # Always in the same order, so that two runs never wait for one another.
-        for name in sorted(task.document.name for _, task in waiting):
-            held.enter_context(library.lock(name))
-        return _write_together(waiting, reader, library, force)
+@dataclass(frozen=True)
+class _Saving:
+    """How the documents of a run are written and saved."""
 
+    reader: Reader
+    library: Library
+    tags: Sequence[str]
+    force: bool
+    show_progress: ShowProgress
 
-def _write_alone(
-    source: str, task: Task, reader: Reader, library: Library, force: bool, show_progress: ShowProgress
-) -> Outcome:
-    try:
-        with show_progress(task.document.name) as progress:
-            return Outcome(source, carry_out(task, reader, library, force=force, progress=progress))
-    except DmdocError as error:
-        return Outcome(source, error=error)
-
-
-def _write_together(
-    waiting: Sequence[tuple[str, Task]], reader: Reader, library: Library, force: bool
-) -> list[Outcome]:
-    """Write the sections of all documents in shared passes; the locks are held."""
-    started = time.monotonic()
-    outcomes: list[Outcome] = []
-    begun: list[tuple[str, Task, Status, SavedDocument]] = []
-    for source, task in waiting:
+    def alone(self, source: str, task: Task) -> Outcome:
         try:
-            if not force and (result := already_done(task, library)):
-                outcomes.append(Outcome(source, result))
-            else:
-                status: Status = "added" if library.status(task.document) == "new" else "updated"
-                begun.append((source, task, status, library.begin(task.document, restart=True)))
+            with self.show_progress(task.document.name) as progress:
+                result = carry_out(
+                    task, self.reader, self.library, tags=self.tags, force=self.force, progress=progress
+                )
         except DmdocError as error:
-            outcomes.append(Outcome(source, error=error))
-    if not begun:
-        return outcomes
-    states = write_unlike([chunk for _, task, _, _ in begun for chunk in task.chunks], reader).to("cpu")
-    seconds = (time.monotonic() - started) / len(begun)
-    first = 0
-    for source, task, status, staged in begun:
-        state = states.rows(first, first + len(task.chunks))
-        first += len(task.chunks)
+            return Outcome(source, error=error)
+        return Outcome(source, result)
+
+    def together(self, waiting: Sequence[tuple[str, Task]]) -> list[Outcome]:
+        """Write the sections of all documents in shared passes, then save one after the other.
+
+        A document is locked while it is saved alone: a run of thousands holds one lock at a time.
+        """
+        if len(waiting) == 1:
+            return [self.alone(*waiting[0])]
+        started = time.monotonic()
+        done = {source: outcome for source, task in waiting if (outcome := self._done(source, task))}
+        left = [(source, task) for source, task in waiting if source not in done]
+        if left:
+            states = write_unlike([chunk for _, task in left for chunk in task.chunks], self.reader).to("cpu")
+            seconds, first = (time.monotonic() - started) / len(left), 0
+            for source, task in left:
+                state = states.rows(first, first + len(task.chunks))
+                first += len(task.chunks)
+                done[source] = self._saved(source, task, state, seconds)
+        return [done[source] for source, _ in waiting]
+
+    def _done(self, source: str, task: Task) -> Outcome | None:
+        """What there is to tell of a document that needs no writing."""
         try:
-            saved = library.finish(staged, state, task.header)
-            outcomes.append(Outcome(source, result_of(task, saved, status, seconds)))
+            self.library.status(task.document)  # or the name is taken
+            result = None if self.force else already_done(task, self.library, self.tags)
         except DmdocError as error:
-            outcomes.append(Outcome(source, error=error))
-    return outcomes
+            return Outcome(source, error=error)
+        return None if result is None else Outcome(source, result)
+
+    def _saved(self, source: str, task: Task, state: MemoryState, seconds: float) -> Outcome:
+        try:
+            with self.library.lock(task.document.name):
+                status: Status = "added" if self.library.status(task.document) == "new" else "updated"
+                staged = self.library.begin(task.document, restart=True)
+                saved = self.library.finish(staged, state, task.header, tags=self.tags)
+        except DmdocError as error:
+            return Outcome(source, error=error)
+        return Outcome(source, result_of(task, saved, status, seconds))

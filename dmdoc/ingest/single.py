@@ -73,6 +73,7 @@ def ingest(
     *,
     budget: int | None = None,
     refine_steps: int = 0,
+    tags: Sequence[str] = (),
     force: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> IngestResult:
@@ -81,13 +82,14 @@ def ingest(
     Args:
         budget: tokens a section, at most; the adapter's write budget if None.
         refine_steps: steps by which each section's state is refined (refine.py).
+        tags: of the document, beside those that it has.
         force: do it again although the same text is already saved.
 
     Raises:
         UsageError, DmdocError: as `plan` and `carry_out`.
     """
     task = plan(document, reader, budget=budget, refine_steps=refine_steps)
-    return carry_out(task, reader, library, force=force, progress=progress)
+    return carry_out(task, reader, library, tags=tags, force=force, progress=progress)
 
 
 def carry_out(
@@ -95,6 +97,7 @@ def carry_out(
     reader: Reader,
     library: Library,
     *,
+    tags: Sequence[str] = (),
     force: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> IngestResult:
@@ -106,18 +109,21 @@ def carry_out(
     """
     with library.lock(task.document.name):
         found = library.status(task.document)
-        if not force and (result := already_done(task, library)):
+        if not force and (result := already_done(task, library, tags)):
             return result
         started = time.monotonic()
         staged, state = _resume(task.document, reader, library, task.header, restart=force)
         status: Status = "resumed" if state else "added" if found == "new" else "updated"
         state = _write(task.chunks, state, reader, library, staged, task.header, progress or _ignore)
-        saved = library.finish(staged, state, task.header)
+        saved = library.finish(staged, state, task.header, tags=tags)
         return result_of(task, saved, status, time.monotonic() - started)
 
 
-def already_done(task: Task, library: Library) -> IngestResult | None:
-    """The result of a task that has nothing left to do, whose document becomes the current one; else None.
+def already_done(task: Task, library: Library, tags: Sequence[str] = ()) -> IngestResult | None:
+    """The result of a task that has nothing left to do, whose document gets its tags and becomes the current one.
+
+    Returns:
+        None if there is something left to do.
 
     Raises:
         UsageError: the name is taken.
@@ -127,6 +133,8 @@ def already_done(task: Task, library: Library) -> IngestResult | None:
     saved = library.get(task.document.name)
     if not _same_writer(saved, task.header):
         return None
+    if tags:
+        saved = library.tag(saved.name, add=tags)
     library.set_current(saved.name)
     return result_of(task, saved, "unchanged", 0.0)
 

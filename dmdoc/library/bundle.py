@@ -118,9 +118,11 @@ def install(
     """Save what a bundle holds, under its own name or another, with these tags beside its own, and make it current.
 
     Raises:
-        UsageError: the name belongs to a document of another text.
+        UsageError: the name belongs to a document of another text, or one of `tags` cannot be a tag.
     """
     document = replace(bundle.document, name=name or bundle.document.name)
+    for tag in tags:
+        check_tag(tag)
     with library.lock(document.name):
         if library.status(document) == "updated":
             # The same file name says nothing about whether it was the same file.
@@ -128,8 +130,8 @@ def install(
                 f"the name {document.name!r} is taken by another document; "
                 f"pass another with --name, or `dmdoc rm {document.name}` first"
             )
-        library.finish(library.begin(document, restart=True), bundle.state, bundle.header)
-        return library.tag(document.name, add=(*bundle.tags, *tags))
+        staged = library.begin(document, restart=True)
+        return library.finish(staged, bundle.state, bundle.header, tags=(*bundle.tags, *tags))
 
 
 def _members(path: Path) -> dict[str, bytes]:

@@ -1,29 +1,30 @@
-"""The saved documents under one root: names, lookup, locks, and the steps of an ingest.
+"""The saved documents under one root: looking them up (shelf.py), and changing them one whole command at a time.
 
     root/current            the name of the document that was ingested last
     root/documents/NAME/    its files: saved_document.py; the folders beside it: document_folders.py
-    root/locks/NAME.lock    held by whoever changes NAME
+    root/journal            the change that is being made: journal.py
+    root/locks/NAME.lock    held by whoever changes NAME: locks.py
     root/passages.sqlite    an index of the texts, made from the folders: passages.py
 
 Readers take no lock and change nothing. An ingest is staged beside the finished document of its name, which
 stays answerable until the new one replaces it. Knows nothing about models, tokens or how a state is computed.
 """
 
-import difflib
-from collections.abc import Iterable, Iterator
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from dmdoc.atomic_file import PRIVATE, sync_folder
-from dmdoc.document import STDIN, Document, check_name, check_tag, is_name
+from dmdoc.atomic_file import clear_temporary, sync_folder
+from dmdoc.document import Document, check_name, check_tag
 from dmdoc.errors import DmdocError, DocumentNotFoundError, UsageError
-from dmdoc.library.document_folders import DocumentFolders, names_in
+from dmdoc.library.document_folders import DocumentFolders, clear_removed, discard
+from dmdoc.library.journal import Change, Journal
+from dmdoc.library.locks import Locks, OnWait
 from dmdoc.library.passages import PassageIndex
-from dmdoc.library.record import read_record, write_record
 from dmdoc.library.saved_document import (
-    Damaged,
     SavedDocument,
     complete,
     is_saved_document,
@@ -32,111 +33,49 @@ from dmdoc.library.saved_document import (
     write_source,
     write_tags,
 )
+from dmdoc.library.shelf import Shelf, explained
 from dmdoc.memory.state_file import StateHeader, save_state
 
 if TYPE_CHECKING:
-    from filelock import BaseFileLock
-
     from dmdoc.memory.state import MemoryState
 
-_LISTED = 10  # names an error message lists before it only counts
 
-
-class Library:
+class Library(Shelf):
     """All saved documents under one root folder, which the first write creates.
+
+    Args:
+        on_wait: hears whom a change has been waiting for, after a second.
 
     Every method raises UsageError for a name that cannot be one, and DmdocError when the disk says no.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, on_wait: OnWait | None = None) -> None:
+        super().__init__(root)
         self.passages = PassageIndex(root)
-        self._documents = root / "documents"
-        self._current = root / "current"
-        self._locks: dict[str, BaseFileLock] = {}  # one object a name, so that its holder may lock again
+        self._locks = Locks(root / "locks", on_wait)
+        self._journal = Journal(root, self._locks, self._settled)
 
-    def names(self) -> tuple[str, ...]:
-        """Every document with a finished state, sorted."""
-        with _explained(self.root):
-            names = filter(is_name, names_in(self._documents))
-            return tuple(sorted(filter(self._is_finished, names)))
-
-    def survey(self) -> tuple[SavedDocument | Damaged, ...]:
-        """Every document with a finished state, and what is damaged, sorted by name. One never hides the others."""
-        with _explained(self.root):
-            names = sorted(names_in(self._documents))
-        return tuple(found for name in names if (found := self._surveyed(name)) is not None)
-
-    def documents(self) -> tuple[SavedDocument, ...]:
-        """Every document with a finished state that can be used, sorted by name."""
-        return tuple(found for found in self.survey() if isinstance(found, SavedDocument))
-
-    def sources(self) -> dict[str, str]:
-        """Every name that is taken, be its ingest finished or interrupted, and where that document is from.
-
-        The source of a document that is too damaged to name it is "".
-        """
-        found: dict[str, str] = {}
-        with _explained(self.root):
-            names = sorted(names_in(self._documents))
-        for name in names:
-            try:
-                saved = self._finished(name) or self._staged(name)
-            except DmdocError:
-                found[name] = ""
-            else:
-                if saved is not None:
-                    found[name] = saved.source
-        return found
-
-    def get(self, name: str) -> SavedDocument:
-        """The finished document of a name.
-
-        Raises:
-            DocumentNotFoundError: no such document, or its ingest never finished.
-        """
-        saved = self._finished(name)
-        if saved is None:
-            raise DocumentNotFoundError(self._why_missing(name))
-        return saved
-
-    def current(self) -> SavedDocument:
-        """The document that was ingested, or made current, last.
-
-        Raises:
-            DocumentNotFoundError: there is none, or it was removed.
-        """
-        name = self._current_name()
-        if name is None:
-            raise DocumentNotFoundError(f"no document is current; {self._what_to_do()}")
-        return self.get(name)
-
-    def is_current(self, saved: SavedDocument) -> bool:
-        return self._current_name() == saved.name
+    def tidy(self) -> None:
+        """Finish or clear away what killed processes left, whatever they were doing; the living are left alone."""
+        # A library that cannot be written has to be readable all the same.
+        with suppress(OSError):
+            self._journal.finish()
+            for name, note in self._locks.abandoned():
+                if note:
+                    written = Path(note)
+                    clear_temporary(written.parent, written.name)
+                with suppress(UsageError):
+                    self._settle(self._folders(name))
+            clear_removed(self._documents)
+            if self.root.exists():
+                clear_temporary(self.root)
 
     def set_current(self, name: str) -> None:
         """Raises DocumentNotFoundError when there is no finished document of that name."""
         self.get(name)
-        with _explained(self.root), self._lock_file(".current"):
-            write_record(self._current, {"name": name})
-
-    def status(self, document: Document) -> Literal["new", "unchanged", "updated"]:
-        """Whether no finished document has this name yet, or the saved one has this text, or another.
-
-        Raises:
-            UsageError: the name belongs to a document from elsewhere, finished or not.
-        """
-        finished = self._finished(document.name)
-        saved = finished or self._staged(document.name)
-        if saved is not None and not _same_origin(saved, document):
-            source = "standard input" if saved.source == STDIN else repr(saved.source)
-            raise UsageError(
-                f"the name {document.name!r} is taken by a document from {source}; "
-                f"pass another with --name, or `dmdoc rm {document.name}` first"
-            )
-        if finished is None:
-            return "new"
-        return "unchanged" if finished.sha256 == document.sha256 else "updated"
+        with explained(self.root):
+            self._make_folders()
+            self._journal.set_current(name)
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -146,8 +85,9 @@ class Library:
         """
         check_name(name)
         with ExitStack() as held:
-            with _explained(self.root):
-                held.enter_context(self._lock_file(name))
+            with explained(self.root):
+                self._make_folders()
+                held.enter_context(self._locks.hold(name))
             yield
 
     def claim(self, document: Document) -> None:
@@ -189,12 +129,19 @@ class Library:
             self._check_staged(staged, header)
             save_state(staged.partial_path(before), state, header)
 
-    def finish(self, staged: SavedDocument, state: "MemoryState", header: StateHeader) -> SavedDocument:
+    def finish(
+        self, staged: SavedDocument, state: "MemoryState", header: StateHeader, *, tags: Iterable[str] = ()
+    ) -> SavedDocument:
         """Publish a staged document with its finished state, in place of the older one, and make it current.
+
+        Args:
+            tags: beside those of the older one.
 
         Raises:
             DmdocError: as `save_partial`.
+            UsageError: one of `tags` cannot be a tag.
         """
+        added = _checked(tags)
         with self._changing(staged.name) as folders:
             self._check_staged(staged, header)
             save_state(staged.state_path, state, header)
@@ -202,14 +149,14 @@ class Library:
                 partial.unlink()
             sync_folder(staged.folder)
             replaced = self._finished(staged.name)
-            complete(staged, header, () if replaced is None else replaced.tags)
-            folders.publish()
-            self.passages.put(staged.name)
-            self.set_current(staged.name)
-            return self.get(staged.name)
+            complete(staged, header, added.union(() if replaced is None else replaced.tags))
+            name = staged.name
+            self._journal.make(Change(folders.publishing(), (name,), current=name, always=True))
+            discard(folders.old)
+            return self.get(name)
 
     def remove(self, *names: str) -> None:
-        """Remove documents, and whatever unfinished ingests of them left.
+        """Remove documents, and whatever unfinished ingests of them left: all of them or none.
 
         Raises:
             DocumentNotFoundError: there is nothing of one of these names; nothing was removed.
@@ -220,13 +167,9 @@ class Library:
             for folders in found:
                 if not folders.used:
                     raise DocumentNotFoundError(self._why_missing(folders.name))
-            for folders in found:
-                folders.discard(folders.staging)
-                folders.discard(folders.home)
-            self.passages.drop(*names)
-            with self._lock_file(".current"):
-                if self._current_name() in names:
-                    self._current.unlink()
+            moves = tuple(move for folders in found for move in folders.removing())
+            self._journal.make(Change(moves, tuple(folders.name for folders in found), current=None))
+            clear_removed(self._documents)
 
     def rename(self, old: str, new: str) -> SavedDocument:
         """Give a document another name.
@@ -241,11 +184,7 @@ class Library:
             self.get(old)
             if folders[new].used:
                 raise UsageError(f"the name {new!r} is taken; choose another, or remove that document first")
-            folders[old].move(folders[new])
-            self.passages.put(new)
-            self.passages.drop(old)
-            if self._current_name() == old:
-                self.set_current(new)
+            self._journal.make(Change(folders[old].renaming(folders[new]), (old, new), current=new))
             return self.get(new)
 
     def tag(self, name: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> SavedDocument:
@@ -255,12 +194,19 @@ class Library:
             DocumentNotFoundError: there is no finished document of that name.
             UsageError: what is to be added cannot be a tag.
         """
-        added = set(add)
-        for tag in sorted(added):
-            check_tag(tag)
+        added = _checked(add)
         with self._changing(name):
             saved = self.get(name)
-            return write_tags(saved, (set(saved.tags) | added) - set(remove))
+            return write_tags(saved, added.union(saved.tags).difference(remove))
+
+    @contextmanager
+    def writing(self, path: Path) -> Iterator[None]:
+        """Write a file elsewhere: should this process be killed, the next command clears away what it left of it."""
+        with ExitStack() as held:
+            with suppress(OSError):  # a library that cannot be written
+                self._make_folders()
+                held.enter_context(self._locks.hold(f".{secrets.token_hex(8)}", note=str(path.absolute())))
+            yield
 
     def set_source(self, name: str, source: str) -> SavedDocument:
         """Say that a document is from `source`, an absolute path: its file was moved.
@@ -276,47 +222,6 @@ class Library:
         if self._staged(staged.name) != staged:
             raise DmdocError(f"another ingest of {staged.name!r} took the place of this one; run it again")
 
-    def _folders(self, name: str) -> DocumentFolders:
-        check_name(name)
-        return DocumentFolders(self._documents, name)
-
-    def _is_finished(self, name: str) -> bool:
-        folders = DocumentFolders(self._documents, name)
-        return any(is_saved_document(folder) for folder in folders.finished)
-
-    def _surveyed(self, name: str) -> SavedDocument | Damaged | None:
-        """None: nothing is finished under this name, or it was removed since it was listed."""
-        saved = None
-        try:
-            saved = self._finished(name)
-            if saved is not None:
-                saved.header()
-        except DmdocError as error:
-            return Damaged(name, error, None if saved is None else saved.tags)
-        return saved
-
-    def _finished(self, name: str) -> SavedDocument | None:
-        """
-        Raises:
-            DmdocError: what is there is damaged.
-        """
-        folders = self._folders(name)
-        for folder in folders.finished:
-            with suppress(FileNotFoundError):
-                return read_saved_document(name, folder)
-        if folders.home.is_dir():
-            raise DmdocError(
-                f"{folders.home} holds no document.json; `dmdoc rm` the document and ingest its source again"
-            )
-        return None
-
-    def _staged(self, name: str) -> SavedDocument | None:
-        """What is being ingested. A damaged one is none: its ingest begins again."""
-        staging = self._folders(name).staging
-        with suppress(FileNotFoundError, DmdocError):
-            return read_saved_document(name, staging)
-        return None
-
     def _is_staged(self, document: Document) -> bool:
         """Whether this text from this source is staged, and whole."""
         staged = self._staged(document.name)
@@ -327,62 +232,39 @@ class Library:
         except DmdocError:
             return False
 
-    def _current_name(self) -> str | None:
-        """None too where what says it is damaged: the next ingest says it anew."""
-        with suppress(FileNotFoundError, DmdocError):
-            return str(read_record(self._current)[0]["name"])
-        with _explained(self.root), suppress(FileNotFoundError, ValueError):
-            name = self._current.read_text(encoding="utf-8").strip()  # as dmdoc 0.1.0 wrote it
-            return name if is_name(name) else None
-        return None
-
     @contextmanager
     def _changing(self, name: str) -> Iterator[DocumentFolders]:
         """Hold the lock, with everything in its place."""
         folders = self._folders(name)
-        with self.lock(name), _explained(self.root):
-            folders.settle()
+        with self.lock(name), explained(self.root):
+            self._journal.finish()
+            self._settle(folders)
             yield folders
 
-    def _lock_file(self, stem: str) -> "BaseFileLock":
-        from filelock import FileLock
+    def _settle(self, folders: DocumentFolders) -> None:
+        folders.settle()
+        if not is_saved_document(folders.staging):
+            discard(folders.staging)
 
-        locks = self.root / "locks"
-        for folder in (self.root, self._documents, locks):
+    def _settled(self, names: Sequence[str]) -> None:
+        """Make the index agree with the folders; nothing of a text that is gone stays in it."""
+        gone = [name for name in names if not DocumentFolders(self._documents, name).used]
+        self.passages.drop(*gone)
+        for name in set(names).difference(gone):
+            self.passages.put(name)
+
+    def _make_folders(self) -> None:
+        for folder in (self.root, self._documents, self.root / "locks"):
             # What people read is private; the XDG base directory specification asks for 0700.
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return self._locks.setdefault(stem, FileLock(locks / f"{stem}.lock", mode=PRIVATE))
-
-    def _why_missing(self, name: str) -> str:
-        staged = self._staged(name)
-        if staged is not None:
-            return f"{name!r} has no finished state: its ingest was interrupted; ingest it again to go on"
-        close = difflib.get_close_matches(name, self.names(), n=1)
-        guess = f"did you mean {close[0]!r}? " if close else ""
-        return f"there is no saved document {name!r}; {guess}{self._what_to_do()}"
-
-    def _what_to_do(self) -> str:
-        names = self.names()
-        if not names:
-            return "the library is empty: save one with `dmdoc ingest FILE`"
-        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-        return f"saved: {', '.join(names[:_LISTED])}{more}"
 
 
-def _same_origin(saved: SavedDocument, document: Document) -> bool:
-    """Standard input has no path to tell two documents apart: there, the same text is the same document."""
-    if STDIN in (saved.source, document.source):
-        return saved.sha256 == document.sha256
-    return saved.source == document.source
-
-
-@contextmanager
-def _explained(root: Path) -> Iterator[None]:
-    """What the disk refused, as an error that a user can act on."""
-    try:
-        yield
-    except OSError as error:
-        raise DmdocError(
-            f"cannot use the library at {root}: {error.strerror or error}; check the folder and its disk, "
-            "or set DMDOC_HOME to another folder"
-        ) from error
+def _checked(tags: Iterable[str]) -> set[str]:
+    """
+    Raises:
+        UsageError: one of them cannot be a tag.
+    """
+    found = set(tags)
+    for tag in sorted(found):
+        check_tag(tag)
+    return found

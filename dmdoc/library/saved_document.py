@@ -150,16 +150,6 @@ class SavedDocument:
         )
 
 
-@dataclass(frozen=True)
-class Damaged:
-    """What lies where a document should, and cannot be used."""
-
-    name: str
-    error: DmdocError
-    tags: tuple[str, ...] | None
-    """None where they cannot be read."""
-
-
 def _go_together(first: StateHeader, other: StateHeader) -> bool:
     """Whether two batches are of one text and written alike, in whichever run each of them was."""
     alike = replace(other, sections=first.sections, created=first.created, dmdoc_version=first.dmdoc_version)

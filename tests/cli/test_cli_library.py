@@ -1,5 +1,6 @@
 """The commands that look after saved documents."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,37 @@ def test_a_document_is_handed_over(invoke: Invoke, tmp_path: Path, monkeypatch: 
     there = invoke("ask", "Salt?", "--max-tokens", "4")
     assert (there.code, there.out) == (0, answer)
     assert invoke("verify").code == 0
+
+
+def test_the_next_command_clears_away_what_killed_ones_left(
+    invoke: Invoke, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of an export, elsewhere on the disk."""
+    target = tmp_path / "elsewhere" / "lots.dmdoc"
+    target.parent.mkdir()
+
+    def killed(*_: object) -> None:
+        raise SystemExit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        patch.setattr(os, "unlink", killed)  # neither renamed nor cleared away
+        assert invoke("export", "lots", "-o", str(target)).code == 9
+    assert [path.suffix for path in target.parent.iterdir()] == [".tmp"]
+    (home / "documents" / ".removed-0123").mkdir()
+    assert invoke("ls").code == 0
+    assert list(target.parent.iterdir()) == []
+    assert sorted(path.name for path in (home / "documents").iterdir()) == ["lots"]
+    assert list((home / "locks").iterdir()) == []
+
+
+def test_a_bad_tag_is_refused_before_anything_is_saved(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoke("export", "lots", "-o", str(tmp_path / "lots.dmdoc"))
+    monkeypatch.setenv("DMDOC_HOME", str(tmp_path / "there"))
+    assert invoke("import", str(tmp_path / "lots.dmdoc"), "--tag", "Two words").code == 2
+    assert invoke("ls", "--json").out.count("lots") == 0
 
 
 @pytest.mark.parametrize(

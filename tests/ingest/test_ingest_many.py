@@ -1,5 +1,6 @@
 """Many documents in one run: the same states as alone, and one that fails stops no other."""
 
+import os
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
@@ -115,3 +116,39 @@ def test_refined_documents_are_refined_as_alone(reader: Reader, library: Library
     run(["lot-1", "lot-2"], reader, library, refine_steps=1)
     alone = ingest(read("lot-1"), reader, Library(tmp_path / "alone"), refine_steps=1).document
     assert library.get("lot-1").state()[0].equals(alone.state()[0])
+
+
+def test_documents_have_their_tags_as_soon_as_they_are_there(
+    reader: Reader, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Library, "tag", None)  # not in a second step
+    run(["lot-1", "lot-2"], reader, library, tags=["salt"])
+    run(["lot-7"], reader, library, tags=["salt"])
+    assert {saved.tags for saved in library.documents()} == {("salt",)}
+
+
+def test_an_unchanged_document_is_tagged(reader: Reader, library: Library) -> None:
+    run(["lot-1"], reader, library)
+    assert statuses(run(["lot-1"], reader, library, tags=["salt"])) == {"lot-1": "unchanged"}
+    assert library.get("lot-1").tags == ("salt",)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no limit on open files")
+def test_as_many_documents_as_there_are_need_no_more_open_files(reader: Reader, library: Library) -> None:
+    """They are all in one group, which is far more than may be open at once."""
+    import resource
+
+    names = [f"note-{number}" for number in range(60)]
+
+    def note(name: str) -> Document:
+        return Document(name, f"/notes/{name}.txt", (name,))
+
+    open_now = len(os.listdir("/proc/self/fd"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 20, hard))
+    try:
+        outcomes = list(ingest_many(names, note, reader, library, show_progress=lambda _: nullcontext()))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert statuses(outcomes) == dict.fromkeys(names, "added")
+    assert library.names() == tuple(sorted(names))

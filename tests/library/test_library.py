@@ -11,6 +11,7 @@ import torch
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, DocumentNotFoundError, StateFileError, UsageError
 from dmdoc.library.library import Library
+from dmdoc.library.locks import PATIENCE
 from dmdoc.library.saved_document import SavedDocument
 from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_file import Identity, Section, StateHeader, save_state
@@ -75,7 +76,10 @@ def assert_complete(saved: SavedDocument, document: Document) -> None:
 
 
 def assert_tidy(library: Library, *names: str) -> None:
-    """Only finished documents, and in each only its three files."""
+    """Only finished documents, and in each only its three files; nothing else but what says which is current."""
+    assert not list((library.root / "locks").iterdir())
+    beside = {path.name for path in library.root.iterdir() if not path.name.startswith("passages.sqlite")}
+    assert beside - {"current"} == {"documents", "locks"}
     assert sorted(path.name for path in (library.root / "documents").iterdir()) == sorted(names)
     for name in names:
         files = sorted(path.name for path in (library.root / "documents" / name).iterdir())
@@ -480,3 +484,18 @@ def test_readers_need_not_wait(library: Library) -> None:
     ingest(library, document())
     with Library(library.root).lock("report"):
         assert_complete(library.get("report"), document())
+
+
+def test_who_waits_hears_for_whom_and_nobody_else_does(library: Library) -> None:
+    heard: list[tuple[str, int | None]] = []
+    waiter = Library(library.root, on_wait=lambda name, holder: heard.append((name, holder)))
+    ingest(waiter, document(name="other"))
+    assert heard == []
+    waiting = Thread(target=ingest, args=(waiter, document()), daemon=True)
+    with library.lock("report"):
+        waiting.start()
+        waiting.join(timeout=PATIENCE + 1)
+        assert waiting.is_alive()
+    waiting.join(timeout=60)
+    assert heard == [("report", os.getpid())]
+    assert_tidy(library, "other", "report")

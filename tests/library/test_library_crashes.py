@@ -13,6 +13,7 @@ from test_library import assert_complete, assert_tidy, document, header_of, inge
 
 from dmdoc.errors import DmdocError, DocumentNotFoundError
 from dmdoc.library.library import Library
+from dmdoc.library.record import write_record
 
 TESTS = Path(__file__).parents[1]
 
@@ -61,9 +62,11 @@ def killed_at_every_step(
             try:
                 act(library)
             except Killed:
-                libraries.append(Library(library.root))
+                pass
             else:
                 return libraries
+        libraries.append(Library(library.root))
+        libraries[-1].tidy()  # as every command does first
 
 
 def test_a_killed_first_ingest_leaves_nothing_or_the_document(tmp_path: Path) -> None:
@@ -128,9 +131,53 @@ def test_a_killed_remove_leaves_the_document_or_nothing(tmp_path: Path) -> None:
         outcomes.add(library.names())
         if library.names():
             assert_complete(library.get("report"), document())
+            assert library.current().name == "report"
+        else:
+            assert_tidy(library)
+            with pytest.raises(DocumentNotFoundError, match="no document is current"):
+                library.current()
         assert_complete(ingest(library, document()), document())
         assert_tidy(library, "report")
     assert outcomes == {(), ("report",)}
+
+
+def test_a_killed_remove_of_two_leaves_both_or_none(tmp_path: Path) -> None:
+    def prepare(library: Library) -> None:
+        for name in "abc":
+            ingest(library, document(name=name))
+
+    libraries = killed_at_every_step(tmp_path, prepare, lambda library: library.remove("c", "a"))
+    outcomes = set()
+    for library in libraries:
+        outcomes.add(library.names())
+        assert_tidy(library, *library.names())
+        assert_complete(library.get("b"), document(name="b"))
+    assert outcomes == {("b",), ("a", "b", "c")}
+
+
+def test_a_killed_tag_leaves_the_old_or_the_new_tags(tmp_path: Path) -> None:
+    libraries = killed_at_every_step(
+        tmp_path,
+        lambda library: ingest(library, document()),
+        lambda library: library.tag("report", add=["salt", "sand"]),
+    )
+    outcomes = set()
+    for library in libraries:
+        outcomes.add(library.get("report").tags)
+        assert_complete(library.get("report"), document())
+        assert_tidy(library, "report")
+    assert outcomes == {(), ("salt", "sand")}
+
+
+def test_a_document_and_its_tags_are_published_at_once(tmp_path: Path) -> None:
+    def publish(library: Library) -> None:
+        staged = library.begin(document())
+        library.finish(staged, state_of(document()), header_of(document()), tags=["salt"])
+
+    outcomes = set()
+    for library in killed_at_every_step(tmp_path, lambda _: None, publish):
+        outcomes |= {saved.tags for saved in library.documents()}
+    assert outcomes == {("salt",)}
 
 
 def test_a_killed_rename_leaves_one_complete_document(tmp_path: Path) -> None:
@@ -144,7 +191,55 @@ def test_a_killed_rename_leaves_one_complete_document(tmp_path: Path) -> None:
         (name,) = library.names()
         outcomes.add(name)
         assert_complete(library.get(name), document(name=name))
+        assert library.current().name == name
+        assert_tidy(library, name)
     assert outcomes == {"report", "thesis"}
+
+
+def test_what_an_older_dmdoc_left_is_put_right(library: Library) -> None:
+    """It kept lock files, had no journal, and left the text in .removed-NAME."""
+    saved = ingest(library, document())
+    documents = library.root / "documents"
+    os.rename(saved.folder, documents / ".old-report")
+    (library.root / "locks" / "report.lock").touch()
+    (library.root / "locks" / "gone.lock").touch()
+    (library.root / "locks" / ".current.lock").touch()
+    (documents / ".removed-secret").mkdir()
+    (documents / ".removed-secret" / "pages.json").write_text("secret")
+    (library.root / ".current.tmp").write_text("rep")
+    library.tidy()
+    assert_complete(library.get("report"), document())
+    assert_tidy(library, "report")
+
+
+def test_what_a_living_process_holds_is_left_alone(library: Library) -> None:
+    ingest(library, document())
+    with library.lock("report"):
+        staged = library.begin(document("The new text."))
+        (staged.folder / ".state.safetensors.01234567.tmp").write_text("half")
+        Library(library.root).tidy()
+        assert (staged.folder / ".state.safetensors.01234567.tmp").exists()
+        assert [path.name for path in (library.root / "locks").iterdir()] == ["report.lock"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"schema": 2}', b"\xff", b'{"schema": 99}'])
+def test_a_damaged_journal_stops_nothing(library: Library, content: bytes) -> None:
+    ingest(library, document())
+    (library.root / "journal").write_bytes(content)
+    library.tidy()
+    assert_complete(library.get("report"), document())
+    assert_tidy(library, "report")
+
+
+def test_a_journal_moves_nothing_out_of_the_library(library: Library, tmp_path: Path) -> None:
+    ingest(library, document())
+    for target in ("../../../stolen", "/tmp/stolen", ".."):
+        moves = [["report", target]]
+        record = {"moves": moves, "names": ["report"], "current": None, "always": False}
+        write_record(library.root / "journal", record)
+        library.tidy()
+        assert_complete(library.get("report"), document())
+        assert_tidy(library, "report")
 
 
 SCRIPT = """
