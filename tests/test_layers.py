@@ -56,6 +56,8 @@ MAY_KNOW = {
     "pypdfium2": {"document"},
     "trafilatura": {"document"},
     "mammoth": {"document"},
+    "openpyxl": {"document"},
+    "striprtf": {"document"},
     "charset_normalizer": {"document"},
     "bm25s": {"answer"},
     "textblob": {"text"},

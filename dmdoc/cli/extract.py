@@ -27,5 +27,7 @@ def extract(
             }
         )
         return
+    for warning in document.warnings:
+        console.warn(f"{document.name}: {warning}")
     for number, page in enumerate(document.pages, start=1):
         console.write_answer(f"--- page {number} ---\n{page}\n" if page else f"--- page {number} ---\n")

@@ -41,7 +41,7 @@ class Selection:
         list[str] | None,
         typer.Argument(
             metavar="FILE...",
-            help="Text, HTML, PDF, DOCX, EPUB or PPTX files, and folders of them; - reads standard input.",
+            help="Documents in any format that docs/formats.md lists, and folders of them; - reads standard input.",
         ),
     ] = None
     glob: Annotated[

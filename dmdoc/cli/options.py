@@ -85,7 +85,7 @@ CitationsOption = Annotated[
 ]
 FileArgument = Annotated[
     str,
-    typer.Argument(help="A text, HTML, PDF, DOCX, EPUB or PPTX file; - reads standard input."),
+    typer.Argument(help="A document in any format that docs/formats.md lists; - reads standard input."),
 ]
 PasswordOption = Annotated[str | None, typer.Option("--password", help="Opens an encrypted PDF.")]
 RefineOption = Annotated[

@@ -15,6 +15,8 @@ class Extraction:
     """The numbers of the pages without text (scans, pictures)."""
     characters: tuple[int, ...]
     """Of each page, normalised."""
+    warnings: tuple[str, ...]
+    """As `Document.warnings`."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Document:
     """Normalised text, one string a page, slide or chapter; one without text is "" and keeps its place."""
     reader: str = field(default="", compare=False)
     """See `Extraction.reader`; the same text is the same document, whatever read it."""
+    remarks: tuple[str, ...] = field(default=(), compare=False)
+    """What its reader left out or had to guess, a sentence each."""
 
     @property
     def text(self) -> str:
@@ -42,8 +46,17 @@ class Document:
 
     @property
     def empty_pages(self) -> tuple[int, ...]:
-        """The numbers of the pages without text (scans, pictures), for the caller to warn about."""
+        """The numbers of the pages without text (scans, pictures)."""
         return tuple(number for number, page in enumerate(self.pages, start=1) if not page)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is missing from the text, or may be wrong in it: a sentence each."""
+        if not self.empty_pages:
+            return self.remarks
+        several = "s" if len(self.empty_pages) > 1 else ""
+        numbers = ", ".join(map(str, self.empty_pages))
+        return (*self.remarks, f"no text on page{several} {numbers}; scanned pages need OCR first")
 
     @property
     def extraction(self) -> Extraction:
@@ -53,4 +66,5 @@ class Document:
             pages=len(self.pages),
             empty_pages=self.empty_pages,
             characters=tuple(map(len, self.pages)),
+            warnings=self.warnings,
         )

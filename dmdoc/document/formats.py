@@ -1,14 +1,14 @@
 """Which format a source is in, and so which reader reads it.
 
-The format is told by content where the content says it: PDF, and the three that are ZIP archives. HTML cannot
-be told from source code that writes HTML, so it is HTML only under such a name, or without any suffix.
+The format is told by content where the content says it: PDF, RTF and those that are ZIP archives. HTML and mail cannot
+be told from source code that writes them, so they are told by content only under `.txt` or without any suffix.
 """
 
 import re
 from collections.abc import Callable
 from pathlib import PurePath
 
-from dmdoc.document import docx, epub, html, pdf, pptx, text
+from dmdoc.document import docx, epub, html, mail, notebook, pdf, pptx, rows, rtf, text, xlsx
 from dmdoc.document.archive import member_names
 from dmdoc.document.source import Extracted, Source
 from dmdoc.errors import ExtractionError
@@ -22,15 +22,33 @@ _PDF_MAGIC_WITHIN = 1024
 _BEFORE_HTML = re.compile(rb"\s+|<\?xml[^>]*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _HTML_START = re.compile(rb"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _HTML_START_WITHIN = 4096
-_HTML_SUFFIXES = (".html", ".htm", ".xhtml")
+_MAIL_START = re.compile(rb"(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+", re.IGNORECASE)
+_MAIL_HEADERS = re.compile(rb"^(?:received|mime-version|message-id):", re.IGNORECASE | re.MULTILINE)
+_MAIL_START_WITHIN = 4096
+_RTF_MAGIC = b"{\\rtf"
+_OLD_OFFICE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+_SUFFIXES: dict[str, FormatReader] = {
+    ".html": html.read,
+    ".htm": html.read,
+    ".xhtml": html.read,
+    ".eml": mail.read,
+    ".mbox": mail.read_box,
+    ".ipynb": notebook.read,
+    ".csv": rows.read,
+    ".tsv": rows.read,
+}
+"""Formats that only a suffix tells."""
+
 _ARCHIVES: dict[str, FormatReader] = {
     "word/document.xml": docx.read,
     "ppt/presentation.xml": pptx.read,
     "META-INF/container.xml": epub.read,
+    "xl/workbook.xml": xlsx.read,
 }
 """The member that tells what an archive is."""
 
-_NAMED = {".pdf": "a PDF", ".docx": "a DOCX", ".pptx": "a PPTX", ".epub": "an EPUB"}
+_NAMED = {".pdf": "a PDF", ".docx": "a DOCX", ".pptx": "a PPTX", ".epub": "an EPUB", ".xlsx": "an XLSX"}
 """Formats that a suffix promises and that only the content can be."""
 
 
@@ -40,7 +58,8 @@ def reader_for(source: Source) -> FormatReader:
     Raises:
         ExtractionError: it is named like a format that it is not in.
     """
-    unnamed = not PurePath(source.label).suffix
+    suffix = PurePath(source.label).suffix.lower()
+    unnamed = not suffix
     # Source code may well have the header in a string: elsewhere than at its start it tells no such file.
     within = _PDF_MAGIC_WITHIN if unnamed or source.has_suffix(".pdf") else len(_PDF_MAGIC)
     if _PDF_MAGIC in source.data[:within]:
@@ -49,14 +68,27 @@ def reader_for(source: Source) -> FormatReader:
     for member, read in _ARCHIVES.items():
         if member in members:
             return read
-    for suffix, name in _NAMED.items():
-        if source.has_suffix(suffix):
-            sign = "it has no %PDF header" if suffix == ".pdf" else "it is not such an archive"
-            raise ExtractionError(
-                f"{source.label} is not {name}, or is damaged or locked: {sign}; export it again"
-            )
-    if source.has_suffix(*_HTML_SUFFIXES) or (unnamed and _begins_as_html(source.data)):
+    if source.data.startswith(_RTF_MAGIC):
+        return rtf.read
+    if suffix in _NAMED:
+        sign = "it has no %PDF header" if suffix == ".pdf" else "it is not such an archive"
+        raise ExtractionError(
+            f"{source.label} is not {_NAMED[suffix]}, or is damaged or locked: {sign}; export it again"
+        )
+    if source.data.startswith(_OLD_OFFICE_MAGIC):
+        raise ExtractionError(f"{source.label} is in an old format of Office; save it as DOCX, XLSX or PPTX")
+    if suffix in _SUFFIXES:
+        return _SUFFIXES[suffix]
+    return _by_beginning(source.data) if suffix in ("", ".txt") else text.read
+
+
+def _by_beginning(data: bytes) -> FormatReader:
+    """The reader for a source whose name says nothing."""
+    if _begins_as_html(data):
         return html.read
+    start = _MAIL_START.match(data[:_MAIL_START_WITHIN].replace(b"\r\n", b"\n"))
+    if start and _MAIL_HEADERS.search(start[0]):
+        return mail.read
     return text.read
 
 

@@ -1,15 +1,17 @@
 """Presentations (PPTX): one page a slide, in order: its text, its tables, then the speaker's notes.
 
-Slide numbers, dates and footers are left out, and so is what is drawn: pictures, charts, SmartArt.
+Slide numbers, dates and footers are left out, and so is what is drawn, which a warning counts: pictures, charts,
+SmartArt.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 from xml.etree.ElementTree import Element
 
 from dmdoc.document.archive import Archive
-from dmdoc.document.source import Extracted, Source
+from dmdoc.document.source import Extracted, Source, left_out
 from dmdoc.text.normalise import normalise_text
 
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -20,6 +22,9 @@ _PRESENTATION = "ppt/presentation.xml"
 _RUNNING = frozenset({"sldNum", "dt", "ftr", "hdr", "sldImg"})
 """Kinds of placeholder that say the same on every slide."""
 
+_GRAPHICS = {"chart": "chart", "diagram": "SmartArt graphic"}
+"""The last part of a graphic's URI, and what it is."""
+
 
 def read(source: Source) -> Extracted:
     """The text of the slides.
@@ -29,13 +34,17 @@ def read(source: Source) -> Extracted:
     """
     archive = Archive(source)
     slides = {relation.id: relation.target for relation in _relations(archive, _PRESENTATION)}
-    pages = []
+    pages: list[str] = []
+    drawn: Counter[str] = Counter({kind: 0 for kind in ("picture", *_GRAPHICS.values())})
     for number, listed in enumerate(archive.read_xml(_PRESENTATION).iter(f"{_SLIDE}sldId"), start=1):
         name = slides.get(listed.get(_RELATION_ID, ""))
         if name is None:
             raise archive.damaged(f"{_PRESENTATION} names no file for slide {number}")
-        pages.append(normalise_text(_slide_text(archive, name)))
-    return Extracted(tuple(pages), "pptx")
+        members = [archive.read_xml(member) for member in (name, *_notes(archive, name))]
+        blocks = [block for member in members for block in _blocks(member)]
+        pages.append(normalise_text("\n\n".join(block for block in blocks if block.strip())))
+        drawn.update(_drawn(members[0]))
+    return Extracted(tuple(pages), "pptx", left_out(drawn))
 
 
 @dataclass(frozen=True)
@@ -66,16 +75,28 @@ def _relations(archive: Archive, name: str) -> list[_Relation]:
     ]
 
 
-def _slide_text(archive: Archive, name: str) -> str:
-    """The text of a slide and of its notes, a blank line between shapes."""
-    notes = [relation.target for relation in _relations(archive, name) if relation.kind == "notesSlide"]
-    blocks = [block for member in (name, *notes) for block in _blocks(archive.read_xml(member))]
-    return "\n\n".join(block for block in blocks if block.strip())
+def _notes(archive: Archive, name: str) -> list[str]:
+    """The members that hold the speaker's notes of a slide."""
+    return [relation.target for relation in _relations(archive, name) if relation.kind == "notesSlide"]
+
+
+def _drawn(slide: Element) -> Iterator[str]:
+    """What kind of thing each picture and graphic of a slide is."""
+    for element in slide.iter():
+        if element.tag == f"{_SLIDE}pic":
+            yield "picture"
+        elif (
+            element.tag == f"{_DRAWING}graphicData"
+            and (kind := element.get("uri", "").rpartition("/")[2]) in _GRAPHICS
+        ):
+            yield _GRAPHICS[kind]
 
 
 def _blocks(element: Element) -> Iterator[str]:
     """The text of every shape and table under an element, in document order."""
-    for child in element:
+    waiting = list(reversed(element))
+    while waiting:
+        child = waiting.pop()
         if child.tag == f"{_SLIDE}sp":
             placeholder = child.find(f"{_SLIDE}nvSpPr/{_SLIDE}nvPr/{_SLIDE}ph")
             if placeholder is None or placeholder.get("type") not in _RUNNING:
@@ -86,7 +107,7 @@ def _blocks(element: Element) -> Iterator[str]:
                 for row in child.iter(f"{_DRAWING}tr")
             )
         elif child.tag != f"{_COMPATIBILITY}Fallback":  # it says what its Choice says
-            yield from _blocks(child)
+            waiting += reversed(child)
 
 
 def _paragraphs(element: Element) -> str:

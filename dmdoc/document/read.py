@@ -7,10 +7,10 @@ from typing import BinaryIO
 
 from dmdoc.document import pdf
 from dmdoc.document.document import Document
-from dmdoc.document.formats import reader_for
+from dmdoc.document.formats import FormatReader, reader_for
 from dmdoc.document.names import check_name, slug
-from dmdoc.document.source import Source
-from dmdoc.errors import ExtractionError, UsageError
+from dmdoc.document.source import Extracted, Source
+from dmdoc.errors import DmdocError, ExtractionError, UsageError
 
 STDIN = "-"
 """The source that stands for standard input."""
@@ -46,7 +46,7 @@ def read_document(
     read = reader_for(opened)
     if password is not None and read is not pdf.read:
         raise UsageError(f"a password was given, but {label} is not a PDF; only PDF files take one")
-    extracted = read(opened)
+    extracted = _extract(read, opened)
     if not any(extracted.pages):
         raise ExtractionError(f"{label} has no text in it, only blank space, pictures or page headers")
     document = Document(
@@ -54,8 +54,21 @@ def read_document(
         source=source if source == STDIN else str(Path(source).absolute()),
         pages=extracted.pages,
         reader=extracted.reader,
+        remarks=extracted.warnings,
     )
     return document if name else _named(document)
+
+
+def _extract(read: FormatReader, source: Source) -> Extracted:
+    try:
+        return read(source)
+    except DmdocError:
+        raise
+    except Exception as error:  # a malformed file leads the libraries to nearly any exception
+        what = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise ExtractionError(
+            f"{source.label} cannot be read, it is damaged or nested too deeply ({what})"
+        ) from error
 
 
 def _named(document: Document) -> Document:

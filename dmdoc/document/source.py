@@ -1,5 +1,6 @@
 """What every format's reader takes and gives. Knows nothing about any one format."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dmdoc.errors import ExtractionError
@@ -31,6 +32,20 @@ class Extracted:
     """Normalised; one entry a page, slide or chapter, "" for one without text."""
     reader: str
     """As `Extraction.reader`."""
+    warnings: tuple[str, ...] = ()
+    """As `Document.warnings`."""
+
+
+def left_out(counts: Mapping[str, int], things: Iterable[str] = ()) -> tuple[str, ...]:
+    """The warning that names what a reader did not take; none if there is no such thing.
+
+    Args:
+        counts: how many there are of what, such as `{"picture": 2}`.
+        things: what has names of its own.
+    """
+    counted = [f"{count:,} {what}{'s' if count > 1 else ''}" for what, count in counts.items() if count]
+    named = ", ".join([*counted, *things])
+    return (f"left out: {named}",) if named else ()
 
 
 def missing_extra(source: Source, format_name: str, library: str) -> ExtractionError:

@@ -1,6 +1,6 @@
 """Plain text, Markdown and source code: bytes → pages, kept as they are written; a form feed is a page break.
 
-UTF-8, UTF-16 with a byte order mark, and what charset-normalizer takes the rest for. Short texts in other
+UTF-8, UTF-16, and what charset-normalizer takes the rest for. Short texts in other
 encodings can be taken for a neighbouring one: it is a guess, and `Extraction.reader` says which.
 """
 
@@ -17,7 +17,13 @@ LEGACY_ENCODINGS = (
 """What text that is not Unicode may be in; rarer ones would only make the guess about these worse."""
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_ADVICE = "give text, HTML, PDF, DOCX, EPUB or PPTX"
+_ADVICE = "give a document of a format that docs/formats.md lists"
+
+NULS = 1 / 1000
+"""The share of a text's characters that may be NUL, a fault of what wrote it; two in any text."""
+
+_UTF16_NULS = 1 / 20
+"""The least share of NULs among the bytes of UTF-16 that has no byte order mark."""
 
 
 def read(source: Source) -> Extracted:
@@ -30,7 +36,13 @@ def read(source: Source) -> Extracted:
     # A form feed also closes the last page in what pagers and pdftotext write; it does not open another.
     pages = [normalise_text(page) for page in text.removesuffix("\f").split("\f")]
     reader = "text" if encoding.startswith("utf") else f"text ({encoding})"
-    return Extracted(remove_running_lines(pages), reader)
+    return Extracted(remove_running_lines(pages), reader, _replaced(source, encoding))
+
+
+def _replaced(source: Source, encoding: str) -> tuple[str, ...]:
+    """The warning that NULs of the text were replaced."""
+    nuls = source.data.count(0) if encoding == "utf-8" else 0
+    return (f"replaced {nuls} NUL character{'s' if nuls > 1 else ''} by \ufffd",) if nuls else ()
 
 
 def decode(source: Source) -> tuple[str, str]:
@@ -40,19 +52,29 @@ def decode(source: Source) -> tuple[str, str]:
         ExtractionError: as `read`.
     """
     data = source.data
-    codec = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+    codec = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else _unmarked_utf16(data) or "utf-8"
     try:
         text = data.decode(codec).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        if codec == "utf-16" or data.startswith(b"\xef\xbb\xbf"):
+        if codec != "utf-8" or data.startswith(b"\xef\xbb\xbf"):
             raise ExtractionError(
                 f"{source.label} is not {codec.upper()} text as its first bytes say: it cannot be decoded at byte "
                 f"{error.start}; {_ADVICE}"
             ) from None
         return _decode_legacy(source)
     if "\0" in text:
-        raise _binary(source, data.index(b"\0"))
-    return text, codec
+        others = codec != "utf-8" or _CONTROL.search(data.replace(b"\0", b""))
+        if others or text.count("\0") > max(min(2, len(text) // 2), NULS * len(text)):
+            raise _binary(source, data.index(b"\0"))
+    return text.replace("\0", "\ufffd"), codec
+
+
+def _unmarked_utf16(data: bytes) -> str | None:
+    """The codec of UTF-16 text without a byte order mark: only one of the two bytes of its characters is ever 0."""
+    first, second = data[::2].count(0), data[1::2].count(0)
+    if len(data) % 2 or first + second < _UTF16_NULS * len(data) or (first and second):
+        return None
+    return "utf-16-le" if second else "utf-16-be"
 
 
 def _decode_legacy(source: Source) -> tuple[str, str]:

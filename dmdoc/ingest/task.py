@@ -93,11 +93,7 @@ def _header(
 
 
 def _warnings(document: Document, reader: Reader, header: StateHeader) -> tuple[str, ...]:
-    warnings = []
-    if document.empty_pages:
-        pages = ", ".join(str(number) for number in document.empty_pages)
-        several = "s" if len(document.empty_pages) > 1 else ""
-        warnings.append(f"{document.name}: no text on page{several} {pages}; scanned pages need OCR first")
+    warnings = [f"{document.name}: {warning}" for warning in document.warnings]
     tokens, evidenced = header.tokens_written, reader.adapter.config.evidenced_tokens
     if tokens > evidenced:
         expect = "less of it will be recalled"

@@ -218,3 +218,13 @@ def test_sample_answers_stand_on_their_pages() -> None:
     for question in questions:
         assert set(question) == {"question", "answer", "page"}
         assert question["answer"] in pages[question["page"] - 1]
+
+
+@pytest.mark.parametrize("content", [b"<![x[ y ]]>", b"<html>" + b"<div>" * 20_000])
+def test_whatever_a_reader_raises_is_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "odd.html"
+    path.write_bytes(content)
+    try:
+        read_document(str(path))
+    except ExtractionError as error:
+        assert "\n" not in str(error)

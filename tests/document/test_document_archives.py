@@ -32,12 +32,13 @@ def relations(*lines: tuple[str, str, str]) -> str:
     return f'<Relationships xmlns="{PACKAGE}/relationships">{items}</Relationships>'
 
 
-def word(body: str) -> bytes:
+def word(body: str, **more: str) -> bytes:
     return zipped(
         {
             "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"/>',
             "_rels/.rels": relations(("r1", "officeDocument", "word/document.xml")),
             "word/document.xml": f'<w:document xmlns:w="{WORD}"><w:body>{body}</w:body></w:document>',
+            **more,
         }
     )
 
@@ -200,3 +201,34 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.Monk
     ):
         with pytest.raises(ExtractionError, match="over the 100 allowed"):
             pages(data)
+
+
+def test_word_has_headers_and_footers_once_and_comments() -> None:
+    namespace = f'xmlns:w="{WORD}"'
+    lines = {
+        "header1": word_paragraph("Report of the works"),
+        "header2": word_paragraph("Report of the works") + word_paragraph("7"),
+        "footer1": word_paragraph("Confidential") + word_paragraph("Page 3 of 9"),
+    }
+    comment = f'<w:comment w:id="0" w:author="Ann" w:initials="AO">{word_paragraph("Too salty.")}</w:comment>'
+    body = '<w:p><w:r><w:t>Brine</w:t></w:r><w:r><w:commentReference w:id="0"/></w:r></w:p>'
+    members = {f"word/{n}.xml": f"<w:hdr {namespace}>{content}</w:hdr>" for n, content in lines.items()}
+    members["word/comments.xml"] = f"<w:comments {namespace}>{comment}</w:comments>"
+    members["word/media/image1.png"] = ""
+    document = read_document("-", stdin=BytesIO(word(body, **members)))
+    assert document.pages == (
+        "Report of the works\n\nBrine[AO1]\n\nComment [AO1]\n\nToo salty.\n\nConfidential",
+    )
+    assert document.warnings == ("left out: 1 picture",)
+
+
+def test_what_is_drawn_on_slides_is_counted() -> None:
+    graphic = '<p:graphicFrame><a:graphic><a:graphicData uri="http://x/{}"/></a:graphic></p:graphicFrame>'
+    drawn = "<p:pic/>" * 2 + graphic.format("chart") + graphic.format("diagram") + graphic.format("table")
+    document = read_document("-", stdin=BytesIO(presentation([slide(shape("Salt"), drawn)])))
+    assert document.warnings == ("left out: 2 pictures, 1 chart, 1 SmartArt graphic",)
+
+
+def test_groups_of_shapes_may_be_nested_deeply() -> None:
+    nested = "<p:grpSp>" * 1000 + shape("Salt") + "</p:grpSp>" * 1000
+    assert pages(presentation([slide(nested)])) == ("Salt",)

@@ -89,3 +89,21 @@ def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_markup_becomes_text(markup: str, text: str) -> None:
     lines = [line.rstrip() for line in markup_text(markup).split("\n")]
     assert "\n".join(lines) == text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<div id=root></div><script>x()</script><noscript>You need JavaScript.</noscript>",
+        '<div class="a" id="__next"></div><p>Loading</p><script src=a.js></script>',
+        "<script>x()</script>",
+    ],
+)
+def test_a_page_that_javascript_makes_is_refused(tmp_path: Path, body: str) -> None:
+    with pytest.raises(ExtractionError, match=r"is made by JavaScript.*save the page"):
+        read(f"<!doctype html><html><body>{body}</body></html>".encode(), tmp_path)
+
+
+def test_a_short_page_with_a_script_is_read(tmp_path: Path) -> None:
+    page = b"<html><body><div id=main><p>The key is with Mrs Quayle.</p></div><script>count()</script></body></html>"
+    assert read(page, tmp_path) == "The key is with Mrs Quayle."
