@@ -1,17 +1,30 @@
-"""PDF files: the text layer, one entry a page. PDFium reads first; pypdf reads what PDFium cannot.
+"""PDF files: the text layer, one entry a page, with what is filled into forms and, at the end of a page, its notes.
 
-PDFium is much the faster one and finds the words of more files; pypdf goes on where the file's structure is
-damaged. Scans have no text layer and are refused.
+PDFium reads first: it is much the faster one and finds the words of more files; pypdf goes on where the file's
+structure is damaged. Columns and tables are told by where the words stand (layout.py). Scans have no text layer and
+are refused.
 """
 
+from dataclasses import dataclass, field
 from io import BytesIO
+from typing import Any
 
+from dmdoc.document.layout import arrange
 from dmdoc.document.source import Extracted, Source
 from dmdoc.errors import ExtractionError
-from dmdoc.text.normalise import normalise_pages
+from dmdoc.text.normalise import Block, normalise_pages, normalise_text
 
-_LINE_END_HYPHEN = "\ufffe"
-"""What PDFium gives for a hyphen at a line end and for the line end after it."""
+
+@dataclass(frozen=True)
+class _Page:
+    blocks: tuple[Block, ...]
+    notes: list[str] = field(default_factory=list)
+    doubtful: bool = False
+    """Its columns may be mixed."""
+
+    @property
+    def has_text(self) -> bool:
+        return any(block.text.strip() for block in self.blocks) or bool(self.notes)
 
 
 def read(source: Source) -> Extracted:
@@ -21,44 +34,74 @@ def read(source: Source) -> Extracted:
         ExtractionError: the file is damaged, has no text on any page, or opens only with another password.
     """
     pages, reader = _read_with_pdfium(source), "pypdfium2"
-    if not _have_text(pages):
+    if not any(page.has_text for page in pages):
         opened = pages
         try:
-            pages, reader = _read_with_pypdf(source), "pypdf"
+            pages, reader = [_Page((Block(text),)) for text in _read_with_pypdf(source)], "pypdf"
         except ExtractionError:
             if not opened:
                 raise
-    if not _have_text(pages):
+    if not any(page.has_text for page in pages):
         numbers = {0: "has no pages", 1: "has no text on page 1"}.get(
             len(pages), f"has no text on any of pages 1-{len(pages)}"
         )
         raise ExtractionError(
             f"{source.label} {numbers}; if it is a scan, run OCR on it first (ocrmypdf does)"
         )
-    return Extracted(normalise_pages(pages), reader)
+    texts = normalise_pages([page.blocks for page in pages])
+    noted = [
+        "\n\n".join(filter(None, [text, *(f"[Note: {normalise_text(note)}]" for note in page.notes)]))
+        for text, page in zip(texts, pages, strict=True)
+    ]
+    return Extracted(tuple(noted), reader, _warnings(pages))
 
 
-def _have_text(pages: list[str]) -> bool:
-    return any(page.strip() for page in pages)
+def _warnings(pages: list[_Page]) -> tuple[str, ...]:
+    doubtful = [number for number, page in enumerate(pages, start=1) if page.doubtful]
+    if not doubtful:
+        return ()
+    return (
+        f"columns may be mixed on page{'s' if len(doubtful) > 1 else ''} {', '.join(map(str, doubtful))}",
+    )
 
 
-def _read_with_pdfium(source: Source) -> list[str]:
-    """The raw text of the pages; none if PDFium cannot read the file."""
+def _read_with_pdfium(source: Source) -> list[_Page]:
+    """The pages; none if PDFium cannot read the file."""
     import pypdfium2
 
     pages = []
     try:
         with pypdfium2.PdfDocument(source.data, password=source.password) as opened:
+            if opened.get_formtype():
+                opened.init_forms()
             for page in opened:
-                text = page.get_textpage()
-                pages.append(text.get_text_range().replace(_LINE_END_HYPHEN, "-\n"))
-                text.close()
+                pages.append(_page(page, opened.formenv))
                 page.close()
     except pypdfium2.PdfiumError as error:
         if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
             raise _locked(source) from None
         return []
     return pages
+
+
+def _page(page: Any, form: Any) -> _Page:
+    """What is on a page that PDFium opened; as it was drawn, if there are neither columns nor tables nor fields."""
+    from dmdoc.document import pdf_page
+
+    text = page.get_textpage()
+    try:
+        words = pdf_page.words(text)
+        fields = pdf_page.filled_in(page, form, words or ()) if form else []
+        arranged = arrange([*words, *fields], lambda: pdf_page.rules(page)) if words is not None else None
+        if arranged is None or (arranged.plain and not fields):
+            values = Block("\n".join(word.text for word in fields), is_table=True)
+            blocks: tuple[Block, ...] = (Block(pdf_page.raw_text(text)), values)
+        else:
+            # The lines of a form are not put together.
+            blocks = tuple(Block(block.text, block.is_table or bool(fields)) for block in arranged.blocks)
+        return _Page(blocks, pdf_page.notes(page), arranged is not None and arranged.doubtful)
+    finally:
+        text.close()
 
 
 def _read_with_pypdf(source: Source) -> list[str]:

@@ -8,6 +8,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
 
 from dmdoc.text.spelling import Spellings
 
@@ -46,6 +49,15 @@ _ENDS_AT_DASHED_NUMBER = re.compile(r"\d[-\u2010]$")
 _ENDS_SENTENCE = re.compile(r"[.!?:…][\"'\u201d\u2019)\]]*$")
 
 
+@dataclass(frozen=True)
+class Block:
+    """Lines of a page that belong together."""
+
+    text: str
+    is_table: bool = False
+    """Its lines are rows, which are not put together."""
+
+
 def normalise_text(text: str, spellings: Spellings | None = None) -> str:
     """One page or file of plain text, its line structure kept; normalising again changes nothing.
 
@@ -68,14 +80,28 @@ def normalise_text(text: str, spellings: Spellings | None = None) -> str:
     return _BLANK_LINES.sub("\n\n", text).strip("\n")
 
 
-def normalise_pages(pages: Sequence[str]) -> tuple[str, ...]:
+def normalise_pages(pages: Sequence[Sequence[Block]]) -> tuple[str, ...]:
     """Pages of laid-out text, such as a PDF's: running headers and footers removed, paragraphs put together.
 
-    Returns one string a page, in order; a page without text is "" and keeps its place.
+    Returns one string a page, in order, with a blank line between its blocks; a page without text is "" and keeps its
+    place.
     """
-    spellings = Spellings("\n".join(pages))
-    clean = remove_running_lines([normalise_text(page, spellings) for page in pages])
-    return tuple(join_paragraphs(page) for page in clean)
+    spellings = Spellings("\n".join(block.text for page in pages for block in page))
+    lines = [
+        [
+            _Line(line, block)
+            for block in page
+            if (text := normalise_text(block.text, spellings))
+            for line in text.split("\n")
+        ]
+        for page in pages
+    ]
+    return tuple(
+        "\n\n".join(
+            filter(None, (_joined_block(list(own)) for _, own in groupby(page, lambda line: id(line.block))))
+        )
+        for page in _without_running_lines(lines)
+    )
 
 
 def remove_running_lines(pages: Sequence[str]) -> tuple[str, ...]:
@@ -84,15 +110,31 @@ def remove_running_lines(pages: Sequence[str]) -> tuple[str, ...]:
     A running line is a page's first or last line which, with its numbers masked, recurs in that place on at
     least `RUNNING_LINE_PAGES` pages and on more than half of the pages that have text.
     """
-    lines = [page.split("\n") if page else [] for page in pages]
+    lines = [[_Line(line) for line in page.split("\n")] if page else [] for page in pages]
+    return tuple("\n".join(line.text for line in page) for page in _without_running_lines(lines))
+
+
+class _Line(NamedTuple):
+    text: str
+    block: Block | None = None
+
+
+def _joined_block(lines: Sequence[_Line]) -> str:
+    """The lines of one block, put together unless they are rows."""
+    text = "\n".join(line.text for line in lines)
+    rows = lines[0].block is not None and lines[0].block.is_table
+    return text.strip("\n") if rows else join_paragraphs(text)
+
+
+def _without_running_lines(pages: list[list[_Line]]) -> list[list[_Line]]:
     for edge in (0, -1):
         for _ in range(RUNNING_LINES):
-            recurring = _recurring_lines(lines, edge)
-            lines = [
-                _without_edge(page, edge) if page and _masked(page[edge]) in recurring else page
-                for page in lines
+            recurring = _recurring_lines(pages, edge)
+            pages = [
+                _without_edge(page, edge) if page and _masked(page[edge].text) in recurring else page
+                for page in pages
             ]
-    return tuple("\n".join(page) for page in lines)
+    return pages
 
 
 def join_paragraphs(page: str) -> str:
@@ -166,16 +208,16 @@ def _masked(line: str) -> str:
     return _NUMBER.sub("#", line.strip())
 
 
-def _recurring_lines(pages: Sequence[list[str]], edge: int) -> set[str]:
+def _recurring_lines(pages: Sequence[list[_Line]], edge: int) -> set[str]:
     """The masked lines that run along one edge (0 the top, -1 the bottom) of the pages."""
-    counts = Counter(_masked(page[edge]) for page in pages if page)
+    counts = Counter(_masked(page[edge].text) for page in pages if page)
     enough = max(RUNNING_LINE_PAGES, counts.total() // 2 + 1)
     return {line for line, count in counts.items() if count >= enough}
 
 
-def _without_edge(page: list[str], edge: int) -> list[str]:
+def _without_edge(page: list[_Line], edge: int) -> list[_Line]:
     """A page less its first or last line and the blank lines that stood between that line and the text."""
     first, end = (1, len(page)) if edge == 0 else (0, len(page) - 1)
-    while first < end and not page[first if edge == 0 else end - 1]:
+    while first < end and not page[first if edge == 0 else end - 1].text:
         first, end = (first + 1, end) if edge == 0 else (first, end - 1)
     return page[first:end]

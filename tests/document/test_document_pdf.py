@@ -23,6 +23,7 @@ from sample_pdf import SAMPLES, write_pdf
 from dmdoc.document import read_document
 from dmdoc.errors import ExtractionError, UsageError
 
+CASES = Path(__file__).parent.parent / "cases"
 PROSE = (SAMPLES / "halvorsen-report.txt").read_text(encoding="utf-8").replace("\f", "\n")
 
 
@@ -133,3 +134,49 @@ def test_every_word_that_pdftotext_finds_is_found(tmp_path: Path, write: Callabl
     recall = (expected & found).total() / expected.total()
     assert expected.total() > 70
     assert recall >= 0.98, f"{recall:.3f}: {expected - found}"
+
+
+def test_what_is_filled_in_stands_beside_its_label() -> None:
+    text = read_document(str(CASES / "form.pdf")).text
+    assert (
+        text == "Registration of a boat\n\nName of the boat: Marsh Heron\nOwner: Ottoline Brack\nInsured: yes"
+    )
+
+
+def test_fields_of_every_kind_and_notes(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "form.pdf"), pagesize=A4)
+    form = canvas.acroForm
+    labels = ["Harbour", "Paid", "Berth", "Remarks", "Secret"]
+    for row, label in enumerate(labels):
+        canvas.drawString(72, 700 - 40 * row, label)
+    form.choice(name="harbour", value="Marl", options=["Ferrow", "Marl"], x=200, y=695, width=100, height=20)
+    form.checkbox(name="paid", checked=False, x=200, y=655, size=16)
+    form.textfield(name="berth", value="12 B", x=200, y=615, width=100, height=20)
+    form.textfield(name="remarks", value="", x=200, y=575, width=100, height=20)
+    form.textfield(name="secret", value="hush", x=200, y=535, width=100, height=20, fieldFlags="password")
+    canvas.textAnnotation("Ask the harbour master.", Rect=[72, 400, 90, 418])
+    canvas.save()
+    text = read_document(str(tmp_path / "form.pdf")).text
+    assert (
+        text
+        == "Harbour | Marl\nPaid | no\nBerth | 12 B\n\nRemarks\nSecret\n\n[Note: Ask the harbour master.]"
+    )
+
+
+def test_a_page_without_text_is_told() -> None:
+    document = read_document(str(CASES / "scan-mixed.pdf"))
+    assert document.warnings == ("no text on page 2; scanned pages need OCR first",)
+
+
+def test_columns_of_the_case() -> None:
+    assert read_document(str(CASES / "twocol-rowwise.pdf")).text == (
+        "The parish of Wexcombe keeps a herd of forty-one goats on the common. The herdsman is Aldous Merrin, who has "
+        "held the post since 1998.\n\nThe mill at Wexcombe was sold in 2011 to the baker Petra Holloway. It grinds rye "
+        "and barley on Mondays and is closed in winter."
+    )
+
+
+def test_hyphens_of_the_case() -> None:
+    text = read_document(str(CASES / "hyphen.pdf")).text
+    for word in ("well-known", "self-propelled", "0800-4411-77", "captain", "warehouse", "Aske-Norling"):
+        assert word in text

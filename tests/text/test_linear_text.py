@@ -10,7 +10,7 @@ from tiny import tiny_tokenizer
 
 from dmdoc.model.tokenizer import TextTokenizer
 from dmdoc.text.chunking import Layout, chunk_document
-from dmdoc.text.normalise import join_paragraphs, normalise_pages, normalise_text, remove_running_lines
+from dmdoc.text.normalise import Block, join_paragraphs, normalise_pages, normalise_text, remove_running_lines
 from dmdoc.text.sentences import split_sentences
 
 TEXTS: dict[str, Callable[[int], str]] = {
@@ -49,7 +49,9 @@ def test_chunking_is_linear(make: Callable[[int], str]) -> None:
     assert_linear(lambda text: chunk_document(text, tokenizer, budget=64, layout=layout), make, size=50)
 
 
-@pytest.mark.parametrize("step", [normalise_pages, remove_running_lines])
+@pytest.mark.parametrize(
+    "step", [lambda pages: normalise_pages([[Block(page)] for page in pages]), remove_running_lines]
+)
 def test_pages_are_linear(step: Callable[[list[str]], object]) -> None:
     assert_linear(step, lambda n: [f"Head {i}\n\nThe well-\nknown text of it.\n\n{i}" for i in range(n)])
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dmdoc.text.normalise import join_paragraphs, normalise_pages, normalise_text, remove_running_lines
+from dmdoc.text.normalise import Block, join_paragraphs, normalise_pages, normalise_text, remove_running_lines
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_lines_that_are_not_running_stay(pages: list[str]) -> None:
 
 def test_a_page_of_nothing_but_running_lines_becomes_empty_and_keeps_its_place() -> None:
     pages = ["Header\nfirst text", "Header", "", "Header\nlast text"]
-    assert normalise_pages(pages) == ("first text", "", "", "last text")
+    assert normalise_pages([[Block(page)] for page in pages]) == ("first text", "", "", "last text")
 
 
 FULL = "This line of prose goes all the way over to the margin of its"
@@ -72,3 +72,10 @@ FULL = "This line of prose goes all the way over to the margin of its"
 )
 def test_lines_broken_by_the_margin_are_joined(lines: list[str], joined: str) -> None:
     assert join_paragraphs("\n".join(lines)) == joined
+
+
+def test_blocks_stand_apart_and_rows_are_not_put_together() -> None:
+    rows = "Ferrow | 1902\nmarl | 1911"
+    ends = ["one.", "and two.", "and then three."]
+    pages = [[Block(f"Head\n{end}"), Block(rows, is_table=True), Block(f"{FULL}\n{end}\n7")] for end in ends]
+    assert normalise_pages(pages) == tuple(f"{end}\n\n{rows}\n\n{FULL} {end}" for end in ends)
