@@ -11,11 +11,12 @@ Knows nothing about PDF. Lengths are in the page's own unit, `size` being that o
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import pairwise
 from statistics import median
 
+from dmdoc.document.table import table_text
 from dmdoc.text.normalise import Block
 
 GUTTER = 1.0
@@ -215,8 +216,9 @@ def _parted(
     of_table = [index for index, row in enumerate(cells) if any(row[1:])]
     first, end = of_table[0], of_table[-1] + 1
     texts = [[" ".join(word.text for word in cell) for cell in row] for row in cells[first:end]]
-    lines = _merged_by_rules(rows[first:end], texts, within) if ruled else _merged_by_case(texts)
-    table = Block("\n".join(map(_joined, lines)), is_table=True)
+    # Between two horizontal lines lies one row.
+    bands = [sum(y > row.baseline for y in within) for row in rows[first:end]] if ruled else None
+    table = Block(table_text(texts, bands), is_table=True)
     return [*_prose(rows[:first]), table, *_prose(rows[end:])], any(running) and not ruled
 
 
@@ -245,36 +247,6 @@ def _are_aligned(cells: Sequence[Sequence[tuple[Word, ...]]]) -> bool:
     ]
     alone = sum(sum(map(bool, row)) == 1 for row in cells)
     return sum(level) >= max(2, 0.8 * len(several)) and alone <= 2 * len(several)
-
-
-def _merged_by_rules(
-    rows: Sequence[Row], texts: Sequence[Sequence[str]], rules: Sequence[float]
-) -> Iterator[list[str]]:
-    """The rows of a table, one between two horizontal lines."""
-    band = [sum(y > row.baseline for y in rules) for row in rows]
-    for _, group in groupby(zip(band, texts, strict=True), key=lambda pair: pair[0]):
-        yield [" ".join(filter(None, column)) for column in zip(*(row for _, row in group), strict=True)]
-
-
-def _merged_by_case(texts: Sequence[Sequence[str]]) -> Iterator[list[str]]:
-    """The rows of a table; one without a first cell whose others begin in lower case goes on with the row before."""
-    last: list[str] = []
-    for row in texts:
-        if last and not row[0] and all(cell[0].islower() for cell in row if cell):
-            last = [f"{above} {cell}".strip() for above, cell in zip(last, row, strict=True)]
-            continue
-        if last:
-            yield last
-        last = list(row)
-    yield last
-
-
-def _joined(cells: Sequence[str]) -> str:
-    """A row in one line; a label that ends with a colon stands before its value without more."""
-    line = cells[0]
-    for before, cell in pairwise(cells):
-        line += f" {cell}" if before.endswith(":") else f" | {cell}" if line else f"| {cell}"
-    return " ".join(line.split())
 
 
 def _prose(rows: Sequence[Row]) -> list[Block]:

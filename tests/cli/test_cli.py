@@ -120,9 +120,11 @@ def test_extract_prints_what_would_be_ingested_and_its_report(
 ) -> None:
     path = tmp_path / "three.pdf"
     write_pdf(path, ["First page here.", "", "Third page here."])
-    run = invoke("extract", str(path))
-    assert run == Run(
-        0, "--- page 1 ---\nFirst page here.\n--- page 2 ---\n--- page 3 ---\nThird page here.\n", ""
+    warning = "no text on page 2; scanned pages need OCR first"
+    assert invoke("extract", str(path)) == Run(
+        0,
+        "--- page 1 ---\nFirst page here.\n--- page 2 ---\n--- page 3 ---\nThird page here.\n",
+        f"warning: three: {warning}\n",
     )
     invoke("ingest", str(path), "--quiet")
     saved = Library(home).get("three")
@@ -130,7 +132,13 @@ def test_extract_prints_what_would_be_ingested_and_its_report(
         "schema": 1,
         "source": str(path),
         "sha256": saved.sha256,
-        "extraction": {"reader": "pypdfium2", "pages": 3, "empty_pages": [2], "characters": [16, 0, 16]},
+        "extraction": {
+            "reader": "pypdfium2",
+            "pages": 3,
+            "empty_pages": [2],
+            "warnings": [warning],
+            "characters": [16, 0, 16],
+        },
         "pages": list(saved.pages()),
     }
 
