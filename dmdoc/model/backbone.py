@@ -22,9 +22,10 @@ from dmdoc.model.causal_lm import CausalLM, GenerationConfig
 from dmdoc.model.decoder_config import DecoderConfig
 from dmdoc.model.hardware import choose_attention, choose_device, choose_dtype, detect_hardware
 from dmdoc.model.tokenizer import TextTokenizer
+from dmdoc.model.tokenizer_file import read_tokenizer
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedModel
 
 _VOLATILE_CONFIG_KEYS = {
     "_model_name_or_path",
@@ -100,8 +101,7 @@ def load_backbone(
     chosen_dtype = choose_dtype(dtype, chosen_device, hardware)
     chosen_attention = choose_attention(attention, chosen_device, chosen_dtype, hardware)
     identity = Identity(name, fingerprint_model(folder))
-    with _quiet_transformers():
-        fast = _load_tokenizer(folder)
+    fast = read_tokenizer(folder)
     own = _known_config(folder) if chosen_attention == "sdpa" else None
     model: CausalLM | PreTrainedModel
     if own is not None:
@@ -109,7 +109,8 @@ def load_backbone(
     else:
         # sdpa by default: some architectures have eager attention alone, which transformers then takes.
         wanted = None if attention == "auto" and chosen_attention == "sdpa" else chosen_attention
-        model = _load_with_transformers(folder, chosen_device, chosen_dtype, wanted)
+        with _quiet_transformers():
+            model = _load_with_transformers(folder, chosen_device, chosen_dtype, wanted)
         chosen_attention = str(model.config._attn_implementation)
     return Backbone(
         name=name,
@@ -195,21 +196,6 @@ def convert_gguf(gguf: Path, target: Path) -> None:
         )
         model.save_pretrained(target)
         tokenizer.save_pretrained(target)
-
-
-def _load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
-    from transformers import AutoTokenizer
-
-    # Without this file transformers makes an empty tokenizer up and says nothing.
-    if not (folder / "tokenizer.json").is_file():
-        raise BackboneError(f"{folder} is not a model: no tokenizer.json in it")
-    try:
-        tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
-    except Exception as error:  # what the tokenizers library raises for a file that it cannot parse
-        raise BackboneError(f"cannot read the tokenizer in {folder}: {_first_line(error)}") from error
-    return tokenizer
 
 
 def _known_config(folder: Path) -> DecoderConfig | None:

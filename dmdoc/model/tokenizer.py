@@ -14,7 +14,6 @@ from dmdoc.errors import BackboneError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-    from transformers import PreTrainedTokenizerFast
 
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Stands in the rendered template where a message goes; no message is in the template when it is rendered.
@@ -30,7 +29,8 @@ class TextTokenizer:
         BackboneError: it has control tokens that it cannot tell from text.
     """
 
-    fast: "PreTrainedTokenizerFast"
+    fast: Any
+    """A TokenizerFile, or a fast tokenizer of transformers, which is called alike."""
 
     def __post_init__(self) -> None:
         for spelled in self._control.values():

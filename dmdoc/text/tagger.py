@@ -3,8 +3,6 @@
 from itertools import pairwise
 from typing import NamedTuple
 
-from textblob import TextBlob
-
 
 class Word(NamedTuple):
     """A word with its tag, after the Penn Treebank, and its chunk: B-NP begins a noun phrase, I-NP goes on with it."""
@@ -18,6 +16,10 @@ class Word(NamedTuple):
 
 def tag_words(sentence: str) -> list[Word]:
     """The words and punctuation marks of a sentence, in order; none that the tagger changed."""
+    from textblob import (
+        TextBlob,
+    )  # here: most questions are answered without it, and it brings a thousand modules
+
     words, start = [], 0
     for token in str(TextBlob(sentence).parse()).split():
         escaped, tag, chunk, _ = token.rsplit("/", 3)

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 
 from dmdoc.errors import BackboneError
 from dmdoc.model import backbone
@@ -153,12 +154,14 @@ def test_the_real_embedded_model_ends_its_answer() -> None:
         pytest.skip("the embedded model is not in the cache; run `make model`")
     loaded = backbone.load_backbone(folder, name="smollm2-135m", device="cpu", dtype="float32")
     question = [{"role": "user", "content": "what is the capital of France?"}]
-    prompt = loaded.tokenizer.fast.apply_chat_template(
-        question, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    prompt = torch.tensor([loaded.tokenizer.encode_messages(question)])
+    output = loaded.model.generate(
+        input_ids=prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=20, pad_token_id=0
     )
-    output = loaded.model.generate(**prompt, max_new_tokens=20, do_sample=False)
 
-    answer = loaded.tokenizer.fast.decode(output[0, prompt["input_ids"].shape[1] :])
-    assert answer == "The capital of France is Paris.<|im_end|>"
+    answer = output[0, prompt.shape[1] :].tolist()
+    assert loaded.tokenizer.decode(answer) == "The capital of France is Paris."
+    assert answer[-1] == loaded.model.generation_config.eos_token_id
     # Digits stand alone, as in SmolLM2's own tokenizer: two spaces before them are one token.
-    assert loaded.tokenizer.fast.tokenize("in  1998") == ["in", "ĠĠ", "1", "9", "9", "8"]
+    digits = loaded.tokenizer.encode("in  1998")
+    assert [loaded.tokenizer.decode([token]) for token in digits] == ["in", "  ", "1", "9", "9", "8"]
