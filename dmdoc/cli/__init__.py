@@ -30,6 +30,7 @@ from dmdoc.cli import (
     train,
 )
 from dmdoc.cli.options import settings_from_files
+from dmdoc.console.visible import replace_what_cannot_be_shown
 from dmdoc.errors import EXIT_INTERRUPTED, DmdocError
 
 app = typer.Typer(
@@ -84,6 +85,7 @@ def main() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by a shell or a service
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+    replace_what_cannot_be_shown()
     # Importing torch and transformers makes a million objects that stay: with the usual threshold the collector spends
     # a tenth of that time on looking through them.
     gc.set_threshold(100_000)

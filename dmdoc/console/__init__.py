@@ -12,39 +12,54 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from dmdoc.console.visible import printable, stderr, visible
 from dmdoc.errors import DmdocError
 from dmdoc.text.counting import counted
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from dmdoc.ingest.single import IngestResult
 
 
 def write_answer(text: str) -> None:
     """A piece of an answer, as it comes."""
+    _write(visible(text))
+
+
+def write_json(value: dict[str, Any]) -> None:
+    """One object on one line of stdout, exactly; what UTF-8 or the stream's encoding cannot hold is escaped."""
+    line = json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
+    try:
+        line.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        line = json.dumps(value)
+    _write(f"{line}\n")
+
+
+def _write(text: str) -> None:
     with stdout() as out:
         out.write(text)
         out.flush()
 
 
-def write_json(value: dict[str, Any]) -> None:
-    """One object on one line of stdout; what UTF-8 cannot hold of the name of a file is escaped."""
-    write_answer(json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode() + "\n")
-
-
 def error(message: str) -> None:
     """What went wrong, in one line."""
-    stderr().print(f"[bold red]error:[/] {_escaped(printable(message))}", soft_wrap=True, highlight=False)
+    _headed("error:", "bold red", message)
 
 
 def warn(message: str) -> None:
-    stderr().print(f"[yellow]warning:[/] {_escaped(message)}", soft_wrap=True, highlight=False)
+    """What may go wrong, in one line."""
+    _headed("warning:", "yellow", message)
+
+
+def _headed(heading: str, style: str, message: str) -> None:
+    from rich.text import Text
+
+    stderr().print(Text.assemble((heading, style), " ", printable(message)), soft_wrap=True)
 
 
 def note(message: str) -> None:
     """Something worth knowing that is neither the answer nor a problem."""
-    stderr().print(_escaped(message), style="dim", soft_wrap=True, highlight=False)
+    stderr().print(visible(message), style="dim", soft_wrap=True)
 
 
 def waiting(name: str, holder: int | None) -> None:
@@ -72,11 +87,6 @@ def ingest_summary(result: "IngestResult") -> None:
     )
 
 
-def printable(text: str) -> str:
-    """One line, whatever a file is called: characters that cannot be printed, such as a line end, are escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 @contextmanager
 def stdout() -> Iterator[TextIO]:
     """Where data goes.
@@ -95,16 +105,3 @@ def stdout() -> Iterator[TextIO]:
         raise DmdocError(
             f"cannot write to standard output: {error.strerror or error}; what it has is not complete"
         ) from error
-
-
-def stderr() -> "Console":
-    """Where everything goes that is not data."""
-    from rich.console import Console
-
-    return Console(stderr=True)
-
-
-def _escaped(message: str) -> str:
-    from rich.markup import escape
-
-    return escape(message)

@@ -44,28 +44,17 @@ def comparison_tables(summaries: "Sequence[Summary]") -> None:
 
 
 def _table(summaries: "Sequence[Summary]", columns: "dict[str, Callable[[Summary], str]]") -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("mode")
-    for heading in columns:
-        table.add_column(heading, justify="right")
-    for row in summaries:
-        table.add_row(row.mode, *(show(row) for show in columns.values()))
-    print_table(table)
+    rows = [(row.mode, *(show(row) for show in columns.values())) for row in summaries]
+    print_table(rows, ("mode", *columns), right=tuple(columns))
 
 
 def answers_table(results: "Sequence[Result]") -> None:
     """Every question with the right and the given answer."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "question", "right", "given"):
-        table.add_column(heading, overflow="fold")
+    rows = []
     for result in results:
         mark = "✓" if result.exact else "~" if result.contains else "✗"
-        table.add_row(mark, result.question, " / ".join(result.answers), result.given)
-    print_table(table)
+        rows.append((mark, result.question, " / ".join(result.answers), result.given))
+    print_table(rows, ("", "question", "right", "given"))
 
 
 def _share(estimate: "Estimate") -> str:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dmdoc.console import note, stderr
+from dmdoc.console import note
+from dmdoc.console.visible import printable, stderr
 
 if TYPE_CHECKING:
     from dmdoc.ingest.single import Progress
@@ -27,14 +28,14 @@ def ingest_progress(name: str, *, quiet: bool = False) -> Iterator["Callable[[Pr
     from rich import progress as bars
 
     columns = (
-        bars.TextColumn("{task.description}"),
+        bars.TextColumn("{task.description}", markup=False),
         bars.BarColumn(),
-        bars.TextColumn("{task.fields[reached]}"),
-        bars.TextColumn("{task.fields[speed]}"),
+        bars.TextColumn("{task.fields[reached]}", markup=False),
+        bars.TextColumn("{task.fields[speed]}", markup=False),
         bars.TimeRemainingColumn(),
     )
     with bars.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(name, total=None, reached="", speed="")
+        task = bar.add_task(printable(name), total=None, reached="", speed="")
 
         def show(done: "Progress") -> None:
             bar.update(task, total=done.tokens_total, completed=done.tokens_done, reached=_reached(done))
@@ -80,10 +81,10 @@ def training_progress() -> Iterator[Callable[[int, int, dict[str, Any]], None]]:
     from rich import progress as bars
 
     columns = (
-        bars.TextColumn("step"),
+        bars.TextColumn("step", markup=False),
         bars.MofNCompleteColumn(),
         bars.BarColumn(),
-        bars.TextColumn("{task.fields[losses]}"),
+        bars.TextColumn("{task.fields[losses]}", markup=False),
         bars.TimeRemainingColumn(),
     )
     with bars.Progress(*columns, console=console) as bar:

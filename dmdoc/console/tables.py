@@ -1,13 +1,12 @@
 """Tables on stdout: they are what was asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dmdoc.console import printable, stdout
+from dmdoc.console import stdout
+from dmdoc.console.visible import printable, stdout_console
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from dmdoc.library.saved_document import SavedDocument
     from dmdoc.model.registry import ModelStatus
 
@@ -16,73 +15,64 @@ UNFOLDED = 100_000
 
 
 def documents_table(documents: "Sequence[SavedDocument]") -> None:
-    """The saved documents, on stdout."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("name", "tags", "pages", "tokens", "model", "created", "source"):
-        table.add_column(
-            heading, overflow="fold", justify="right" if heading in ("pages", "tokens") else "left"
-        )
+    """The saved documents."""
+    rows = []
     for saved in documents:
         header = saved.header()
-        tokens = f"{header.tokens_written:,}"
-        table.add_row(
-            saved.name,
-            " ".join(saved.tags),
-            str(saved.page_count),
-            tokens,
-            printable(header.backbone.name),
-            saved.created,
-            printable(saved.source),
-        )
-    print_table(table)
+        tags, pages, tokens = " ".join(saved.tags), str(saved.page_count), f"{header.tokens_written:,}"
+        rows.append((saved.name, tags, pages, tokens, header.backbone.name, saved.created, saved.source))
+    headings = ("name", "tags", "pages", "tokens", "model", "created", "source")
+    print_table(rows, headings, right=("pages", "tokens"))
 
 
 def models_table(statuses: "list[ModelStatus]") -> None:
-    """The known backbones and adapters, on stdout: it is what was asked for."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("name", "kind", "source", "licence", "on disk"):
-        table.add_column(heading, overflow="fold")
+    """The known backbones and adapters."""
+    rows = []
     for status in statuses:
         known = status.model
         size = "no" if status.on_disk is None else f"{status.on_disk / 1e6:,.0f} MB"
-        table.add_row(known.name, known.kind, known.source, known.licence, size)
-    print_table(table)
+        rows.append((known.name, known.kind, known.source, known.licence, size))
+    print_table(rows, ("name", "kind", "source", "licence", "on disk"))
 
 
 def settings_table(rows: Sequence[tuple[str, object, str]]) -> None:
-    """Each setting, its value and where that comes from, on stdout."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("setting", "value", "from"):
-        table.add_column(heading, overflow="fold")
-    for name, value, source in rows:
-        table.add_row(name, "" if value is None else str(value), source)
-    print_table(table)
+    """Each setting, its value and where that comes from."""
+    cells = [(name, "" if value is None else str(value), source) for name, value, source in rows]
+    print_table(cells, ("setting", "value", "from"))
 
 
 def values_table(values: dict[str, Any]) -> None:
-    """One thing: what is known of it, on stdout."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, show_header=False)
+    """One thing: what is known of it."""
+    rows = []
     for name, value in values.items():
         shown = (
             " ".join(value) if isinstance(value, list) else f"{value:,}" if type(value) is int else str(value)
         )
-        table.add_row(name.replace("_", " "), printable(shown))
-    print_table(table)
+        rows.append((name.replace("_", " "), shown))
+    print_table(rows, ("", ""), headed=False)
 
 
-def print_table(table: "Table") -> None:
-    """A row is a line unless a terminal is too narrow for it."""
-    from rich.console import Console
+def print_table(
+    rows: Iterable[Sequence[str]],
+    headings: Sequence[str],
+    *,
+    right: Sequence[str] = (),
+    headed: bool = True,
+) -> None:
+    """A row is a line unless a terminal is too narrow for it; no cell is read as markup.
 
-    console = Console()
+    Args:
+        right: the headings of the columns that end at the right.
+        headed: show the headings.
+    """
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=headed)
+    for heading in headings:
+        table.add_column(heading, overflow="fold", justify="right" if heading in right else "left")
+    for row in rows:
+        table.add_row(*map(printable, row))
+    console = stdout_console()
     if not console.is_terminal:
         console.width = UNFOLDED  # a script reads lines: a row is one, however long
     with stdout():

@@ -12,6 +12,7 @@ from command_line import CONFIG, TEXT, Invoke, Run, checked, start
 from sample_pdf import write_pdf
 from tiny import save_tiny_reader, tiny_reader
 
+from dmdoc.console.visible import visible
 from dmdoc.library.library import Library
 from dmdoc.model import reader
 
@@ -68,7 +69,7 @@ def test_only_the_answer_is_on_stdout(invoke: Invoke, lots: Path) -> None:
     plain = invoke("ask", "What is in lot seven?", "--max-tokens", "8")
     as_json = invoke("ask", "What is in lot seven?", "--max-tokens", "8", "--json")
     assert (plain.code, as_json.err) == (0, "")
-    assert plain.out == json.loads(as_json.out)["answer"] + "\n"
+    assert plain.out == visible(json.loads(as_json.out)["answer"]) + "\n"
 
 
 def test_ask_as_json(invoke: Invoke, lots: Path) -> None:
