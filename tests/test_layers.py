@@ -38,7 +38,7 @@ INSIDE = {
     "prompt packing reader reads continuations",
     "library": "record document_folders saved_document passages locks journal shelf library bundle",
     "refine": "gaps questions kinds practice steps",
-    "ingest": "sources sync task sections single many",
+    "ingest": "sources sync task sections single many share ray_writers",
     "answer": "evidence statements support routing ask spans recall verify",
     "chat": "preferences line_editor session commands repl",
 }
@@ -47,6 +47,7 @@ INSIDE = {
 MAY_KNOW = {
     "typer": {"cli"},
     "watchfiles": {"cli"},
+    "ray": {"ingest"},
     "rich": {"console"},
     "prompt_toolkit": {"chat"},
     "transformers": {"model"},

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +22,7 @@ from dmdoc.cli.options import (
     open_library,
     spread,
 )
+from dmdoc.cli.sharing import Sharing
 from dmdoc.cli.sync import Follower, Following
 from dmdoc.console.progress import ingest_progress
 from dmdoc.errors import PartialFailureError, UsageError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from dmdoc.document import Document
     from dmdoc.ingest.many import Outcome
     from dmdoc.library.library import Library
-    from dmdoc.model.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ def ingest(
     password: PasswordOption = None,
     writing: Writing,
     following: Following,
+    sharing: Sharing,
     as_json: JsonOption = False,
     as_jsonl: JsonLinesOption = False,
     machine: Machine,
@@ -118,7 +119,7 @@ def ingest(
         check_tag(each)
     extract = _extracting(name, password, single=single, verbose=machine.verbose)
     as_lines = console.write_json if as_json or as_jsonl else None
-    run = _Run(extract, library, writing, tuple(tag or ()), machine, as_lines)
+    run = _Run(extract, library, writing, sharing, tuple(tag or ()), machine, as_lines)
     if following.on:
         Follower(
             following,
@@ -152,6 +153,7 @@ class _Run:
     extract: "Callable[[str], Document]"
     library: "Library"
     writing: Writing
+    sharing: Sharing
     tags: tuple[str, ...]
     machine: Machine
     write_json: Callable[[dict[str, Any]], None] | None
@@ -163,29 +165,39 @@ class _Run:
             named: the documents have the names that the user gave.
             alone: it is one file, and its failure is the command's.
         """
-        from dmdoc.ingest.many import ingest_many
-        from dmdoc.ingest.sources import Names
-
-        reader, names, failed = self.machine.open_reader(), Names(self.library), 0
-        quiet = self.machine.quiet
-        for outcome in ingest_many(
-            sources,
-            self.extract if named else lambda source: names.named(self.extract(source)),
-            reader,
-            self.library,
-            budget=self.writing.budget,
-            refine_steps=self.writing.refine,
-            tags=self.tags,
-            force=self.writing.force,
-            show_progress=lambda name: ingest_progress(name, quiet=quiet),
-        ):
+        failed = 0
+        for outcome in self._outcomes(sources, named):
             if outcome.error is not None and alone:
                 raise outcome.error
             failed += outcome.error is not None
-            _tell(outcome, quiet=quiet)
+            _tell(outcome, quiet=self.machine.quiet)
             if self.write_json is not None:
-                self.write_json(_record(outcome, reader, self.writing))
+                self.write_json(_record(outcome, self.writing))
         return failed
+
+    def _outcomes(self, sources: Sequence[str], named: bool) -> "Iterator[Outcome]":
+        from dmdoc.ingest.many import ingest_many
+        from dmdoc.ingest.sources import Names
+
+        budget, steps, force = self.writing.budget, self.writing.refine, self.writing.force
+        names = Names(self.library)
+        read = self.extract if named else lambda source: names.named(self.extract(source))
+        writers = self.sharing.writers(self.machine, budget=budget, refine_steps=steps)
+        if writers is not None:
+            from dmdoc.ingest.share import share_out
+
+            return share_out(sources, read, writers, self.library, tags=self.tags, force=force)
+        return ingest_many(
+            sources,
+            read,
+            self.machine.open_reader(),
+            self.library,
+            budget=budget,
+            refine_steps=steps,
+            tags=self.tags,
+            force=force,
+            show_progress=lambda name: ingest_progress(name, quiet=self.machine.quiet),
+        )
 
 
 def _extracting(
@@ -213,7 +225,7 @@ def _tell(outcome: "Outcome", *, quiet: bool) -> None:
         console.ingest_summary(outcome.result)
 
 
-def _record(outcome: "Outcome", reader: "Reader", writing: Writing) -> dict[str, Any]:
+def _record(outcome: "Outcome", writing: Writing) -> dict[str, Any]:
     result = outcome.result
     if result is None:
         source = outcome.source if outcome.source == "-" else os.path.abspath(outcome.source)
@@ -227,8 +239,8 @@ def _record(outcome: "Outcome", reader: "Reader", writing: Writing) -> dict[str,
         "tokens": result.tokens,
         "sections": result.sections,
         "refine_steps": writing.refine,
-        "model": reader.backbone.name,
-        "adapter": reader.adapter_identity.name,
+        "model": result.model,
+        "adapter": result.adapter,
         "warnings": list(result.warnings),
         "seconds": round(result.seconds, 3),
     }

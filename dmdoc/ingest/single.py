@@ -61,6 +61,8 @@ class IngestResult:
     tokens: int
     """Tokens that were written."""
     sections: int
+    model: str
+    adapter: str
     seconds: float
     """Of writing in this run."""
     warnings: tuple[str, ...]
@@ -141,7 +143,16 @@ def already_done(task: Task, library: Library, tags: Sequence[str] = ()) -> Inge
 
 def result_of(task: Task, saved: SavedDocument, status: Status, seconds: float) -> IngestResult:
     """What there is to tell of a task that is done."""
-    return IngestResult(saved, status, task.tokens, len(task.chunks), seconds, task.warnings)
+    return IngestResult(
+        document=saved,
+        status=status,
+        tokens=task.tokens,
+        sections=len(task.chunks),
+        model=task.header.backbone.name,
+        adapter=task.header.adapter.name,
+        seconds=seconds,
+        warnings=task.warnings,
+    )
 
 
 def _write(
