@@ -58,6 +58,7 @@ class Sharing:
         if self.ray:
             from dmdoc.ingest.ray_writers import on_ray
 
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anyone
             return on_ray(self.ray, settings, self.workers)
         if all_cards:
             devices = _cards()

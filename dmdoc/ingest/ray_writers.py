@@ -3,7 +3,6 @@
 Every machine needs dmdoc and its models, under the same names. Knows nothing about files or libraries.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -28,7 +27,6 @@ def on_ray(address: str, settings: WriterSettings, workers: int | None = None) -
     Raises:
         DmdocError: Ray is not installed, or the cluster cannot be reached.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anyone
     try:
         import ray
     except ImportError as error:
