@@ -34,8 +34,8 @@ INSIDE = {
     "settings": "generation files folders",
     "text": "counting words spelling normalise sentences passages tagger phrases candidates chunking",
     "memory": "state delta_rule_triton delta_rule state_file adapter_triton adapter adapter_config adapter_file attach",
-    "model": "hardware tokenizer tokenizer_file decoder_config decoder steps causal_lm places backbone embedded registry "
-    "prompt packing reader reads continuations",
+    "model": "fingerprint hardware tokenizer tokenizer_file decoder_config decoder steps causal_lm places backbone "
+    "embedded registry prompt packing reader reads continuations",
     "library": "record document_folders saved_document passages locks journal shelf library bundle",
     "refine": "gaps questions kinds practice steps",
     "ingest": "sources sync task sections single many share ray_writers",

@@ -10,7 +10,7 @@ import io
 import json
 import os
 import struct
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -36,9 +36,15 @@ class Identity:
 
     name: str
     sha256: str
+    older: tuple[str, ...] = field(default=(), compare=False)
+    """What earlier versions gave for its hash; never saved."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.sha256[:8]})"
+
+    def wrote(self, saved: "Identity") -> bool:
+        """Whether it is what is named in a saved state."""
+        return saved.sha256 in (self.sha256, *self.older)
 
 
 class Section(NamedTuple):
@@ -78,7 +84,10 @@ class StateHeader:
         return sum(section.tokens for section in self.sections)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
+        values = asdict(self)
+        for name in ("backbone", "adapter", "tokenizer"):
+            del values[name]["older"]
+        return json.dumps(values, sort_keys=True)
 
     @property
     def sha256(self) -> str:
@@ -91,12 +100,12 @@ class StateHeader:
         ValueError: not JSON, or not exactly the fields of a header with their types.
         """
         values = json.loads(text)
-        expected = {field.name: field.type for field in fields(cls)}
+        expected = {each.name: each.type for each in fields(cls)}
         if not isinstance(values, dict) or values.keys() != expected.keys():
             raise ValueError("not the fields of a state header")
         for name, kind in expected.items():
             if kind is Identity:
-                values[name] = Identity(**_strings(values[name]))
+                values[name] = Identity(*_strings(values[name]))
             elif name == "sections":
                 values[name] = tuple(Section(*_whole_numbers(numbers)) for numbers in values[name])
             elif type(values[name]) is not kind:
@@ -202,7 +211,7 @@ def check_identity(
         "adapter": (header.adapter, adapter),
         "tokenizer": (header.tokenizer, tokenizer),
     }
-    differing = [what for what, (wrote, loaded) in pairs.items() if wrote.sha256 != loaded.sha256]
+    differing = [what for what, (wrote, loaded) in pairs.items() if not loaded.wrote(wrote)]
     if not differing:
         return
     found = ", ".join(f"{what} {pairs[what][0]}, not {pairs[what][1]}" for what in differing)
@@ -283,12 +292,12 @@ def _parse_header(path: Path, metadata: dict[str, Any]) -> StateHeader:
         raise _altered(path) from error
 
 
-def _strings(values: Any) -> dict[str, str]:
+def _strings(values: Any) -> tuple[str, str]:
     if not isinstance(values, dict) or values.keys() != {"name", "sha256"}:
         raise ValueError("not an identity")
     if not all(isinstance(value, str) for value in values.values()):
         raise ValueError("not the strings of an identity")
-    return values
+    return values["name"], values["sha256"]
 
 
 def _whole_numbers(values: Any) -> list[int]:

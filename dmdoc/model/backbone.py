@@ -1,14 +1,12 @@
-"""A frozen model and its tokenizer, loaded from a local folder, and the fingerprint that tells models apart.
+"""A frozen model and its tokenizer, loaded from a local folder, as one thing that runs here.
 
 The only module that imports transformers, which runs every architecture that causal_lm.py does not. It knows nothing
 about where folders come from (registry.py), about δ-mem, or about documents.
 """
 
 import contextlib
-import hashlib
 import io
 import json
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,23 +18,13 @@ from dmdoc.errors import BackboneError
 from dmdoc.memory.state_file import Identity
 from dmdoc.model.causal_lm import CausalLM, GenerationConfig
 from dmdoc.model.decoder_config import DecoderConfig
+from dmdoc.model.fingerprint import model_identity, tokenizer_identity
 from dmdoc.model.hardware import choose_attention, choose_device, choose_dtype, detect_hardware
 from dmdoc.model.tokenizer import TextTokenizer
 from dmdoc.model.tokenizer_file import read_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-_VOLATILE_CONFIG_KEYS = {
-    "_model_name_or_path",
-    "_name_or_path",
-    "dtype",
-    "torch_dtype",
-    "transformers_version",
-}
-_SAMPLES = 64
-_SAMPLE_BYTES = 64 * 1024
-_LARGEST_HEADER = 100_000_000  # bytes; the limit of the safetensors format
 
 
 @dataclass(frozen=True)
@@ -100,7 +88,7 @@ def load_backbone(
     chosen_device = choose_device(device, hardware)
     chosen_dtype = choose_dtype(dtype, chosen_device, hardware)
     chosen_attention = choose_attention(attention, chosen_device, chosen_dtype, hardware)
-    identity = Identity(name, fingerprint_model(folder))
+    identity = model_identity(name, folder)
     fast = read_tokenizer(folder)
     own = _known_config(folder) if chosen_attention == "sdpa" else None
     model: CausalLM | PreTrainedModel
@@ -117,45 +105,11 @@ def load_backbone(
         model=model,
         tokenizer=TextTokenizer(fast),
         identity=identity,
-        tokenizer_identity=Identity(name, fingerprint_tokenizer(folder, fast.chat_template)),
+        tokenizer_identity=tokenizer_identity(name, folder, fast),
         device=chosen_device,
         dtype=chosen_dtype,
         attention=chosen_attention,
     )
-
-
-def fingerprint_model(folder: Path) -> str:
-    """SHA-256 over what tells two models apart, without reading gigabytes.
-
-    Covered: config.json without the keys that loading or saving changes, and of every .safetensors file its
-    name, its size, its header and 64 KiB at each of 64 evenly spaced offsets. This is a fingerprint, not a
-    checksum: it tells any two trainings apart, but weights altered by hand between two samples go unnoticed.
-
-    Raises:
-        BackboneError: no config.json, no .safetensors file, or one that is damaged.
-    """
-    digest = hashlib.sha256()
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kept = {key: value for key, value in config.items() if key not in _VOLATILE_CONFIG_KEYS}
-        digest.update(json.dumps(kept, sort_keys=True).encode())
-        weights = sorted(folder.glob("*.safetensors"))
-        if not weights:
-            raise BackboneError(f"{folder} is not a model: no .safetensors file in it")
-        for path in weights:
-            _sample_weights(path, digest)
-    except FileNotFoundError as error:
-        raise BackboneError(f"{folder} is not a model: no {Path(error.filename).name} in it") from error
-    except (OSError, ValueError, AttributeError) as error:
-        raise BackboneError(f"{folder} is not a model: {_first_line(error)}") from error
-    return digest.hexdigest()
-
-
-def fingerprint_tokenizer(folder: Path, chat_template: object) -> str:
-    """SHA-256 over every byte of tokenizer.json and over the chat template (text, texts by name, or None)."""
-    digest = hashlib.sha256((folder / "tokenizer.json").read_bytes())
-    digest.update(json.dumps(chat_template, sort_keys=True).encode())
-    return digest.hexdigest()
 
 
 def convert_gguf(gguf: Path, target: Path) -> None:
@@ -265,20 +219,6 @@ def _load_with_transformers(
         raise BackboneError(f"the model in {folder} is incomplete: no weights for {missing}")
     frozen: PreTrainedModel = model.eval().requires_grad_(False)
     return frozen
-
-
-def _sample_weights(path: Path, digest: "hashlib._Hash") -> None:
-    """Add one .safetensors file to a fingerprint: an 8-byte length, a header of that length, then tensors."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        prefix = file.read(8)
-        length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else size
-        if length > min(size - 8, _LARGEST_HEADER):
-            raise BackboneError(f"{path} is damaged: not a safetensors file, or cut off")
-        digest.update(f"{path.name} {size} ".encode() + prefix + file.read(length))
-        for index in range(_SAMPLES):
-            file.seek(max(0, size - _SAMPLE_BYTES) * index // (_SAMPLES - 1))
-            digest.update(file.read(_SAMPLE_BYTES))
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, Gemma2Config, PreTrainedTokenizer
 from transformers.utils import logging
 
 from dmdoc.errors import BackboneError
-from dmdoc.model.backbone import convert_gguf, describe, fingerprint_model, load_backbone
+from dmdoc.model.backbone import convert_gguf, describe, load_backbone
 
 QWEN3 = Path(__file__).parents[1] / "reference" / "backbone-qwen3"
 TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
@@ -74,38 +74,6 @@ def test_loading_prints_nothing_and_leaves_transformers_settings_alone(
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
 
 
-def test_the_fingerprint_ignores_how_the_folder_was_saved(folder: Path) -> None:
-    before = fingerprint_model(folder)
-    config = json.loads((folder / "config.json").read_text())
-    config.update({"transformers_version": "9.9", "dtype": "bfloat16", "_name_or_path": "elsewhere"})
-    (folder / "config.json").write_text(json.dumps(dict(reversed(config.items()))))
-
-    assert fingerprint_model(folder) == before
-
-
-def _other_config(folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-5}))
-
-
-def _other_weight(folder: Path) -> None:
-    content = bytearray((folder / "model.safetensors").read_bytes())
-    content[-1] ^= 1
-    (folder / "model.safetensors").write_bytes(content)
-
-
-def _other_file_name(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "weights.safetensors")
-
-
-@pytest.mark.parametrize("change", [_other_config, _other_weight, _other_file_name])
-def test_the_fingerprint_tells_models_apart(folder: Path, change: Callable[[Path], None]) -> None:
-    before = fingerprint_model(folder)
-    change(folder)
-
-    assert fingerprint_model(folder) != before
-
-
 def test_the_chat_template_belongs_to_the_tokenizer_identity(folder: Path) -> None:
     before = load_backbone(folder, name="tiny", device="cpu")
     (folder / "chat_template.jinja").write_text(TEMPLATE + "!")
@@ -143,7 +111,7 @@ def _unknown_architecture(folder: Path) -> None:
         (lambda folder: (folder / "model.safetensors").unlink(), "no .safetensors"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer.json"),
         (lambda folder: (folder / "tokenizer.json").write_text("{}"), "cannot read the tokenizer"),
-        (_cut_off, "cannot load the model"),
+        (_cut_off, "is damaged: .* is cut off"),
         (_empty_weights, "is damaged"),
         (_another_layer, r"incomplete: no weights for model\.layers\.3"),
         (_unknown_architecture, "none-such"),

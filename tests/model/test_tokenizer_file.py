@@ -11,7 +11,7 @@ from tiny import CHATML, tiny_tokenizer
 from transformers import AutoTokenizer
 
 from dmdoc.errors import BackboneError
-from dmdoc.model.backbone import fingerprint_tokenizer
+from dmdoc.model.fingerprint import fingerprint_tokenizer
 from dmdoc.model.tokenizer_file import read_tokenizer
 
 SAID = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Größe — \U0001f9c2?"}]
@@ -48,9 +48,7 @@ def test_templates_say_what_they_say_in_transformers(folder: Path, template: str
     ids = ours.backend_tokenizer.encode(rendered, add_special_tokens=False).ids
     assert ids == theirs(rendered, add_special_tokens=False)["input_ids"]
     assert ours.decode(ids, skip_special_tokens=True) == theirs.decode(ids, skip_special_tokens=True)
-    assert fingerprint_tokenizer(folder, ours.chat_template) == fingerprint_tokenizer(
-        folder, theirs.chat_template
-    )
+    assert fingerprint_tokenizer(ours) == fingerprint_tokenizer(theirs)
 
 
 @pytest.mark.parametrize(
