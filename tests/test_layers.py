@@ -39,7 +39,7 @@ INSIDE = {
     "library": "record document_folders saved_document passages locks journal shelf library bundle",
     "refine": "gaps questions kinds practice steps",
     "ingest": "sources sync task sections single many share ray_writers",
-    "answer": "evidence statements support routing ask spans recall verify",
+    "answer": "evidence statements support routing ask finding spans recall verify",
     "chat": "preferences line_editor session commands repl",
 }
 """The modules of a package from the ground up: each imports only those that stand before it."""

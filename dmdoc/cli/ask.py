@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from dmdoc import console
-from dmdoc.cli.ask_many import Requests, Subject, answer_many, answer_record
+from dmdoc.cli.ask_many import Requests, answer_many, answer_record
 from dmdoc.cli.options import (
     CitationsOption,
     Drawing,
@@ -19,6 +19,7 @@ from dmdoc.cli.options import (
     open_library,
     spread,
 )
+from dmdoc.cli.subject import Subject
 from dmdoc.console import answers
 from dmdoc.errors import UsageError
 from dmdoc.settings.generation import EVIDENCE_PASSAGES, Way
@@ -85,24 +86,23 @@ def ask(
     if asked == [None] and "question" in template.required_variables():
         raise UsageError('there is no question; give one as in `dmdoc ask "Who …?"`, or --questions FILE')
     template.fill(document="", question="")  # names what else is missing, before a model is loaded
-    documents = subject.documents(open_library())
-    if as_jsonl or subject.several or questions is not None:
+    targets = subject.targets(open_library(), asked, machine)
+    if as_jsonl or subject.every or questions is not None:
         if as_json or strict:
             raise UsageError(
                 "--json and --strict are for one answer; --jsonl says of each if it is supported"
             )
         cited = citations and as_jsonl
-        requests = Requests(documents, asked, template, settings, way, evidence or EVIDENCE_PASSAGES, cited)
+        requests = Requests(targets, template, settings, way, evidence or EVIDENCE_PASSAGES, cited)
         answer_many(requests, machine, as_jsonl=as_jsonl)
         return
-    (saved,), (single,) = documents, asked
+    (target,) = targets
 
     from dmdoc.answer.ask import load_state
     from dmdoc.answer.recall import check_support, check_that_support_is_known, cite
     from dmdoc.answer.recall import recall as answer_question
-    from dmdoc.library.shelf import Damaged
 
-    assert not isinstance(saved, Damaged), "where one document is asked, what is wrong with it was raised"
+    single, saved = target.question, target.saved()
     reader = machine.open_reader(saved)
     if strict:
         check_that_support_is_known(way, reader)
@@ -123,12 +123,12 @@ def ask(
         check_support(recalled, reader)
     found = cite(single, recalled, saved.pages) if citations else recalled.evidence
     if as_json:
-        console.write_json(answer_record(single, recalled, found, saved, reader))
+        console.write_json(answer_record(target, recalled, found, reader))
         return
     console.write_answer("\n" if streams else f"{recalled.answer.text}\n")
     # What the model was shown of the text is never kept quiet.
     if not machine.quiet or recalled.document_tokens:
-        console.note(answers.origin(recalled))
+        console.note(answers.placed(recalled, found, saved, target.among))
     if not machine.quiet and recalled.supported is False and saved.header().refine_steps == 0:
         console.note(f"{saved.name} was read without --refine; ingested with --refine 40 it may recall more")
     if not machine.quiet and citations:

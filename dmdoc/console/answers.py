@@ -9,6 +9,27 @@ if TYPE_CHECKING:
     from dmdoc.answer.evidence import Passage
     from dmdoc.answer.recall import Recalled
     from dmdoc.answer.spans import Choice
+    from dmdoc.library.saved_document import SavedDocument
+
+
+def placed(recalled: "Recalled", found: Sequence["Passage"], saved: "SavedDocument", among: int) -> str:
+    """As `origin`, behind the document that answered and its page, or the pages of the section that did."""
+    if recalled.way == "frozen":
+        return origin(recalled)
+    pages = {passage.page for passage in found[:1] if passage.verbatim}
+    if not pages and recalled.answer.section is not None:
+        _, first, last = saved.header().sections[recalled.answer.section]
+        pages = {first, last}
+    where = saved.name
+    if pages and saved.page_count > 1:
+        where += f", {_pages(sorted(pages))}"
+    if among > 1:
+        where += f" (of {among:,} documents)"
+    return f"{where}: {origin(recalled)}"
+
+
+def _pages(pages: Sequence[int]) -> str:
+    return f"page {pages[0]}" if len(pages) == 1 else f"pages {pages[0]} to {pages[-1]}"
 
 
 def origin(recalled: "Recalled") -> str:

@@ -35,7 +35,10 @@ def test_what_stands_beside_an_answer_is_on_stderr(invoke: Invoke, two_pages: st
         {"page": 2, "text": "Lot eight holds brine.", "verbatim": False, "mark": None},
     ]
     assert (as_json["recall"], as_json["supported"]) == ("state", None)
-    assert f"lift {as_json['lift']:+.2f}, likelihood {as_json['log_likelihood']:+.2f} nats a token" == lift
+    assert (
+        f"pages, pages 1 to 2: lift {as_json['lift']:+.2f}, likelihood {as_json['log_likelihood']:+.2f} nats a token"
+        == lift
+    )
 
 
 def test_verbose_says_where_an_answer_comes_from(invoke: Invoke, two_pages: str, tmp_path: Path) -> None:
@@ -70,7 +73,7 @@ def test_citations_can_be_left_out(invoke: Invoke, two_pages: str, monkeypatch: 
     monkeypatch.setattr(SavedDocument, "pages", _unreadable)
     run = invoke("ask", "What is in lot seven?", "--max-tokens", "4", "--no-citations")
     assert (run.code, len(run.err.splitlines())) == (0, 1)
-    assert run.err.startswith("lift ")
+    assert run.err.startswith("pages, pages 1 to 2: lift ")
     run = invoke("ask", "What is in lot seven?", "--max-tokens", "4", "--no-citations", "--quiet")
     assert (run.code, run.err) == (0, "")
 
@@ -94,7 +97,7 @@ def test_evidence_is_labelled_with_its_pages(
     assert 20 < tokens < record["prompt_tokens"]
     named = "1 passage of page 1" if pages == [1] else "2 passages of pages 1, 2"
     said = f"answered from the state and {named}: {tokens} tokens of the document in the prompt; lift "
-    assert label.startswith(said)
+    assert label.startswith(f"pages, pages 1 to 2: {said}")
     assert len(citations) == (0 if "--quiet" in options else len(pages))
     assert [citation["page"] for citation in record["citations"]] == pages
     assert (record["recall"], record["supported"]) == ("evidence", None)
@@ -118,7 +121,7 @@ def test_an_answer_of_spans_brings_its_place(invoke: Invoke, two_pages: str) -> 
     assert record["candidates"] > 1
     tokens = record["document_tokens_scored"]
     assert label.startswith(
-        f"chosen from {record['candidates']} phrases of the text, each read as an answer: "
+        f"pages, page 2: chosen from {record['candidates']} phrases of the text, each read as an answer: "
         f"{tokens} tokens of the document, none of them before the question; lift "
     )
     marked = citation.removeprefix("page 2 (word for word): ")
@@ -130,7 +133,7 @@ def test_an_answer_of_spans_brings_its_place(invoke: Invoke, two_pages: str) -> 
 @pytest.mark.parametrize(
     ("way", "label", "document_tokens"),
     [
-        ("full", "answered from the whole text: 45 tokens of it in the prompt, no state", 45),
+        ("full", "pages: answered from the whole text: 45 tokens of it in the prompt, no state", 45),
         ("frozen", "answered without the document", 0),
     ],
 )

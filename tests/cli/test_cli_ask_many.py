@@ -35,8 +35,8 @@ def questions(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("chosen", "expected"),
     [
-        (("-d", "sand", "-d", "salt"), ["sand", "salt"]),
-        (("--tag", "wet"), ["brine", "salt"]),
+        (("-d", "sand", "-d", "salt", "--all"), ["sand", "salt"]),
+        (("--tag", "wet", "--all"), ["brine", "salt"]),
         (("--all",), ["brine", "salt", "sand"]),
     ],
 )
@@ -68,7 +68,7 @@ def test_questions_come_from_a_file_or_standard_input(
 
 
 def test_every_document_is_asked_every_question(invoke: Invoke, questions: str) -> None:
-    run = invoke("ask", "--questions", questions, "--tag", "wet", *SHORT, "--jsonl")
+    run = invoke("ask", "--questions", questions, "--tag", "wet", "--all", *SHORT, "--jsonl")
     found = [
         (record["document"], record["question"])
         for record in (checked("ask", line) for line in run.out.splitlines())
@@ -78,6 +78,49 @@ def test_every_document_is_asked_every_question(invoke: Invoke, questions: str) 
         for document in ("brine", "salt")
         for question in ("What is in lot seven?", "And in lot eight?")
     ]
+
+
+def test_each_question_finds_its_document(invoke: Invoke, questions: str) -> None:
+    run = invoke("ask", "--questions", questions, *SHORT)
+    assert [line.split("\t")[:2] for line in run.out.splitlines()] == [
+        ["salt", "What is in lot seven?"],
+        ["brine", "And in lot eight?"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("question", "chosen", "document", "by", "among"),
+    [
+        ("What does lot seven hold?", (), "salt", "words", 3),
+        ("What does lot eight hold?", (), "brine", "words", 3),
+        ("What does lot eight hold?", ("--tag", "wet"), "brine", "words", 2),
+        ("What does lot eight hold?", ("-d", "salt", "-d", "sand"), "salt", "words", 2),
+        ("What does lot eight hold?", ("-d", "salt"), "salt", "given", 1),
+    ],
+)
+def test_a_question_finds_its_document(
+    question: str, chosen: tuple[str, ...], document: str, by: str, among: int, invoke: Invoke
+) -> None:
+    record = checked("ask", invoke("ask", question, *chosen, *SHORT, "--json").out)
+    assert (record["document"], record["found_by"], record["found_among"]) == (document, by, among)
+    told = invoke("ask", question, *chosen, *SHORT, "--no-citations").err
+    assert told.startswith(f"{document}: " if among == 1 else f"{document} (of {among} documents): ")
+
+
+def test_states_choose_where_no_text_has_a_word_of_the_question(invoke: Invoke, home: Path) -> None:
+    record = checked("ask", invoke("ask", "Quelle heure?", *SHORT, "--json").out)
+    assert record["found_by"] == "states"
+    for name in ("salt", "brine", "sand"):
+        if name != record["document"]:
+            state = Library(home).get(name).state_path
+            state.write_bytes(state.read_bytes()[:-4])
+    again = checked("ask", invoke("ask", "Quelle heure?", *SHORT, "--json").out)
+    assert again["document"] == record["document"]
+
+
+def test_without_a_question_the_last_ingested_document_is_asked(invoke: Invoke) -> None:
+    record = checked("ask", invoke("ask", "--prompt", "summarise", *SHORT, "--json").out)
+    assert (record["document"], record["question"]) == ("sand", None)
 
 
 def test_a_damaged_document_stops_no_other(invoke: Invoke, home: Path) -> None:
@@ -91,7 +134,7 @@ def test_a_damaged_document_stops_no_other(invoke: Invoke, home: Path) -> None:
 
 
 def test_what_the_model_was_shown_is_said(invoke: Invoke) -> None:
-    run = invoke("ask", "What is in lot seven?", "--tag", "wet", "--evidence", *SHORT, "--quiet")
+    run = invoke("ask", "What is in lot seven?", "--tag", "wet", "--all", "--evidence", *SHORT, "--quiet")
     assert len(run.out.splitlines()) == 2
     assert [line.split(":")[0] for line in run.err.splitlines()] == ["brine", "salt"]
     assert "of the document in the prompt" in run.err
@@ -100,7 +143,12 @@ def test_what_the_model_was_shown_is_said(invoke: Invoke) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("Salt?", "--all", "--tag", "wet"), 2, "give --document, --tag or --all, one of them"),
+        (("Salt?", "-d", "salt", "--tag", "wet"), 2, "give --document or --tag, not both"),
+        (
+            ("--prompt", "summarise", "--tag", "wet"),
+            2,
+            "without a question no document can be chosen; give --all",
+        ),
         (("Salt?", "--tag", "dry"), 3, "no document is tagged 'dry'"),
         (("Salt?", "-d", "salt", "-d", "nothing"), 3, "there is no saved document 'nothing'"),
         (("Salt?", "--all", "--json"), 2, "--jsonl says of each"),
