@@ -215,7 +215,13 @@ class Reader:
         """Rows of unequal length → int64 `[rows, longest]`, padded on the right, on the model's device."""
         longest = max(len(row) for row in rows)
         padded = [[*row, *[value] * (longest - len(row))] for row in rows]
-        return torch.tensor(padded, device=self.backbone.device)
+        return on_device(padded, self.backbone.device)
+
+
+def on_device(numbers: Sequence[Any], device: torch.device) -> Tensor:
+    """int64 on a device; a card goes on with its work while they are copied."""
+    there = torch.tensor(numbers)
+    return there.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else there
 
 
 def open_reader(

@@ -1,0 +1,236 @@
+"""One step of `tests/card.sh`: measures it and prints one JSON object.
+
+With `--device cpu` every step runs on tiny sizes: a rehearsal of the same code, whose figures mean nothing.
+"""
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemConfig
+from dmdoc.memory.attach import attention_sizes
+from dmdoc.memory.state_file import Identity
+from dmdoc.model.backbone import Backbone
+from dmdoc.model.causal_lm import CausalLM, GenerationConfig
+from dmdoc.model.decoder_config import DecoderConfig
+from dmdoc.model.reader import Reader
+from dmdoc.settings.generation import GenerationSettings
+from dmdoc.text.chunking import Chunk
+
+ROOT = Path(__file__).parent.parent
+QWEN3_4B = {
+    "vocab_size": 151_936, "hidden_size": 2560, "intermediate_size": 9728, "num_hidden_layers": 36,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128, "max_position_embeddings": 262_144,
+    "rms_norm_eps": 1e-6, "rope_theta": 5e6, "hidden_act": "silu", "tie_word_embeddings": True,
+}  # fmt: skip
+TINY = QWEN3_4B | {
+    "vocab_size": 512, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+}  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("step", choices=STEPS)
+    parser.add_argument("--device", default="cuda")
+    arguments = parser.parse_args()
+    found = STEPS[arguments.step](arguments.device)
+    card = torch.cuda.get_device_name() if arguments.device != "cpu" else "rehearsal on the processor"
+    print(json.dumps({"step": arguments.step, "card": card, "torch": torch.__version__, **found}))
+    return 0
+
+
+def shaped_reader(device: str) -> Reader:
+    """Random weights of Qwen3-4B's shape with a random adapter of the published one's."""
+    record = QWEN3_4B if device != "cpu" else TINY
+    config = DecoderConfig.known({**record, "architectures": ["Qwen3ForCausalLM"]})
+    assert config is not None
+    dtype = torch.bfloat16 if device != "cpu" else torch.float32
+    torch.manual_seed(0)
+    with torch.device("meta"):
+        model = CausalLM(config, GenerationConfig())
+    model = model.to_empty(device=device).to(dtype)
+    model.tie()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.02) if parameter.dim() > 1 else torch.nn.init.ones_(parameter)
+    model.eval().requires_grad_(False)
+    adapter = DeltaMemAdapter(DeltaMemConfig(), attention_sizes(model)).requires_grad_(False)
+    backbone = Backbone(
+        name="shape", model=model, tokenizer=None, identity=Identity("shape", "0" * 64),  # type: ignore[arg-type]
+        tokenizer_identity=Identity("shape", "0" * 64), device=torch.device(device), dtype=dtype, attention="sdpa",
+    )  # fmt: skip
+    return Reader(backbone, adapter.to(device, dtype), Identity("random", "0" * 64))
+
+
+def seconds(run: Callable[[], object], device: str, repeats: int = 5) -> float:
+    """The median of some runs after one that is not counted."""
+    taken = []
+    for repeat in range(repeats + 1):
+        started = time.perf_counter()
+        run()
+        if device != "cpu":
+            torch.cuda.synchronize()
+        taken += [time.perf_counter() - started] if repeat else []
+    return statistics.median(taken)
+
+
+def ids(count: int) -> tuple[int, ...]:
+    return tuple(torch.randint(5, 500, (count,)).tolist())
+
+
+def shape(device: str) -> dict[str, Any]:
+    """Writing and answering against the bare model."""
+    reader, tokens = shaped_reader(device), 8192 if device != "cpu" else 256
+    model, state = reader.backbone.model, reader.zero_state()
+    whole = torch.tensor([ids(tokens)], device=device)
+    found: dict[str, Any] = {}
+    for size in (tokens, tokens // 4):
+        chunks = [Chunk(ids(size), (0,) * size, "") for _ in range(tokens // size)]
+
+        def write(chunks: list[Chunk] = chunks) -> None:
+            with torch.no_grad():
+                for chunk in chunks:
+                    reader.write([chunk], state)
+
+        def bare(size: int = size) -> None:
+            with torch.no_grad():
+                for start in range(0, tokens, size):
+                    model.get_decoder()(whole[:, start : start + size])
+
+        written, without = seconds(write, device), seconds(bare, device)
+        found[f"ingest / bare forward, chunks of {size}"] = round(written / without, 3)
+        found[f"tokens a second, chunks of {size}"] = round(tokens / written)
+    prompt, first = list(ids(30)), GenerationSettings(max_tokens=1)
+
+    def read_again() -> None:
+        with torch.no_grad():
+            model(whole, logits_to_keep=1)
+
+    again, asked = seconds(read_again, device), seconds(lambda: reader.generate(prompt, state, first), device)
+    found["reading again / first token"] = round(again / asked, 1)
+    found["first token, ms"] = round(asked * 1000, 1)
+    return found
+
+
+def decode(device: str) -> dict[str, Any]:
+    """Tokens a second from a state, with recorded steps and as transformers generates."""
+    reader, count = shaped_reader(device), 128 if device != "cpu" else 8
+    prompt, state, settings = list(ids(30)), reader.zero_state(), GenerationSettings(max_tokens=count)
+    ours = count / seconds(lambda: reader.generate(prompt, state, settings), device, 3)
+    model = transformers_model(reader)
+    given = torch.tensor([prompt], device=device)
+
+    def theirs() -> None:
+        model.generate(
+            input_ids=given, attention_mask=torch.ones_like(given), max_new_tokens=count, do_sample=False,
+            pad_token_id=0, eos_token_id=None,
+        )  # fmt: skip
+
+    plain = count / seconds(theirs, device, 3)
+    return {
+        "tokens a second": round(ours, 1),
+        "transformers": round(plain, 1),
+        "ratio": round(ours / plain, 2),
+    }
+
+
+def transformers_model(reader: Reader) -> Any:
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    record = QWEN3_4B if reader.backbone.device.type != "cpu" else TINY
+    with torch.device("meta"):
+        model = Qwen3ForCausalLM(Qwen3Config(**record))
+    model = model.to_empty(device=reader.backbone.device).to(reader.backbone.dtype)
+    model.load_state_dict(reader.backbone.model.state_dict(), strict=False)
+    model.tie_weights()
+    return model.eval()
+
+
+def launches(device: str) -> dict[str, Any]:
+    """Kernels and waits of a writing pass that the bare model does not have."""
+    reader, tokens = shaped_reader(device), 1024 if device != "cpu" else 64
+    state, chunk = reader.zero_state(), Chunk(ids(tokens), (0,) * tokens, "")
+    whole = torch.tensor([chunk.token_ids], device=device)
+    layers = len(reader.adapter.layer_indices)
+
+    def counted(run: Callable[[], object]) -> tuple[int, int]:
+        with torch.no_grad():
+            run()
+            activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if device != "cpu" else [])
+            with profile(activities=activities) as recorded:
+                run()
+                if device != "cpu":
+                    torch.cuda.synchronize()
+        names = [event.name for event in recorded.events()]
+        return sum("LaunchKernel" in name for name in names), sum(
+            "StreamSynchronize" in name for name in names
+        )
+
+    written, waited = counted(lambda: reader.write([chunk], state))
+    bare, _ = counted(lambda: reader.backbone.model.get_decoder()(whole))
+    return {"launches a layer beyond the bare model": round((written - bare) / layers, 2), "waits": waited}
+
+
+def tests(device: str) -> dict[str, Any]:
+    """The tests marked gpu, and the kernels against the formula."""
+    files = ["tests/test_gpu.py", "tests/memory/test_delta_rule_triton.py"]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    lines = run.stdout.strip().splitlines()
+    failed = [line for line in lines if line.startswith("FAILED")]
+    return {"exit": run.returncode, "summary": lines[-1] if lines else run.stderr[-500:], "failed": failed}
+
+
+def command(device: str) -> dict[str, Any]:
+    """The dmdoc command: read, ask, compare, and go on after a kill."""
+    with TemporaryDirectory() as folder:
+        environment = {**os.environ, "DMDOC_HOME": f"{folder}/home", "DMDOC_DEVICE": device}
+        report = str(ROOT / "dmdoc" / "samples" / "halvorsen-report.pdf")
+        large = Path(folder) / "large.txt"
+        sentence = "The {} boat of the harbour was built in {} by the yard of Osk {}. "
+        lines = [sentence.format(number, 1700 + number % 300, number) for number in range(16_000)]
+        large.write_text("".join(lines)[: 1_000_000 if device != "cpu" else 4_000], encoding="utf-8")
+
+        def dmdoc(*arguments: str) -> dict[str, Any]:
+            started = time.perf_counter()
+            run = subprocess.run(
+                [sys.executable, "-m", "dmdoc", *arguments], env=environment, capture_output=True, text=True,
+                check=False,
+            )  # fmt: skip
+            took = round(time.perf_counter() - started, 1)
+            return {"exit": run.returncode, "seconds": took, "said": (run.stdout + run.stderr)[-300:]}
+
+        steps = "40" if device != "cpu" else "1"
+        found = {"ingest": dmdoc("ingest", report), "refine": dmdoc("ingest", "--refine", steps, report)}
+        found["ask"] = dmdoc("ask", "Who was the largest customer?", "-d", "halvorsen-report")
+        found["compare"] = dmdoc("compare", "--documents", "1", "--facts", "2", "--mode", "state")
+        started = subprocess.Popen([sys.executable, "-m", "dmdoc", "ingest", str(large)], env=environment)
+        time.sleep(15 if device != "cpu" else 3)
+        started.send_signal(signal.SIGKILL)
+        started.wait()
+        found["resume after a kill"] = dmdoc("ingest", str(large), "--jsonl")
+        found["verify"] = dmdoc("verify", "--all")
+        return found
+
+
+STEPS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "tests": tests, "shape": shape, "launches": launches, "decode": decode, "command": command,
+}  # fmt: skip
+"""In order of worth."""
+
+if __name__ == "__main__":
+    sys.exit(main())
