@@ -34,7 +34,7 @@ from dmdoc.console.visible import replace_what_cannot_be_shown
 from dmdoc.errors import EXIT_INTERRUPTED, DmdocError
 
 app = typer.Typer(
-    help="Read a long document once into a δ-mem state, then ask it anything, without sending it again.",
+    help="Read a document once into a δ-mem state, then ask it questions without sending it again.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: importing rich would double the time of --help

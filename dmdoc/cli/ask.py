@@ -48,7 +48,7 @@ def ask(
     ] = None,
     questions: Annotated[
         str | None,
-        typer.Option("--questions", metavar="FILE", help="Ask the questions in FILE (or -), one a line."),
+        typer.Option("--questions", metavar="FILE", help="Ask every question in FILE (or -), one a line."),
     ] = None,
     recall: Annotated[
         Way | None,
@@ -61,11 +61,12 @@ def ask(
             metavar="[=N]",
             min=1,
             max=MOST_PASSAGES,
-            help=f"Put the N best passages of the text into the prompt; {EVIDENCE_PASSAGES} without N.",
+            help=f"Show the model the N passages that fit the question best ({EVIDENCE_PASSAGES} without N).",
         ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Give no answer (exit code 4) that the state does not support.")
+        bool,
+        typer.Option("--strict", help="Print only an answer that the state supports; otherwise exit with 4."),
     ] = False,
     citations: CitationsOption = True,
     prompt: PromptOption = None,

@@ -19,7 +19,7 @@ def calibrate(
     asked: Asked,
     machine: Machine,
 ) -> None:
-    """Measure which answers of an adapter are supported, and keep the threshold in its folder (--adapter)."""
+    """Measure which of an adapter's answers can be believed, and keep the threshold in its folder."""
     from dmdoc.compare import calibration
     from dmdoc.memory.adapter_config import write_support_threshold
     from dmdoc.settings.generation import GenerationSettings

@@ -20,14 +20,14 @@ def chat(
     name: NameOrCurrentArgument = None,
     remember: Annotated[
         bool,
-        typer.Option("--remember/--no-remember", help="Write finished turns into a state of their own."),
+        typer.Option("--remember/--no-remember", help="Remember the conversation, in a state of its own."),
     ] = True,
     citations: CitationsOption = True,
     *,
     drawing: Drawing,
     machine: Machine,
 ) -> None:
-    """Talk with a document. It remembers the conversation in a state of its own."""
+    """Talk with a document. `/help` lists what can be typed."""
     from dmdoc.chat import repl
 
     settings = drawing.settings()

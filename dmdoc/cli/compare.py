@@ -33,31 +33,36 @@ class Asked:
 
     questions: Annotated[
         Path | None,
-        typer.Option("--questions", help="JSON lines of question and answer, about the saved document NAME."),
+        typer.Option(
+            "--questions",
+            help="Ask the saved document NAME these questions: JSON lines of question and answer.",
+        ),
     ] = None
     dataset: Annotated[
         Path | None,
         typer.Option(
             "--dataset",
-            help="Documents with questions: a file or folder of JSON lines, SQuAD, LoCoMo, QASPER.",
+            help="Ask about a data set: a file or folder of JSON lines, SQuAD, LoCoMo or QASPER.",
         ),
     ] = None
     unit: Annotated[
         Literal["document", "section"],
-        typer.Option("--unit", help="What is read at once of a dataset: its documents, or each section."),
+        typer.Option("--unit", help="Read whole documents of a data set, or each section alone."),
     ] = "document"
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Questions of a dataset, drawn by the seed.")
+        int | None, typer.Option("--limit", min=1, help="Ask only this many questions of a data set.")
     ] = None
     documents: Annotated[
-        int, typer.Option("--documents", min=1, help="Generated documents, where nothing else is given.")
+        int,
+        typer.Option("--documents", min=1, help="Generate this many documents, if nothing else is given."),
     ] = 10
-    facts: Annotated[int, typer.Option("--facts", min=1, max=60, help="Facts of a generated document.")] = 4
+    facts: Annotated[int, typer.Option("--facts", min=1, max=60, help="Facts in a generated document.")] = 4
     updates: Annotated[
-        float, typer.Option("--updates", min=0, max=1, help="Share of generated facts that change later on.")
+        float,
+        typer.Option("--updates", min=0, max=1, help="The share of facts that change later in the text."),
     ] = 0.0
     distractors: Annotated[
-        float, typer.Option("--distractors", min=0, help="Generated sentences without a fact, for each fact.")
+        float, typer.Option("--distractors", min=0, help="Sentences without a fact, for each fact.")
     ] = 0.0
     refine_steps: Annotated[
         int | None,
@@ -65,12 +70,10 @@ class Asked:
             "--refine",
             metavar="STEPS",
             min=0,
-            help="Refine states as `ingest` does. A saved one is as it is.",
+            help="Refine states, as `ingest --refine` does. A saved document stays as it is.",
         ),
     ] = None
-    seed: Annotated[
-        int, typer.Option("--seed", help="Of what is drawn or generated, and of the intervals.")
-    ] = 0
+    seed: Annotated[int, typer.Option("--seed", help="Seed of everything that is drawn or generated.")] = 0
 
     def describe(self) -> str:
         """Whose questions they are, for a report."""
@@ -134,25 +137,27 @@ def compare(
         list[str] | None,
         typer.Option(
             "--mode",
-            help="Only this of state, zero, donor, frozen, full, evidence, spans, unread, first; "
+            help="Only this way of answering: state, zero, donor, frozen, full, evidence, spans, unread, first; "
             "may be repeated.",
         ),
     ] = None,
     max_tokens: MaxTokensOption = 32,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Keep every result in this file; a killed run goes on from it."),
+        typer.Option(
+            "--output", "-o", help="Keep every result in this file. Run again, it goes on from there."
+        ),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option("--html", help="Write a report with plots to this file, which stands alone."),
+        typer.Option("--html", help="Write a report with plots, as one HTML file."),
     ] = None,
     as_json: JsonOption = False,
     *,
     asked: Asked,
     machine: Machine,
 ) -> None:
-    """Measure recall: the same questions from the state, from other states, and with the text in the prompt."""
+    """Measure recall: the same questions with the state, with other states, and with the text."""
     from dmdoc import compare as comparison
     from dmdoc.settings.generation import GenerationSettings
 

@@ -34,7 +34,7 @@ def config(
     drawing: Drawing,
     machine: Machine,
 ) -> None:
-    """Show every setting and where its value comes from: an option, a variable, a file, or the default."""
+    """Show every setting and where its value comes from."""
     rows = list(_settings(context))
     if as_json:
         settings = {name: {"value": value, "source": source} for name, value, source in rows}

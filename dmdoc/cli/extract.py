@@ -12,7 +12,7 @@ def extract(
     password: PasswordOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the text that would be ingested, page by page."""
+    """Print the text that `ingest` would read, page by page."""
     from dmdoc.document import read_document
 
     document = read_document(file, password=password, stdin=sys.stdin.buffer)

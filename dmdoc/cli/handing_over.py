@@ -30,7 +30,7 @@ def verify(
         typer.Argument(
             metavar="[NAME...]",
             autocompletion=complete_name,
-            help="Saved documents; the last ingested one if not given.",
+            help="Saved documents. Without one, the one read last.",
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All saved documents.")] = False,
@@ -38,7 +38,7 @@ def verify(
     *,
     machine: Machine,
 ) -> None:
-    """Hash text and state again, load the state, and prove that it changes what the model says."""
+    """Check saved documents, and prove that their states change what the model says."""
     if names and every:
         raise UsageError("give the names of documents or --all, not both")
     library = open_library()
@@ -81,12 +81,14 @@ def export(
     name: NameArgument,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The file or folder to write to; NAME.dmdoc here if not given."),
+        typer.Option(
+            "--output", "-o", help="Write to this file or folder. Without it, NAME.dmdoc in this folder."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace the file if there is one.")] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace a file that is there.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a saved document, its text and its state, as one file to hand over."""
+    """Write a saved document into one file, to hand over."""
     from dmdoc.library.bundle import SUFFIX, write_bundle
 
     library = open_library()
@@ -112,7 +114,7 @@ def install(
     tag: TagOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a file that was exported and save the document in it."""
+    """Save the document in a file that `export` wrote."""
     from dmdoc.library.bundle import install as install_bundle
     from dmdoc.library.bundle import read_bundle
 

@@ -46,16 +46,17 @@ class Selection:
     ] = None
     glob: Annotated[
         list[str] | None,
-        typer.Option("--glob", help="Of folders, only files like '*.md'; may be given again."),
+        typer.Option("--glob", help="In folders, read only files like '*.md'. May be repeated."),
     ] = None
     files_from: Annotated[
         str | None,
         typer.Option(
-            "--files-from", metavar="FILE", help="Read the files that FILE (or -) lists, one a line."
+            "--files-from", metavar="FILE", help="Read the files that are listed in FILE (or -), one a line."
         ),
     ] = None
     null: Annotated[
-        bool, typer.Option("--null", "-0", help="NUL ends each file of the list, as in `find -print0`.")
+        bool,
+        typer.Option("--null", "-0", help="The list has NUL between its files, as `find -print0` writes it."),
     ] = False
 
     def sources(self) -> list[str]:
@@ -88,7 +89,9 @@ class Writing:
 
     budget: BudgetOption = None
     refine: RefineOption = 0
-    force: Annotated[bool, typer.Option("--force", "-f", help="Read it again although it is saved.")] = False
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Read it again, even if it is saved already.")
+    ] = False
 
 
 @spread
@@ -105,7 +108,7 @@ def ingest(
     as_jsonl: JsonLinesOption = False,
     machine: Machine,
 ) -> None:
-    """Read documents once and save their states."""
+    """Read documents once, and save their states."""
     from dmdoc.document import check_tag
 
     following.check(selection.files or ())

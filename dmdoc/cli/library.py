@@ -27,7 +27,7 @@ NamesArgument = Annotated[
 
 
 def list_documents(
-    tag: Annotated[str | None, typer.Option("--tag", help="Those with this tag.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only documents with this tag.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the saved documents.
@@ -66,7 +66,7 @@ def list_documents(
 
 
 def show(name: NameOrCurrentArgument = None, as_json: JsonOption = False) -> None:
-    """Show what is known of a saved document."""
+    """Show everything that is known about a saved document."""
     library = open_library()
     saved = named_or_current(library, name)
     known = {
@@ -96,11 +96,11 @@ def tag(
     name: NameArgument,
     tags: Annotated[list[str] | None, typer.Argument(help="Tags to add.")] = None,
     remove: Annotated[
-        list[str] | None, typer.Option("--remove", help="A tag to take away; may be given again.")
+        list[str] | None, typer.Option("--remove", help="Take this tag away. May be repeated.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add tags to a saved document or take some away; print those it has."""
+    """Add or remove tags of a saved document, and print those it has."""
     saved = open_library().tag(name, add=tags or (), remove=remove or ())
     if as_json:
         console.write_json({"schema": JSON_SCHEMA, **record(saved)})
@@ -109,7 +109,7 @@ def tag(
 
 
 def remove(names: NamesArgument, as_json: JsonOption = False) -> None:
-    """Remove saved documents: their states and their extracted texts."""
+    """Remove saved documents, with their states and texts."""
     open_library().remove(*names)
     if as_json:
         console.write_json({"schema": JSON_SCHEMA, "removed": names})

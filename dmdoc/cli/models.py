@@ -9,12 +9,12 @@ from dmdoc.cli.options import environment
 from dmdoc.console.tables import models_table
 from dmdoc.settings.folders import cache_folder
 
-app = typer.Typer(help="The known backbones and adapters.", invoke_without_command=True)
+app = typer.Typer(help="List the models and adapters that dmdoc knows.", invoke_without_command=True)
 
 
 @app.callback()
 def list_models(context: typer.Context) -> None:
-    """List the known backbones and adapters, and what of them is on this disk."""
+    """List the models and adapters that dmdoc knows, and which are on this disk."""
     if context.invoked_subcommand is None:
         from dmdoc.model import registry as models
 
@@ -23,7 +23,7 @@ def list_models(context: typer.Context) -> None:
 
 @app.command()
 def pull(name: Annotated[str, typer.Argument(help="A known name, or ORG/NAME on the Hub.")]) -> None:
-    """Fetch a model, and the adapter that is known for it."""
+    """Fetch a model, and its adapter."""
     from dmdoc.model import registry as models
 
     for folder in models.pull(name, cache_folder(environment()), progress=console.note):

@@ -36,40 +36,48 @@ ModelOption = Annotated[
         "--model",
         "-m",
         envvar="DMDOC_MODEL",
-        help="Backbone: a known name, a folder, or ORG/NAME on the Hub.",
+        help="The model: a known name, a folder, or ORG/NAME on the Hub.",
     ),
 ]
 AdapterOption = Annotated[
     str | None,
     typer.Option(
-        "--adapter", "-a", envvar="DMDOC_ADAPTER", help="δ-mem adapter: a known name, a folder, or ORG/NAME."
+        "--adapter",
+        "-a",
+        envvar="DMDOC_ADAPTER",
+        help="Its Its δ-mem adapter: a known name, a folder, or ORG/NAME.",
     ),
 ]
 DeviceOption = Annotated[
-    str, typer.Option("--device", envvar="DMDOC_DEVICE", help="auto, cpu, cuda or cuda:N.")
+    str, typer.Option("--device", envvar="DMDOC_DEVICE", help="Where to compute: auto, cpu, cuda or cuda:N.")
 ]
-OfflineOption = Annotated[
-    bool, typer.Option("--offline", envvar="DMDOC_OFFLINE", help="Never use the network.")
+OfflineOption = Annotated[bool, typer.Option("--offline", envvar="DMDOC_OFFLINE", help="Use no network.")]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print more: what runs where, and how long it takes.")
 ]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say what runs, where and how.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print only answers, warnings and errors.")]
 MaxTokensOption = Annotated[
-    int, typer.Option("--max-tokens", envvar="DMDOC_MAX_TOKENS", help="The most tokens of an answer.")
+    int, typer.Option("--max-tokens", envvar="DMDOC_MAX_TOKENS", help="The longest answer, in tokens.")
 ]
 TemperatureOption = Annotated[
     float,
     typer.Option(
-        "--temperature", "-t", envvar="DMDOC_TEMPERATURE", help="0 is greedy; higher is more varied."
+        "--temperature",
+        "-t",
+        envvar="DMDOC_TEMPERATURE",
+        help="0 takes the likeliest token each time; higher varies more.",
     ),
 ]
 TopPOption = Annotated[
     float,
     typer.Option(
-        "--top-p", envvar="DMDOC_TOP_P", help="Draw from the likeliest tokens of this total probability."
+        "--top-p",
+        envvar="DMDOC_TOP_P",
+        help="Draw only from the likeliest tokens that make up this probability.",
     ),
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", envvar="DMDOC_SEED", help="Of the draw, above temperature 0.")
+    int, typer.Option("--seed", envvar="DMDOC_SEED", help="Seed of the draw, for temperatures above 0.")
 ]
 PromptOption = Annotated[
     str | None,
@@ -81,28 +89,31 @@ PromptOption = Annotated[
     ),
 ]
 CitationsOption = Annotated[
-    bool, typer.Option("--citations/--no-citations", help="Show where the text speaks of the answer.")
+    bool,
+    typer.Option(
+        "--citations/--no-citations", help="Show the passages of the text that speak of the answer."
+    ),
 ]
 FileArgument = Annotated[
     str,
     typer.Argument(help="A document in any format that docs/formats.md lists; - reads standard input."),
 ]
-PasswordOption = Annotated[str | None, typer.Option("--password", help="Opens an encrypted PDF.")]
+PasswordOption = Annotated[str | None, typer.Option("--password", help="The password of an encrypted PDF.")]
 RefineOption = Annotated[
     int,
     typer.Option(
         "--refine",
         metavar="STEPS",
         envvar="DMDOC_REFINE",
-        help="So many gradient steps on the state of each section.",
+        help="Let each section's state practise for this many steps: slower to read, better to ask.",
     ),
 ]
 BudgetOption = Annotated[
-    int | None, typer.Option("--budget", envvar="DMDOC_BUDGET", help="Tokens a section, at most.")
+    int | None, typer.Option("--budget", envvar="DMDOC_BUDGET", help="The longest section, in tokens.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 JsonLinesOption = Annotated[
-    bool, typer.Option("--jsonl", help="A JSON object a line on stdout, as soon as there is one.")
+    bool, typer.Option("--jsonl", help="Print one JSON object a line, each as soon as it is there.")
 ]
 
 
@@ -155,18 +166,16 @@ DocumentOption = Annotated[
         "--document",
         "-d",
         autocompletion=complete_name,
-        help="The saved document; the last ingested one if not given.",
+        help="The saved document. Without it, the one read last.",
     ),
 ]
 TagOption = Annotated[
-    list[str] | None, typer.Option("--tag", help="A tag for it, such as `contracts`; may be given again.")
+    list[str] | None, typer.Option("--tag", help="Give it this tag, such as `contracts`. May be repeated.")
 ]
 NameArgument = Annotated[str, typer.Argument(autocompletion=complete_name, help="The saved document.")]
 NameOrCurrentArgument = Annotated[
     str | None,
-    typer.Argument(
-        autocompletion=complete_name, help="The saved document; the last ingested one if not given."
-    ),
+    typer.Argument(autocompletion=complete_name, help="The saved document. Without it, the one read last."),
 ]
 
 

@@ -17,11 +17,13 @@ def train(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for checkpoints, metrics and the adapter.")
     ],
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the output folder.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in the output folder.")
+    ] = False,
     device: DeviceOption = "auto",
     offline: OfflineOption = False,
 ) -> None:
-    """Train a δ-mem adapter for a backbone."""
+    """Train an adapter."""
     from dmdoc.model import registry as models
     from dmdoc.model.backbone import load_backbone
     from dmdoc.model.hardware import choose_device, detect_hardware
