@@ -1,6 +1,38 @@
-"""`python -m dmdoc` is `dmdoc`."""
+"""`dmdoc`, also as `python -m dmdoc`: Ctrl-C counts from the first moment on, before anything large is imported."""
 
-from dmdoc.cli import main
+import _thread
+import signal
+import sys
+import threading
+
+AGAIN_SECONDS = 0.01
+"""After an interrupt that Python could not pass on it is sent again."""
+
+
+def main() -> None:
+    """Run the command line."""
+    sys.unraisablehook = _unraisable
+    try:
+        from dmdoc.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    finally:
+        # What is left is Python's own end; a traceback of that helps nobody.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _unraisable(found: "sys.UnraisableHookArgs") -> None:
+    """An interrupt that comes while a destructor runs would be told and forgotten; it comes again instead."""
+    if issubclass(found.exc_type, KeyboardInterrupt):
+        timer = threading.Timer(AGAIN_SECONDS, _thread.interrupt_main)
+        timer.daemon = True
+        timer.start()
+    else:
+        sys.__unraisablehook__(found)
+
 
 if __name__ == "__main__":
     main()

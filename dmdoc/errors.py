@@ -16,10 +16,12 @@
     ├── StateShapeError            1   a state whose batch, heads, rank, dtype or device does not fit
     └── TrainingError              1   a training configuration or dataset that cannot be trained on
 
-Exit code 130 is a run that the user interrupted. This module knows nothing about how errors are shown.
+Exit code 130 is a run that the user interrupted, 70 an error that nobody foresaw.
+This module knows nothing about how errors are shown.
 """
 
 EXIT_INTERRUPTED = 130
+EXIT_UNFORESEEN = 70
 
 
 class DmdocError(Exception):

@@ -7,13 +7,16 @@ Knows nothing about how anything is done.
 """
 
 import gc
+import io
 import logging
 import os
 import sys
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from dmdoc import __version__, console
 from dmdoc.cli import (
@@ -28,10 +31,11 @@ from dmdoc.cli import (
     library,
     models,
     train,
+    unforeseen,
 )
 from dmdoc.cli.options import settings_from_files
-from dmdoc.console.visible import replace_what_cannot_be_shown
-from dmdoc.errors import EXIT_INTERRUPTED, DmdocError
+from dmdoc.console.visible import replace_what_cannot_be_shown, visible
+from dmdoc.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, DmdocError
 
 app = typer.Typer(
     help="Read a document once into a δ-mem state, then ask it questions without sending it again.",
@@ -59,6 +63,21 @@ app.command()(config.config)
 app.add_typer(models.app, name="models")
 
 
+_INTERRUPTED = {
+    "ingest": "interrupted; what is saved stays saved, and the same command goes on where it was",
+    "train": "interrupted; the same command with --resume goes on from the last checkpoint",
+}
+"""What is said of a command that Ctrl-C ended; of any other only that it was."""
+
+
+@dataclass
+class Running:
+    """What is running, for whoever has to tell how it ended."""
+
+    command: str = ""
+    debug: bool = False
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"dmdoc {__version__}")
@@ -74,14 +93,17 @@ def _root(
             "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
         ),
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
 ) -> None:
+    running = context.ensure_object(Running)
+    running.command, running.debug = context.invoked_subcommand or "", debug
     assert isinstance(context.command, TyperGroup)
     values = {name: setting.value for name, setting in settings_from_files().items()}
     context.default_map = dict.fromkeys(context.command.list_commands(context), values)
 
 
 def main() -> None:
-    """Run the command line; every expected error becomes one line on stderr and its exit code."""
+    """Run the command line; every error becomes one line on stderr and an exit code (errors.py)."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by a shell or a service
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
@@ -92,12 +114,36 @@ def main() -> None:
     # Damage that a reader of documents can read around is not worth a line; what it cannot raises.
     for name in ("pypdf", "trafilatura"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    running = Running()
     try:
-        app(prog_name="dmdoc")
-    except DmdocError as failure:
+        code = app(prog_name="dmdoc", standalone_mode=False, obj=running)
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    except Exception as failure:
+        code = _tell(failure, running)
+    if code == EXIT_INTERRUPTED:
+        console.note(_INTERRUPTED.get(running.command, "interrupted"))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(failure: Exception, running: Running) -> int:
+    """Say in one line what went wrong; returns the exit code."""
+    if isinstance(failure, BrokenPipeError):  # nobody reads the output any more, and nobody minds
+        console.give_up_stdout()
+        return 1
+    if isinstance(failure, TyperException):  # what the command line says is no command
+        said = io.StringIO()
+        failure.show(file=said)  # type: ignore[attr-defined]
+        sys.stderr.write(visible(said.getvalue()))
+        return int(getattr(failure, "exit_code", 2))
+    if running.debug:
+        unforeseen.show(failure)
+    if isinstance(failure, DmdocError):
         console.error(str(failure))
-        sys.exit(failure.exit_code)
-    except SystemExit as leaving:
-        if leaving.code == EXIT_INTERRUPTED:
-            console.note("interrupted; what is saved stays saved, and an ingest goes on where it was")
-        raise
+        return failure.exit_code
+    if isinstance(failure, OSError) and unforeseen.is_about_stdout(failure):
+        console.give_up_stdout()
+        console.error(f"cannot write to standard output: {failure.strerror or failure}")
+        return DmdocError.exit_code
+    unforeseen.tell(failure, running.command)
+    return EXIT_UNFORESEEN

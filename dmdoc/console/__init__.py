@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from dmdoc.console.visible import printable, stderr, visible
@@ -93,15 +93,20 @@ def stdout() -> Iterator[TextIO]:
 
     Raises:
         DmdocError: it cannot be written.
-        BrokenPipeError: nobody reads it any more; typer ends the command quietly.
+        BrokenPipeError: nobody reads it any more; the command ends quietly.
     """
     try:
         yield sys.stdout
     except BrokenPipeError:
         raise
     except OSError as error:
-        # What Python has kept of it would be tried again at the end, and complained about.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_stdout()
         raise DmdocError(
             f"cannot write to standard output: {error.strerror or error}; what it has is not complete"
         ) from error
+
+
+def give_up_stdout() -> None:
+    """Throw away what standard output still holds: it would be tried again at the end, and complained about."""
+    with suppress(OSError, ValueError):  # no file of the system stands behind it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -290,7 +290,7 @@ def test_an_interrupted_ingest_goes_on_with_the_same_command(
     file.write_text("Salt was dear that year.")
     session = repl_of(library)
     with monkeypatch.context() as patched:
-        patched.setattr(Library, "finish", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        patched.setattr(Library, "finish", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
         reply = session.handle_line(f"/ingest {file}")
     assert reply == Reply("interrupted; the same command goes on", interrupted=True)
     assert session.prompt == "report> "

@@ -67,7 +67,7 @@ def test_closed_streams_are_empty_ones() -> None:
 
 
 def test_an_interrupted_command_is_exit_code_130(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Library, "finish", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(Library, "finish", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
     run = invoke("ingest", __file__, "--quiet")
     assert (run.code, run.out) == (130, "")
-    assert run.err == "interrupted; what is saved stays saved, and an ingest goes on where it was\n"
+    assert run.err == "interrupted; what is saved stays saved, and the same command goes on where it was\n"
