@@ -36,7 +36,7 @@ INSIDE = {
     "memory": "state delta_rule_triton delta_rule state_file adapter_triton adapter adapter_config adapter_file attach",
     "model": "fingerprint hardware tokenizer tokenizer_file decoder_config decoder steps causal_lm places backbone "
     "embedded registry prompt packing reader reads continuations",
-    "library": "record document_folders saved_document passages locks journal shelf library bundle",
+    "library": "record document_folders saved_document describe passages locks journal shelf library bundle repair",
     "refine": "gaps questions kinds practice steps",
     "ingest": "sources sync task sections single many share ray_writers",
     "answer": "evidence statements support routing ask finding spans recall verify",

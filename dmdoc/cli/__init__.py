@@ -32,6 +32,7 @@ from dmdoc.cli import (
     models,
     train,
     unforeseen,
+    verify,
 )
 from dmdoc.cli.options import settings_from_files
 from dmdoc.console.visible import replace_what_cannot_be_shown, visible
@@ -53,7 +54,7 @@ app.command()(library.show)
 app.command()(library.rename)
 app.command()(library.tag)
 app.command("rm")(library.remove)
-app.command()(handing_over.verify)
+app.command()(verify.verify)
 app.command()(handing_over.export)
 app.command("import")(handing_over.install)
 app.command()(compare.compare)

@@ -1,7 +1,7 @@
-"""`verify`, `export` and `import`: whether a saved document is whole, and handing it over as one file."""
+"""`export` and `import`: handing a saved document over as one file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,71 +10,14 @@ from dmdoc.cli.library import record
 from dmdoc.cli.options import (
     JSON_SCHEMA,
     JsonOption,
-    Machine,
     NameArgument,
     TagOption,
-    complete_name,
     open_library,
-    spread,
 )
-from dmdoc.errors import DmdocError, PartialFailureError, UsageError
+from dmdoc.errors import UsageError
 
 if TYPE_CHECKING:
-    from dmdoc.library.library import Library
-
-
-@spread
-def verify(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME...]",
-            autocompletion=complete_name,
-            help="Saved documents. Without one, the one read last.",
-        ),
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All saved documents.")] = False,
-    as_json: JsonOption = False,
-    *,
-    machine: Machine,
-) -> None:
-    """Check saved documents, and prove that their states change what the model says."""
-    if names and every:
-        raise UsageError("give the names of documents or --all, not both")
-    library = open_library()
-    names = list(dict.fromkeys(names or ()))
-    there = [found.name for found in library.survey()]
-    for name in set(names).difference(there):
-        library.get(name)  # says why there is none, before a model is loaded
-    if not names:
-        names = there if every else [library.current().name]
-    records = [_verified(name, library, machine, alone=len(names) == 1) for name in names]
-    if as_json:
-        console.write_json({"schema": JSON_SCHEMA, "documents": records})
-    failed = sum(found["status"] == "failed" for found in records)
-    for found in records:
-        if found["status"] == "failed":
-            console.error(f"{found['document']}: {found['error']}")
-        elif not as_json:
-            moved = f"its state moves {found['moved']:.1%} of the first token's probability"
-            console.write_answer(f"{found['document']}: verified, {moved}\n")
-    if failed:
-        others = "the others are whole" if failed < len(records) else "none is whole"
-        raise PartialFailureError(f"{failed} of {len(records)} documents failed; {others}")
-
-
-def _verified(name: str, library: "Library", machine: Machine, *, alone: bool) -> dict[str, Any]:
-    """The record of one document; what is wrong with it is raised when it is `alone`."""
-    from dmdoc.answer.verify import verify as verify_document
-
-    try:
-        saved = library.get(name)
-        moved = verify_document(saved, machine.open_reader(saved))
-    except DmdocError as error:
-        if alone:
-            raise
-        return {"document": name, "status": "failed", "moved": None, "error": str(error)}
-    return {"document": name, "status": "verified", "moved": round(moved, 4), "error": None}
+    pass
 
 
 def export(

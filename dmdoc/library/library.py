@@ -20,19 +20,12 @@ from typing import TYPE_CHECKING
 from dmdoc.atomic_file import clear_temporary, sync_folder
 from dmdoc.document import Document, check_name, check_tag
 from dmdoc.errors import DmdocError, DocumentNotFoundError, UsageError
+from dmdoc.library.describe import complete, restore_document, stage_document, write_source, write_tags
 from dmdoc.library.document_folders import DocumentFolders, clear_removed, discard
 from dmdoc.library.journal import Change, Journal
 from dmdoc.library.locks import Locks, OnWait
 from dmdoc.library.passages import PassageIndex
-from dmdoc.library.saved_document import (
-    SavedDocument,
-    complete,
-    is_saved_document,
-    read_saved_document,
-    stage_document,
-    write_source,
-    write_tags,
-)
+from dmdoc.library.saved_document import SavedDocument, is_saved_document, read_saved_document
 from dmdoc.library.shelf import Shelf, explained
 from dmdoc.memory.state_file import StateHeader, save_state
 
@@ -208,6 +201,11 @@ class Library(Shelf):
                 held.enter_context(self._locks.hold(f".{secrets.token_hex(8)}", note=str(path.absolute())))
             yield
 
+    def restore(self, saved: SavedDocument, pages: Sequence[str]) -> SavedDocument:
+        """Write the description of a document anew, and its text unless that is there."""
+        with self._changing(saved.name):
+            return restore_document(saved, pages)
+
     def set_source(self, name: str, source: str) -> SavedDocument:
         """Say that a document is from `source`, an absolute path: its file was moved.
 
@@ -221,16 +219,6 @@ class Library(Shelf):
         assert header.document_sha256 == staged.sha256, "a state of another text"
         if self._staged(staged.name) != staged:
             raise DmdocError(f"another ingest of {staged.name!r} took the place of this one; run it again")
-
-    def _is_staged(self, document: Document) -> bool:
-        """Whether this text from this source is staged, and whole."""
-        staged = self._staged(document.name)
-        if staged is None or (staged.source, staged.sha256) != (document.source, document.sha256):
-            return False
-        try:
-            return staged.pages() == document.pages
-        except DmdocError:
-            return False
 
     @contextmanager
     def _changing(self, name: str) -> Iterator[DocumentFolders]:

@@ -10,7 +10,7 @@ dmdoc 0.1.0 wrote name the hash of the text alone.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, StateFileError
-from dmdoc.library.record import damaged, read_record, write_record
+from dmdoc.library.record import damaged, read_record
 from dmdoc.memory.state_file import Section, StateHeader, read_header, read_state
 
 if TYPE_CHECKING:
@@ -186,81 +186,3 @@ def read_saved_document(name: str, folder: Path) -> SavedDocument:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise damaged(path) from error
-
-
-def stage_document(folder: Path, document: Document, *, created: str) -> None:
-    """Write a document's text and description into a folder; document.json last, to stand for both.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    content = write_record(folder / PAGES, {"pages": document.pages})
-    _describe(
-        SavedDocument(
-            name=document.name,
-            folder=folder,
-            source=document.source,
-            sha256=document.sha256,
-            page_count=len(document.pages),
-            characters=len(document.text),
-            created=created,
-            pages_sha256=hashlib.sha256(content).hexdigest(),
-        )
-    )
-
-
-def complete(staged: SavedDocument, header: StateHeader, tags: Iterable[str]) -> None:
-    """Bind a staged document to its finished state, whose header this is, and give it these tags.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    _describe(replace(staged, header_sha256=header.sha256, tags=tuple(sorted(set(tags)))))
-
-
-def write_tags(saved: SavedDocument, tags: Iterable[str]) -> SavedDocument:
-    """Give a document these tags in place of those it had.
-
-    Raises:
-        OSError: the folder cannot be written.
-        DmdocError, StateFileError: the document has no checksums yet, and is damaged.
-    """
-    tagged = replace(saved, tags=tuple(sorted(set(tags))))
-    return saved if tagged == saved else _described(tagged)
-
-
-def write_source(saved: SavedDocument, source: str) -> SavedDocument:
-    """Say that a document is from `source`, an absolute path.
-
-    Raises:
-        OSError, DmdocError, StateFileError: as `write_tags`.
-    """
-    return saved if source == saved.source else _described(replace(saved, source=source))
-
-
-def _described(saved: SavedDocument) -> SavedDocument:
-    """Write a new document.json, with checksums if the document has none yet."""
-    if saved.pages_sha256 is None:  # from before checksums
-        saved.pages()
-        content = (saved.folder / PAGES).read_bytes()
-        bound = hashlib.sha256(content).hexdigest(), saved.header().sha256
-        saved = replace(saved, pages_sha256=bound[0], header_sha256=bound[1])
-    _describe(saved)
-    return saved
-
-
-def _describe(saved: SavedDocument) -> None:
-    """Write document.json."""
-    files = {PAGES: saved.pages_sha256, STATE: saved.header_sha256}
-    write_record(
-        saved.folder / DESCRIPTION,
-        {
-            "source": saved.source,
-            "sha256": saved.sha256,
-            "pages": saved.page_count,
-            "characters": saved.characters,
-            "created": saved.created,
-            "tags": saved.tags,
-            "files": {name: sha256 for name, sha256 in files.items() if sha256 is not None},
-        },
-    )

@@ -161,6 +161,16 @@ class Shelf:
             return read_saved_document(name, staging)
         return None
 
+    def _is_staged(self, document: Document) -> bool:
+        """Whether this text from this source is staged, and whole."""
+        staged = self._staged(document.name)
+        if staged is None or (staged.source, staged.sha256) != (document.source, document.sha256):
+            return False
+        try:
+            return staged.pages() == document.pages
+        except DmdocError:
+            return False
+
     def _current_name(self) -> str | None:
         with explained(self.root):
             name = read_current(self.root)

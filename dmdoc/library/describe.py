@@ -1,0 +1,111 @@
+"""Writing the text and the description of a saved document (saved_document.py), with the hashes of its files.
+
+Its folder is one that nobody else changes meanwhile. Knows nothing about other documents or locks.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from dmdoc.document import Document
+from dmdoc.errors import DmdocError
+from dmdoc.library.record import read_record, write_record
+from dmdoc.library.saved_document import DESCRIPTION, PAGES, STATE, SavedDocument
+from dmdoc.memory.state_file import StateHeader
+
+
+def stage_document(folder: Path, document: Document, *, created: str) -> None:
+    """Write a document's text and description into a folder; document.json last, to stand for both.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    content = write_record(folder / PAGES, {"pages": document.pages})
+    _describe(
+        SavedDocument(
+            name=document.name,
+            folder=folder,
+            source=document.source,
+            sha256=document.sha256,
+            page_count=len(document.pages),
+            characters=len(document.text),
+            created=created,
+            pages_sha256=hashlib.sha256(content).hexdigest(),
+        )
+    )
+
+
+def complete(staged: SavedDocument, header: StateHeader, tags: Iterable[str]) -> None:
+    """Bind a staged document to its finished state, whose header this is, and give it these tags.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    _describe(replace(staged, header_sha256=header.sha256, tags=tuple(sorted(set(tags)))))
+
+
+def write_tags(saved: SavedDocument, tags: Iterable[str]) -> SavedDocument:
+    """Give a document these tags in place of those it had.
+
+    Raises:
+        OSError: the folder cannot be written.
+        DmdocError, StateFileError: the document has no checksums yet, and is damaged.
+    """
+    tagged = replace(saved, tags=tuple(sorted(set(tags))))
+    return saved if tagged == saved else _described(tagged)
+
+
+def write_source(saved: SavedDocument, source: str) -> SavedDocument:
+    """Say that a document is from `source`, an absolute path.
+
+    Raises:
+        OSError, DmdocError, StateFileError: as `write_tags`.
+    """
+    return saved if source == saved.source else _described(replace(saved, source=source))
+
+
+def restore_document(saved: SavedDocument, pages: Sequence[str]) -> SavedDocument:
+    """Write a document's description anew, bound to its text, which is written too unless it is there.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    content = None
+    with suppress(OSError, DmdocError, KeyError):
+        record, content = read_record(saved.folder / PAGES)
+        content = content if record["pages"] == list(pages) else None
+    if content is None:
+        content = write_record(saved.folder / PAGES, {"pages": pages})
+    restored = replace(saved, pages_sha256=hashlib.sha256(content).hexdigest())
+    _describe(restored)
+    return restored
+
+
+def _described(saved: SavedDocument) -> SavedDocument:
+    """Write a new document.json, with checksums if the document has none yet."""
+    if saved.pages_sha256 is None:  # from before checksums
+        saved.pages()
+        content = (saved.folder / PAGES).read_bytes()
+        bound = hashlib.sha256(content).hexdigest(), saved.header().sha256
+        saved = replace(saved, pages_sha256=bound[0], header_sha256=bound[1])
+    _describe(saved)
+    return saved
+
+
+def _describe(saved: SavedDocument) -> None:
+    """Write document.json."""
+    files = {PAGES: saved.pages_sha256, STATE: saved.header_sha256}
+    write_record(
+        saved.folder / DESCRIPTION,
+        {
+            "source": saved.source,
+            "sha256": saved.sha256,
+            "pages": saved.page_count,
+            "characters": saved.characters,
+            "created": saved.created,
+            "tags": saved.tags,
+            "files": {name: sha256 for name, sha256 in files.items() if sha256 is not None},
+        },
+    )
