@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "dmdoc"
 MAY_IMPORT = {
     "errors": "",
     "atomic_file": "",
-    "settings": "errors",
+    "settings": "errors atomic_file",
     "text": "errors",
     "fictional": "errors",
     "document": "errors text",
@@ -31,7 +31,7 @@ MAY_IMPORT = {
 """What each entry of the package may import beside itself: only entries that stand above it here."""
 
 INSIDE = {
-    "settings": "generation files folders",
+    "settings": "generation folders trust files",
     "text": "counting words spelling normalise sentences passages tagger phrases candidates chunking",
     "memory": "state delta_rule_triton delta_rule state_file adapter_triton adapter adapter_config adapter_file attach",
     "model": "fingerprint hardware tokenizer tokenizer_file decoder_config decoder steps causal_lm places backbone "

@@ -100,6 +100,8 @@ def _root(
     running.command, running.debug = context.invoked_subcommand or "", debug
     assert isinstance(context.command, TyperGroup)
     values = {name: setting.value for name, setting in settings_from_files().items()}
+    if context.invoked_subcommand != "config":  # which is about just that
+        config.warn_of_what_is_ignored()
     context.default_map = dict.fromkeys(context.command.list_commands(context), values)
 
 

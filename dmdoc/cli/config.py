@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,10 +16,14 @@ from dmdoc.cli.options import (
     PromptOption,
     RefineOption,
     environment,
+    project_file,
+    project_settings,
     settings_from_files,
     spread,
+    trust,
 )
 from dmdoc.console.tables import settings_table
+from dmdoc.errors import UsageError
 from dmdoc.settings.files import KINDS
 from dmdoc.settings.folders import cache_folder, data_folder
 
@@ -26,6 +31,10 @@ from dmdoc.settings.folders import cache_folder, data_folder
 @spread
 def config(
     context: typer.Context,
+    action: Annotated[
+        Literal["trust"] | None,
+        typer.Argument(help="trust: let the settings file of this folder, as it now is, set anything."),
+    ] = None,
     prompt: PromptOption = "answer",
     budget: BudgetOption = None,
     refine: RefineOption = 0,
@@ -35,6 +44,10 @@ def config(
     machine: Machine,
 ) -> None:
     """Show every setting and where its value comes from."""
+    if action == "trust":
+        _trust()
+        return
+    warn_of_what_is_ignored()
     rows = list(_settings(context))
     if as_json:
         settings = {name: {"value": value, "source": source} for name, value, source in rows}
@@ -57,3 +70,26 @@ def _settings(context: typer.Context) -> Iterator[tuple[str, object, str]]:
         else:
             source = str(from_files[name].file) if name in from_files else "default"
         yield name, str(folders[name]) if name in folders else context.params[name], source
+
+
+def warn_of_what_is_ignored() -> None:
+    """Say what of the project's settings file does not count."""
+    found, file = project_settings(), project_file()
+    trusting = "run `dmdoc config trust` here if you trust it"
+    if found.foreign:
+        console.warn(f"{file} belongs to another user and is ignored; {trusting}")
+    elif found.refused:
+        console.warn(f"what {file} sets as {', '.join(found.refused)} is ignored; {trusting}")
+
+
+def _trust() -> None:
+    """
+    Raises:
+        UsageError: there is no settings file in this folder, or it is wrong.
+    """
+    file, content = project_file(), project_settings().content
+    if content is None:
+        raise UsageError(f"there is no {file}; nothing in this folder needs your trust")
+    trust().add(file, content)
+    found = project_settings().settings
+    console.note(f"{file} is trusted as it is now; it sets {', '.join(found) or 'nothing'}")

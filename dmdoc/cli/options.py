@@ -18,8 +18,16 @@ import typer
 
 from dmdoc import console
 from dmdoc.errors import DmdocError
-from dmdoc.settings.files import PROJECT_FILE, USER_FILE, FileSetting, read_settings
+from dmdoc.settings.files import (
+    PROJECT_FILE,
+    USER_FILE,
+    FileSetting,
+    ProjectSettings,
+    read_project,
+    read_settings,
+)
 from dmdoc.settings.folders import cache_folder, config_folder, data_folder
+from dmdoc.settings.trust import Trust
 
 if TYPE_CHECKING:
     from dmdoc.library.library import Library
@@ -117,13 +125,32 @@ JsonLinesOption = Annotated[
 ]
 
 
+def trust() -> Trust:
+    """What the user trusts."""
+    return Trust(config_folder(os.environ))
+
+
+def project_file() -> Path:
+    """Where the settings of the current folder would be."""
+    return Path(PROJECT_FILE).absolute()
+
+
+def project_settings() -> ProjectSettings:
+    """What the project's settings file sets.
+
+    Raises:
+        UsageError: as `read_project`.
+    """
+    return read_project(project_file(), trust())
+
+
 def settings_from_files() -> dict[str, FileSetting]:
     """What the project's and the user's settings files set.
 
     Raises:
         UsageError: as `read_settings`.
     """
-    return read_settings([Path(PROJECT_FILE).absolute(), config_folder(os.environ) / USER_FILE])
+    return read_settings(config_folder(os.environ) / USER_FILE) | project_settings().settings
 
 
 def environment() -> Mapping[str, str]:

@@ -1,5 +1,5 @@
 """Settings of a run, from files and the environment, and where things are kept.
 
-May import: errors.
+May import: errors, atomic_file.
 Knows nothing about documents, models or option names.
 """

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_config_path, user_data_path
 
+from dmdoc.errors import UsageError
+
 
 def data_folder(environ: Mapping[str, str]) -> Path:
     """The library's root: DMDOC_HOME, else XDG_DATA_HOME/dmdoc, else the platform's own place for data."""
@@ -24,10 +26,24 @@ def config_folder(environ: Mapping[str, str]) -> Path:
     return _named(environ, "DMDOC_CONFIG", "XDG_CONFIG_HOME") or user_config_path("dmdoc", appauthor=False)
 
 
+def expanded(path: str, where: str) -> Path:
+    """A path with its `~` or `~user` written out; `where` says what names it.
+
+    Raises:
+        UsageError: there is no such user, or the path is none.
+    """
+    if "\0" in path:
+        raise UsageError(f"{where} names {path!r}, which is no path")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{where} names {path!r}, and there is no such user") from error
+
+
 def _named(environ: Mapping[str, str], own: str, xdg: str) -> Path | None:
     """The folder that one of the two variables names; a variable that is set to nothing counts as unset."""
     if environ.get(own):
-        return Path(environ[own]).expanduser()
+        return expanded(environ[own], own)
     # XDG base directory specification: all paths must be absolute, relative ones are to be ignored.
     if environ.get(xdg) and Path(environ[xdg]).is_absolute():
         return Path(environ[xdg]) / "dmdoc"

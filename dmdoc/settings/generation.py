@@ -1,5 +1,6 @@
 """Settings of one run, as frozen dataclasses. Knows nothing about where the values come from."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,10 @@ Way = Literal["state", "spans", "evidence", "full", "frozen"]
 
 EVIDENCE_PASSAGES = 3
 """Passages in the prompt of `evidence` where nothing else is asked for."""
+
+
+MOST_SEED = 2**63 - 1
+"""The largest seed that every generator of random numbers takes."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,9 @@ class GenerationSettings:
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
             raise UsageError(f"--max-tokens must be at least 1, got {self.max_tokens}")
-        if self.temperature < 0:
-            raise UsageError(f"--temperature must be 0 or more, got {self.temperature}")
+        if not (0 <= self.temperature < math.inf):
+            raise UsageError(f"--temperature must be a number, 0 or more, got {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise UsageError(f"--top-p must be above 0 and at most 1, got {self.top_p}")
+        if not 0 <= self.seed <= MOST_SEED:
+            raise UsageError(f"--seed must be from 0 to {MOST_SEED}, got {self.seed}")
