@@ -12,7 +12,7 @@ from typing import get_args
 
 from dmdoc.chat.preferences import Preferences
 from dmdoc.chat.session import ChatSession
-from dmdoc.document import read_document
+from dmdoc.document import IsolatedReader
 from dmdoc.errors import UsageError
 from dmdoc.ingest.single import Progress, ingest
 from dmdoc.library.library import Library
@@ -123,7 +123,8 @@ def _use(context: Context, name: str) -> Reply:
 
 def _ingest(context: Context, file: str) -> Reply:
     # An absolute path, because "-" would be the standard input that the questions come from.
-    document = read_document(str(Path(file).expanduser().absolute()))
+    with IsolatedReader() as opened:
+        document = opened.read(str(Path(file).expanduser().absolute()))
     with context.progress(document.name) as progress:
         result = ingest(document, context.session.reader, context.library, progress=progress)
     switched = _switched(context.session, lambda: context.session.use(result.document))

@@ -1,21 +1,17 @@
 """`extract`: the text that `ingest` would read. No model is loaded."""
 
-import sys
 from dataclasses import asdict
 
 from dmdoc import console
-from dmdoc.cli.options import JSON_SCHEMA, FileArgument, JsonOption, PasswordOption
+from dmdoc.cli.options import JSON_SCHEMA, FileArgument, JsonOption, spread
+from dmdoc.cli.reading import Reading
 
 
-def extract(
-    file: FileArgument,
-    password: PasswordOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@spread
+def extract(*, file: FileArgument, reading: Reading, as_json: JsonOption = False) -> None:
     """Print the text that `ingest` would read, page by page."""
-    from dmdoc.document import read_document
-
-    document = read_document(file, password=password, stdin=sys.stdin.buffer)
+    with reading.open() as reader:
+        document = reading.read(file, reader)
     if as_json:
         console.write_json(
             {

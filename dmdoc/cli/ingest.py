@@ -16,19 +16,19 @@ from dmdoc.cli.options import (
     JsonLinesOption,
     JsonOption,
     Machine,
-    PasswordOption,
     RefineOption,
     TagOption,
     open_library,
     spread,
 )
+from dmdoc.cli.reading import Reading
 from dmdoc.cli.sharing import Sharing
 from dmdoc.cli.sync import Follower, Following
 from dmdoc.console.progress import ingest_progress
 from dmdoc.errors import PartialFailureError, UsageError
 
 if TYPE_CHECKING:
-    from dmdoc.document import Document
+    from dmdoc.document import Document, IsolatedReader
     from dmdoc.ingest.many import Outcome
     from dmdoc.library.library import Library
 
@@ -100,7 +100,7 @@ def ingest(
     selection: Selection,
     name: Annotated[str | None, typer.Option("--name", "-n", help="Save it under this name.")] = None,
     tag: TagOption = None,
-    password: PasswordOption = None,
+    reading: Reading,
     writing: Writing,
     following: Following,
     sharing: Sharing,
@@ -120,33 +120,34 @@ def ingest(
         )
     for each in tag or ():
         check_tag(each)
-    extract = _extracting(name, password, single=single, verbose=machine.verbose)
-    as_lines = console.write_json if as_json or as_jsonl else None
-    run = _Run(extract, library, writing, sharing, tuple(tag or ()), machine, as_lines)
-    if following.on:
-        Follower(
-            following,
-            selection.files or (),
-            library,
-            selection.sources,
-            extract,
-            run.ingest,
-            as_lines,
-            machine.quiet,
-        ).run()
-        return
-    if not sources:
-        console.note("there is no file to read in what was given")
-        return
-    # A folder and a list are many files, however many they happen to hold: the same script gets the same exit codes.
-    alone = as_json or (single and selection.files == sources and not as_jsonl)
-    if alone:
-        document = extract(sources[0])  # what cannot be read is told before a model is loaded for it
-        run = replace(run, extract=lambda _: document)
-    failed = run.ingest(sources, named=name is not None, alone=alone)
-    if failed:
-        others = "the others are saved" if failed < len(sources) else "none is saved"
-        raise PartialFailureError(f"{failed} of {len(sources)} files failed; {others}")
+    with reading.open() as opened:
+        extract = _extracting(opened, reading, name, single=single, verbose=machine.verbose)
+        as_lines = console.write_json if as_json or as_jsonl else None
+        run = _Run(extract, library, writing, sharing, tuple(tag or ()), machine, as_lines)
+        if following.on:
+            Follower(
+                following,
+                selection.files or (),
+                library,
+                selection.sources,
+                extract,
+                run.ingest,
+                as_lines,
+                machine.quiet,
+            ).run()
+            return
+        if not sources:
+            console.note("there is no file to read in what was given")
+            return
+        # A folder and a list are many files, however many they hold: the same script gets the same exit codes.
+        alone = as_json or (single and selection.files == sources and not as_jsonl)
+        if alone:
+            document = extract(sources[0])  # what cannot be read is told before a model is loaded for it
+            run = replace(run, extract=lambda _: document)
+        failed = run.ingest(sources, named=name is not None, alone=alone)
+        if failed:
+            others = "the others are saved" if failed < len(sources) else "none is saved"
+            raise PartialFailureError(f"{failed} of {len(sources)} files failed; {others}")
 
 
 @dataclass(frozen=True)
@@ -204,15 +205,12 @@ class _Run:
 
 
 def _extracting(
-    name: str | None, password: str | None, *, single: bool, verbose: bool
+    opened: "IsolatedReader", reading: Reading, name: str | None, *, single: bool, verbose: bool
 ) -> "Callable[[str], Document]":
     """How a source becomes a document."""
-    from dmdoc.document import read_document
 
     def extract(source: str) -> "Document":
-        # Of many files some may be encrypted PDFs, and no others take a password.
-        key = password if single or source.lower().endswith(".pdf") else None
-        document = read_document(source, name=name, password=key, stdin=sys.stdin.buffer)
+        document = reading.read(source, opened, name=name, single=single)
         if verbose:
             console.note(f"{source}: {len(document.text):,} characters extracted by {document.reader}")
         return document

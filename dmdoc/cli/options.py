@@ -106,7 +106,6 @@ FileArgument = Annotated[
     str,
     typer.Argument(help="A document in any format that docs/formats.md lists; - reads standard input."),
 ]
-PasswordOption = Annotated[str | None, typer.Option("--password", help="The password of an encrypted PDF.")]
 RefineOption = Annotated[
     int,
     typer.Option(

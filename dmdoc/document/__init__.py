@@ -6,14 +6,18 @@ Knows nothing about models, tokens or saved documents.
 """
 
 from dmdoc.document.document import Document, Extraction
+from dmdoc.document.isolated import IsolatedReader
 from dmdoc.document.names import MAX_NAME_LENGTH, check_name, check_tag, is_name, slug
 from dmdoc.document.read import STDIN, read_document
+from dmdoc.document.source import Limits
 
 __all__ = [
     "MAX_NAME_LENGTH",
     "STDIN",
     "Document",
     "Extraction",
+    "IsolatedReader",
+    "Limits",
     "check_name",
     "check_tag",
     "is_name",

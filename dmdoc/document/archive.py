@@ -12,9 +12,6 @@ from xml.etree import ElementTree
 from dmdoc.document.source import Source
 from dmdoc.errors import ExtractionError
 
-MAX_UNPACKED = 1 << 30
-"""Bytes that an archive may unpack to. Only the members that hold text are unpacked, one at a time."""
-
 
 def member_names(data: bytes) -> frozenset[str]:
     """The names in an archive; none if `data` is not one."""
@@ -28,27 +25,36 @@ def member_names(data: bytes) -> frozenset[str]:
 class Archive:
     """The members of a source that is an archive.
 
-    Raises:
-        ExtractionError: it would unpack to more than `MAX_UNPACKED`.
+    Only what is read is unpacked, one member at a time, and all that is read counts against the limit of text.
     """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._zip = zipfile.ZipFile(BytesIO(source.data))
-        size = sum(member.file_size for member in self._zip.infolist())
-        if size > MAX_UNPACKED:
-            raise ExtractionError(
-                f"{source.label} would unpack to {size:,} bytes, over the {MAX_UNPACKED:,} allowed; split it up"
-            )
+        self._unpacked = 0
         self.names = frozenset(self._zip.namelist())
+
+    def check_xml(self) -> None:
+        """Check what a library that opens the archive itself would unpack.
+
+        Raises:
+            ExtractionError: the XML in it is more than the limit.
+        """
+        xml = (
+            member for member in self._zip.infolist() if member.filename.lower().endswith((".xml", ".rels"))
+        )
+        self._source.check_size(sum(member.file_size for member in xml), what="unpacks to")
 
     def read(self, name: str) -> bytes:
         """The bytes of a member.
 
         Raises:
-            ExtractionError: there is none of that name, or it is damaged or encrypted.
+            ExtractionError: there is none of that name, it is damaged or encrypted, or it is more than is allowed.
         """
         try:
+            # zipfile gives no more than the size that is written here, whatever is in the member.
+            self._unpacked += self._zip.getinfo(name).file_size
+            self._source.check_size(self._unpacked, what="unpacks to")
             return self._zip.read(name)
         except KeyError:
             raise self.damaged(f"{name} is missing") from None

@@ -33,7 +33,8 @@ def read(source: Source) -> Extracted:
         import mammoth
     except ImportError:
         raise missing_extra(source, "a Word document", "mammoth") from None
-    archive = Archive(source)  # refuses what would unpack to more than is allowed
+    archive = Archive(source)
+    archive.check_xml()
     no_pictures = mammoth.images.img_element(lambda _: {})
     try:
         html = mammoth.convert_to_html(

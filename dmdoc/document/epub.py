@@ -3,6 +3,7 @@
 The table of contents that an EPUB 3 carries for the reading device is left out and has no page.
 """
 
+from dataclasses import replace
 from posixpath import dirname, join, normpath
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -33,7 +34,7 @@ def read(source: Source) -> Extracted:
         )
     pages = []
     for chapter in chapters:
-        markup, _ = decode(Source(archive.read(chapter), f"{source.label}, {chapter}"))
+        markup, _ = decode(replace(source, data=archive.read(chapter), label=f"{source.label}, {chapter}"))
         pages.append(normalise_text(markup_text(markup)))
     return Extracted(tuple(pages), "epub")
 

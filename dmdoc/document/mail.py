@@ -45,6 +45,7 @@ def read_box(source: Source) -> Extracted:
 
 
 def _read(source: Source, messages: list[bytes]) -> Extracted:
+    source.check_size(len(source.data))
     pages, missing = [], []
     for data in messages:
         # The parser of compat32 is linear; that of newer policies is not.

@@ -69,7 +69,7 @@ def _read_with_pdfium(source: Source) -> list[_Page]:
     """The pages; none if PDFium cannot read the file."""
     import pypdfium2
 
-    pages = []
+    pages, size = [], 0
     try:
         with pypdfium2.PdfDocument(source.data, password=source.password) as opened:
             if opened.get_formtype():
@@ -77,6 +77,8 @@ def _read_with_pdfium(source: Source) -> list[_Page]:
             for page in opened:
                 pages.append(_page(page, opened.formenv))
                 page.close()
+                size += sum(len(block.text) for block in pages[-1].blocks)
+                source.check_size(size)
     except pypdfium2.PdfiumError as error:
         if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
             raise _locked(source) from None

@@ -9,11 +9,16 @@ from dmdoc.document import pdf
 from dmdoc.document.document import Document
 from dmdoc.document.formats import FormatReader, reader_for
 from dmdoc.document.names import check_name, slug
-from dmdoc.document.source import Extracted, Source
+from dmdoc.document.source import DEFAULT_LIMITS, Extracted, Limits, Source
 from dmdoc.errors import DmdocError, ExtractionError, UsageError
 
 STDIN = "-"
 """The source that stands for standard input."""
+
+MAX_FILE = 1 << 30
+"""Bytes that a file may have, with its pictures."""
+
+_PIECE = 1 << 20
 
 
 def read_document(
@@ -22,6 +27,7 @@ def read_document(
     name: str | None = None,
     password: str | None = None,
     stdin: BinaryIO | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Document:
     """Read a document in any format that `formats` knows; what is no other format is read as text.
 
@@ -30,19 +36,20 @@ def read_document(
         name: the document's name; by default a slug of the file name, or `stdin-` and 8 digits of the hash.
         password: opens an encrypted PDF; a PDF that is not encrypted opens with any.
         stdin: where "-" reads from; by default the standard input of the process.
+        limits: how much text it may have; it is read without a clock here.
 
     Raises:
         ExtractionError: the source is missing, a folder, empty, binary, encrypted, damaged or scanned, or its
-            format needs a library that is not installed.
+            format needs a library that is not installed, or it is larger than is allowed.
         UsageError: `name` is not a document name, or a password was given for something that is not a PDF.
     """
     if name is not None:
         check_name(name)
     label = "standard input" if source == STDIN else source
-    data = (stdin or sys.stdin.buffer).read() if source == STDIN else _read_file(Path(source))
+    data = read_stream(stdin or sys.stdin.buffer) if source == STDIN else _read_file(Path(source))
     if not data.strip():
         raise ExtractionError(f"{label} is empty; give a document with text in it")
-    opened = Source(data, label, password)
+    opened = Source(data, label, password, limits)
     read = reader_for(opened)
     if password is not None and read is not pdf.read:
         raise UsageError(f"a password was given, but {label} is not a PDF; only PDF files take one")
@@ -62,7 +69,11 @@ def read_document(
 def _extract(read: FormatReader, source: Source) -> Extracted:
     try:
         return read(source)
-    except DmdocError:
+    except MemoryError:
+        raise
+    except DmdocError as error:
+        if isinstance(error.__cause__, MemoryError):  # what a reader took for damage
+            raise error.__cause__ from None
         raise
     except Exception as error:  # a malformed file leads the libraries to nearly any exception
         what = f"{type(error).__name__}: {error}".rstrip(": ")
@@ -79,9 +90,27 @@ def _named(document: Document) -> Document:
     return replace(document, name=slug(Path(document.source).stem) or f"document-{short_hash}")
 
 
+def read_stream(stream: BinaryIO, label: str = "standard input") -> bytes:
+    """All bytes of a file.
+
+    Raises:
+        ExtractionError: there are more than `MAX_FILE`.
+    """
+    pieces, size = [], 0
+    while piece := stream.read(_PIECE):  # to ask for all at once would take the memory for `MAX_FILE`
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAX_FILE:
+            raise ExtractionError(
+                f"{label} has more than the {MAX_FILE >> 30} GB that a file may have; split it up"
+            )
+    return b"".join(pieces)
+
+
 def _read_file(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return read_stream(file, str(path))
     except FileNotFoundError:
         raise ExtractionError(f"no such file: {path}; give a document's path, or - for stdin") from None
     except IsADirectoryError:

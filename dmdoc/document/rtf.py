@@ -19,6 +19,7 @@ def read(source: Source) -> Extracted:
         from striprtf.striprtf import rtf_to_text
     except ImportError:
         raise missing_extra(source, "rich text (RTF)", "striprtf") from None
+    source.check_size(len(source.data))
     declared = _CODE_PAGE.search(source.data[:_CODE_PAGE_WITHIN])
     encoding = f"cp{declared[1].decode()}" if declared else "cp1252"
     text: str = rtf_to_text(source.data.decode("latin-1"), encoding=encoding, errors="replace")

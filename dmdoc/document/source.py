@@ -10,6 +10,21 @@ FORMATS_EXTRA = "pip install 'dmdoc[formats]'"
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What reading a document may take."""
+
+    text: int = 64 << 20
+    """Bytes of text, and of what the members of an archive unpack to."""
+    seconds: float = 600.0
+    """Of reading it, where it is read in a process of its own."""
+    memory: int = 2 << 30
+    """Bytes of address space that this process may have."""
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
 class Source:
     """The bytes of a document and what they are called in messages."""
 
@@ -18,6 +33,18 @@ class Source:
     """The path as it was given, or "standard input"."""
     password: str | None = None
     """Opens an encrypted PDF."""
+    limits: Limits = DEFAULT_LIMITS
+
+    def check_size(self, size: int, *, what: str = "holds") -> None:
+        """
+        Raises:
+            ExtractionError: `size` bytes of text are more than the limit.
+        """
+        if size > self.limits.text:
+            raise ExtractionError(
+                f"{self.label} {what} more than the {self.limits.text / (1 << 20):,.4g} MB of text that a document "
+                "may have; split it up, or raise the limit with --max-text"
+            )
 
     def has_suffix(self, *suffixes: str) -> bool:
         """Whether the label ends as a file name with one of `suffixes` (lower case, with the dot) does."""

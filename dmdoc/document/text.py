@@ -49,9 +49,10 @@ def decode(source: Source) -> tuple[str, str]:
     """The text without a byte order mark, and the encoding that it was in.
 
     Raises:
-        ExtractionError: as `read`.
+        ExtractionError: as `read`, or it is more text than is allowed.
     """
     data = source.data
+    source.check_size(len(data))
     codec = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else _unmarked_utf16(data) or "utf-8"
     try:
         text = data.decode(codec).removeprefix("\ufeff")

@@ -29,6 +29,7 @@ def read(source: Source) -> Extracted:
     except ImportError:
         raise missing_extra(source, "a spreadsheet", "openpyxl") from None
     archive = Archive(source)
+    archive.check_xml()
     pages = []
     try:
         book = load_workbook(BytesIO(source.data), read_only=True, data_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dmdoc.document import archive, read_document
+from dmdoc.document import Limits, read_document
 from dmdoc.errors import ExtractionError
 
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -192,15 +192,14 @@ def test_a_cut_archive_never_escapes_the_error_tree() -> None:
                 assert "\n" not in str(error)
 
 
-def test_an_archive_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "MAX_UNPACKED", 100)
+def test_an_archive_that_unpacks_to_too_much_is_refused() -> None:
     for data in (
         word(word_paragraph("Salt.")),
         book({"a.xhtml": "Salt"}),
         presentation([slide(shape("Salt"))]),
     ):
-        with pytest.raises(ExtractionError, match="over the 100 allowed"):
-            pages(data)
+        with pytest.raises(ExtractionError, match="unpacks to more than the"):
+            read_document("-", stdin=BytesIO(data), limits=Limits(text=100))
 
 
 def test_word_has_headers_and_footers_once_and_comments() -> None:

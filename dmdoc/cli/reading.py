@@ -1,0 +1,65 @@
+"""The options that say how a document's file is read, and what reads it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dmdoc.errors import UsageError
+
+if TYPE_CHECKING:
+    from dmdoc.document import Document, IsolatedReader
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a document's file is read."""
+
+    password: Annotated[str | None, typer.Option("--password", help="The password of an encrypted PDF.")] = (
+        None
+    )
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout",
+            metavar="SECONDS",
+            envvar="DMDOC_TIMEOUT",
+            help="The most seconds that one file may take to read.",
+        ),
+    ] = 600.0
+    max_text: Annotated[
+        float,
+        typer.Option(
+            "--max-text", metavar="MB", envvar="DMDOC_MAX_TEXT", help="The most text that one file may have."
+        ),
+    ] = 64.0
+
+    @contextmanager
+    def open(self) -> "Iterator[IsolatedReader]":
+        """What reads the files, in a process of its own.
+
+        Raises:
+            UsageError: a limit is not positive.
+        """
+        from dmdoc.document import IsolatedReader, Limits
+
+        for option, value in (("--timeout", self.timeout), ("--max-text", self.max_text)):
+            if not 0 < value <= 1e6:
+                raise UsageError(f"{option} takes a number above 0 and up to a million, got {value:g}")
+        with IsolatedReader(Limits(text=int(self.max_text * (1 << 20)), seconds=self.timeout)) as reader:
+            yield reader
+
+    def read(
+        self, source: str, reader: "IsolatedReader", *, name: str | None = None, single: bool = True
+    ) -> "Document":
+        """The document of a source, which may be one of several.
+
+        Raises:
+            ExtractionError, UsageError: as `IsolatedReader.read`.
+        """
+        # Of many files some may be encrypted PDFs, and no others take a password.
+        password = self.password if single or source.lower().endswith(".pdf") else None
+        return reader.read(source, name=name, password=password, stdin=sys.stdin.buffer)
