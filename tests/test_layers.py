@@ -32,14 +32,14 @@ MAY_IMPORT = {
 
 INSIDE = {
     "settings": "generation folders trust files",
-    "text": "counting words spelling normalise sentences passages tagger phrases candidates chunking",
+    "text": "counting words spelling normalise sentences passages tagger phrases candidates asked chunking",
     "memory": "state delta_rule_triton delta_rule state_file adapter_triton adapter adapter_config adapter_file attach",
     "model": "fingerprint hardware tokenizer tokenizer_file decoder_config decoder steps causal_lm places backbone "
     "embedded registry prompt packing reader reads continuations",
     "library": "record document_folders saved_document describe passages locks journal shelf library bundle repair",
     "refine": "gaps questions kinds practice steps",
     "ingest": "sources sync task sections single many share ray_writers",
-    "answer": "evidence statements support routing ask finding spans recall verify",
+    "answer": "evidence statements weighing support routing ask finding spans recall verify",
     "chat": "preferences line_editor session commands repl",
 }
 """The modules of a package from the ground up: each imports only those that stand before it."""

@@ -50,12 +50,12 @@ def passages(
         for number, page in enumerate(pages, 1)
         for start, end in split_passages(page, longest, size)
     ]
-    scores = word_scores([text for _, text in found], f"{question}\n{answer}")
+    scores = _word_scores([text for _, text in found], f"{question}\n{answer}")
     best = sorted(range(len(found)), key=lambda at: -scores[at])[:most]
     return marked([Passage(*found[at]) for at in best if scores[at] > 0], answer)
 
 
-def word_scores(texts: Sequence[str], sought: str) -> list[float]:
+def _word_scores(texts: Sequence[str], sought: str) -> list[float]:
     """BM25: how telling the words are that each text shares with what is sought; 0 where it shares none."""
     import bm25s  # here, so that an answer without it does not wait for it
 

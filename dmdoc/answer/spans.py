@@ -2,18 +2,18 @@
 
 The statements are those which share the most telling words with the question, and a phrase is scored under the state
 of the section that its statement was written in. Each goes through the model as an answer behind the question, with
-the token that ends an answer, and never as context: no phrase sees another. Its score is the mean log-likelihood of its
-tokens, and what it has in common with the free answer. Knows nothing about how a free answer was made.
+the token that ends an answer, and never as context: no phrase sees another. How likely it is, how like the free answer,
+and how it stands in its sentence make its score (weighing.py). Knows nothing about how a free answer was made.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 
 from dmdoc.answer.ask import Answer
 from dmdoc.answer.evidence import Passage
 from dmdoc.answer.statements import BETWEEN_PAGES, Statement, rank, statements
+from dmdoc.answer.weighing import Asked, weigh
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.continuations import log_likelihoods_behind
 from dmdoc.model.reader import Reader
@@ -24,9 +24,6 @@ STATEMENTS = 3
 
 MOST_TOKENS = 2048
 """Of all candidates together; those of statements that rank lower are left out."""
-
-LIKENESS_NATS = 2.0
-"""What it is worth to be spelt as the free answer is, beside the log-likelihood in nats a token."""
 
 _Found = tuple[Statement, Candidate, list[int]]
 """A candidate with the statement that it stands in and its tokens."""
@@ -43,7 +40,7 @@ class Span:
     log_likelihood: float
     """Of its tokens and the end of the answer under the state, in nats a token."""
     score: float
-    """The log-likelihood, and what likeness to the free answer adds to it."""
+    """How well it answers, all in all (weighing.py)."""
 
     @property
     def text(self) -> str:
@@ -115,7 +112,7 @@ class Search:
         found = _candidates(read, self.question, reader)
         if not found:
             return free, Choice(None, free.text, 0, 0)
-        spans = list(_scored(found, free, state, reader))
+        spans = list(_scored(found, self.question, free, state, reader))
         best = max(spans, key=lambda span: span.score)
         seconds = free.seconds + time.monotonic() - started
         answer = replace(
@@ -143,17 +140,20 @@ def written_statements(
 
 def search_statements(question: str, written: Sequence[Statement]) -> Search:
     """Find where a document speaks of what is asked."""
-    return Search(question, written, rank(written, question)[:STATEMENTS])
+    return Search(question, written, rank(written, question, STATEMENTS))
 
 
-def _scored(found: Sequence[_Found], free: Answer, state: MemoryState, reader: Reader) -> Iterator[Span]:
+def _scored(
+    found: Sequence[_Found], question: str, free: Answer, state: MemoryState, reader: Reader
+) -> Iterator[Span]:
     """The candidates, those of a section together."""
+    asked = Asked(question, free.text)
     for section in dict.fromkeys(statement.section for statement, _, _ in found):
         own = [each for each in found if each[0].section == section]
         answers = [[*ids, *reader.end_ids[:1]] for _, _, ids in own]
         said = log_likelihoods_behind(free.prompt_ids, answers, state.rows(section, section + 1), reader)
         for (statement, candidate, _), likely in zip(own, said.tolist(), strict=True):
-            score = likely + LIKENESS_NATS * _likeness(candidate.text, free.text)
+            score = weigh(asked.measure(candidate, statement, likely))
             yield Span(candidate, statement, likely, score)
 
 
@@ -168,8 +168,3 @@ def _candidates(read: Sequence[Statement], question: str, reader: Reader) -> lis
                 left -= len(ids)
                 found[candidate.text] = statement, candidate, ids
     return list(found.values())
-
-
-def _likeness(one: str, other: str) -> float:
-    """From 0 to 1: the share of their characters that two texts have in common, in order."""
-    return SequenceMatcher(None, one.lower(), other.lower(), autojunk=False).ratio()

@@ -34,5 +34,20 @@ def test_every_statement_stands_where_it_says(pages: list[str], lengths: list[in
 
 def test_the_statement_that_shares_the_telling_words_is_first() -> None:
     found = statements(PAGES, [0])
-    assert [each.text for each in rank(found, "How much is the deposit?")] == ["Deposit: 900 crowns"]
-    assert rank(found, "Warum?") == rank([], "How much is the deposit?") == []
+    assert [each.text for each in rank(found, "How much is the deposit?", 3)] == ["Deposit: 900 crowns"]
+    assert rank(found, "Warum?", 3) == rank(found, "Is it?", 3) == rank([], "How much is it?", 3) == []
+
+
+def test_ranks_are_shares_of_the_best_and_words_count_in_all_their_forms() -> None:
+    found = statements(
+        ("The barge was built in Lund. It rained there. They build a barge a year in Lund.",), [0]
+    )
+    best = rank(found, "Where were barges built?", 5)
+    assert [each.text[:4] for each in best] == ["The ", "They"]
+    assert best[0].rank == 1 > best[1].rank > 0
+    assert rank(found, "Where were barges built?", 1) == best[:1]
+
+
+@given(st.text(max_size=40))
+def test_any_question_can_be_ranked(question: str) -> None:
+    assert rank(statements(PAGES, [0]), question, 2)[2:] == []

@@ -1,0 +1,48 @@
+from typing import get_args
+
+import pytest
+
+from dmdoc.text.asked import Kind, is_of_kind, kind_asked
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("Who built the barge?", "person"),
+        ("In what year was it built?", "time"),
+        ("When does it leave?", "time"),
+        ("How many casks are there?", "number"),
+        ("What is the price of a ticket?", "number"),
+        ("What percentage is salt?", "number"),
+        ("Where does it leave from?", "place"),
+        ("In which small town is it?", "place"),
+        ("What does it carry?", "thing"),
+        ("How does it sail?", None),
+        ("For what reason, and why?", None),
+        ("Warum?", None),
+        ("", None),
+    ],
+)
+def test_what_a_question_asks_for(question: str, kind: str | None) -> None:
+    assert kind_asked(question) == kind
+
+
+@pytest.mark.parametrize(
+    ("phrase", "kinds"),
+    [
+        ("Hanna Brekke", {"person", "place", "thing"}),
+        ("12 June 2023", {"time", "number"}),
+        ("1931", {"time", "number"}),
+        ("July", {"time", "number"}),
+        ("07:50", {"time", "number"}),
+        ("420 crowns", {"number"}),
+        ("twenty-two", {"number"}),
+        ("Port of Lund", {"person", "place", "thing"}),
+        ("pier near Lund", {"place", "thing"}),
+        ("dark green", {"thing"}),
+        ("\u2026", {"thing"}),
+    ],
+)
+def test_what_a_phrase_looks_like(phrase: str, kinds: set[str]) -> None:
+    assert {kind for kind in get_args(Kind) if is_of_kind(phrase, kind)} == kinds
+    assert is_of_kind(phrase, None)
