@@ -53,7 +53,7 @@ AdapterOption = Annotated[
         "--adapter",
         "-a",
         envvar="DMDOC_ADAPTER",
-        help="Its Its δ-mem adapter: a known name, a folder, or ORG/NAME.",
+        help="Its δ-mem adapter: a known name, a folder, or ORG/NAME.",
     ),
 ]
 DeviceOption = Annotated[
