@@ -158,6 +158,18 @@ def test_the_library_neither_prints_nor_reads_the_environment() -> None:
             assert not attributes & {"environ", "getenv"}, path.name
 
 
+def test_the_errors_of_the_library_know_no_option_names() -> None:
+    """What an error advises holds for every client; the command line adds its options."""
+    for name, files in modules().items():
+        if name in {"cli", "console", "chat", "serve"}:
+            continue
+        for path in files:
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Raise):
+                    said = ast.unparse(node).replace("qpdf --decrypt", "")
+                    assert " --" not in said and "`dmdoc" not in said, f"{path.name}: {said}"
+
+
 def test_help_needs_neither_torch_nor_rich() -> None:
     program = (
         "import sys; from dmdoc.cli import app\n"

@@ -177,12 +177,12 @@ def check_that_support_is_known(way: Way, reader: Reader) -> None:
     """
     if way != "state":
         raise UsageError(
-            f"--strict judges answers from the state alone, not from {way}; leave one of them out"
+            f"only answers from the state alone are judged, not those from {way}; leave out one of them"
         )
     if reader.support_threshold is None:
         raise UsageError(
-            f"--strict needs to know how likely an answer of {reader.adapter_identity.name} is to be supported, which "
-            "nobody has measured; ask without it, or run `dmdoc calibrate` on the adapter's folder"
+            f"nobody has measured how likely an answer of {reader.adapter_identity.name} is to be supported; "
+            "ask without strictness, or calibrate the adapter"
         )
 
 

@@ -32,7 +32,7 @@ def verify(saved: SavedDocument, reader: Reader) -> float:
     rows = (state.select(torch.tensor([row], device=state.device)) for row in range(state.batch))
     moved = min(float((_first_token(reader, row) - empty).abs().sum() / 2) for row in rows)
     if moved == 0:
-        raise StateFileError(f"the state of {saved.name!r} changes nothing; ingest it again with --force")
+        raise StateFileError(f"the state of {saved.name!r} changes nothing; read the document again")
     return moved
 
 

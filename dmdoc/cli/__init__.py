@@ -36,7 +36,7 @@ from dmdoc.cli import (
 )
 from dmdoc.cli.options import settings_from_files
 from dmdoc.console.visible import replace_what_cannot_be_shown, visible
-from dmdoc.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, DmdocError
+from dmdoc.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, DmdocError, IdentityError, StateFileError
 
 app = typer.Typer(
     help="Read a document once into a δ-mem state, then ask it questions without sending it again.",
@@ -105,6 +105,13 @@ def _root(
     context.default_map = dict.fromkeys(context.command.list_commands(context), values)
 
 
+_OPTIONS: dict[type[DmdocError], str] = {
+    IdentityError: " (--model and --adapter name them; `dmdoc ingest --force FILE` reads it again)",
+    StateFileError: " (`dmdoc ingest --force FILE` reads it again)",
+}
+"""How the command line does what the library advises, which knows no options."""
+
+
 def main() -> None:
     """Run the command line; every error becomes one line on stderr and an exit code (errors.py)."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -142,7 +149,8 @@ def _tell(failure: Exception, running: Running) -> int:
     if running.debug:
         unforeseen.show(failure)
     if isinstance(failure, DmdocError):
-        console.error(str(failure))
+        options = next((words for kind, words in _OPTIONS.items() if isinstance(failure, kind)), "")
+        console.error(f"{failure}{options}")
         return failure.exit_code
     if isinstance(failure, OSError) and unforeseen.is_about_stdout(failure):
         console.give_up_stdout()

@@ -71,12 +71,12 @@ class ResultsFile:
         try:
             theirs, ours = json.loads(found), json.loads(expected)
         except ValueError as error:
-            raise UsageError(f"{self._path} is not a file of results; give another --output") from error
+            raise UsageError(f"{self._path} is not a file of results; give another file") from error
         if theirs != ours:
             theirs = theirs if isinstance(theirs, dict) else {}
             differing = ", ".join(key for key in ours if theirs.get(key) != ours[key])
             raise UsageError(
-                f"{self._path} has the results of another run ({differing} differ); give another --output"
+                f"{self._path} has the results of another run ({differing} differ); give another file"
             )
 
     def _take(self, line: str, number: int) -> None:
@@ -85,7 +85,7 @@ class ResultsFile:
             self._done[record["document"], record["mode"]] = _outcome(record)
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
-                f"{self._path} line {number} is damaged, or of another version of dmdoc; give another --output"
+                f"{self._path} line {number} is damaged, or of another version of dmdoc; give another file"
             ) from error
 
     def _write(self, text: str) -> None:

@@ -36,9 +36,7 @@ def select(documents: Sequence[QuestionedDocument], *, unit: Unit, limit: int | 
     if unit == "section":
         documents = [section for document in documents for section in _sections(document)]
         if not documents:
-            raise UsageError(
-                "no question says which section answers it; ask about whole documents (--unit document)"
-            )
+            raise UsageError("no question says which section answers it; ask about whole documents")
     placed = sum(len(document.questions) for document in documents)
     draw = random.Random(seed)
     shuffled = [

@@ -131,5 +131,5 @@ def _read_with_pypdf(source: Source) -> list[str]:
 
 def _locked(source: Source) -> ExtractionError:
     if source.password is None:
-        return ExtractionError(f"{source.label} is encrypted; give its password with --password")
+        return ExtractionError(f"{source.label} is encrypted; give its password")
     return ExtractionError(f"{source.label} is encrypted, and not with the password that was given")

@@ -43,7 +43,7 @@ class Source:
         if size > self.limits.text:
             raise ExtractionError(
                 f"{self.label} {what} more than the {self.limits.text / (1 << 20):,.4g} MB of text that a document "
-                "may have; split it up, or raise the limit with --max-text"
+                "may have; split it up, or raise that limit"
             )
 
     def has_suffix(self, *suffixes: str) -> bool:

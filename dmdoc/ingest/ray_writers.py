@@ -30,7 +30,7 @@ def on_ray(address: str, settings: WriterSettings, workers: int | None = None) -
     try:
         import ray
     except ImportError as error:
-        raise DmdocError("--ray needs the ray package: pip install 'dmdoc[ray]'") from error
+        raise DmdocError("sharing over Ray needs its package: pip install 'dmdoc[ray]'") from error
     try:
         ray.init(address=None if address == LOCAL else address, include_dashboard=False, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError) as error:

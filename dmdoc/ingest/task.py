@@ -53,7 +53,7 @@ def check_settings(reader: Reader, *, budget: int | None, refine_steps: int) -> 
             `refine_steps` is negative.
     """
     if refine_steps < 0:
-        raise UsageError(f"--refine takes 0 or more steps, got {refine_steps}")
+        raise UsageError(f"refinement takes 0 or more steps, got {refine_steps}")
     reader.chunks("a", budget)  # any text: what is wrong with the budget alone is wrong with all of them
 
 

@@ -77,9 +77,7 @@ def write_bundle(saved: SavedDocument, path: Path) -> int:
     try:
         write_atomically(path, packed.getvalue())
     except OSError as error:
-        raise BundleError(
-            f"cannot write {path}: {error.strerror or error}; choose another --output"
-        ) from error
+        raise BundleError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
     return len(packed.getvalue())
 
 
@@ -128,7 +126,7 @@ def install(
             # The same file name says nothing about whether it was the same file.
             raise UsageError(
                 f"the name {document.name!r} is taken by another document; "
-                f"pass another with --name, or `dmdoc rm {document.name}` first"
+                f"give another name, or remove that document first"
             )
         staged = library.begin(document, restart=True)
         return library.finish(staged, bundle.state, bundle.header, tags=(*bundle.tags, *tags))
@@ -139,12 +137,12 @@ def _members(path: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
             if sorted(info.filename for info in infos) != sorted((_RECORD, _PAGES, _STATE)):
-                raise BundleError(f"{path} is not a {SUFFIX} file; `dmdoc export` writes one")
+                raise BundleError(f"{path} is not a {SUFFIX} file, as an export writes it")
             if any(info.file_size > MAX_MEMBER for info in infos):
                 raise BundleError(f"{path} would unpack to more than {MAX_MEMBER:,} bytes; it is refused")
             return {info.filename: archive.read(info) for info in infos}
     except FileNotFoundError:
-        raise BundleError(f"no such file: {path}; give a {SUFFIX} file that `dmdoc export` wrote") from None
+        raise BundleError(f"no such file: {path}; give an exported {SUFFIX} file") from None
     except OSError as error:
         raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
@@ -155,7 +153,7 @@ def _members(path: Path) -> dict[str, bytes]:
 
 def _check_version(path: Path, record: dict[str, Any]) -> None:
     if record["format"] != FORMAT:
-        raise BundleError(f"{path} is not a {SUFFIX} file; `dmdoc export` writes one")
+        raise BundleError(f"{path} is not a {SUFFIX} file, as an export writes it")
     if int(record["version"]) > VERSION:
         raise BundleError(f"{path} was written by a newer dmdoc (format {record['version']}); upgrade dmdoc")
 

@@ -55,7 +55,7 @@ def read_record(path: Path) -> tuple[dict[str, Any], bytes]:
 
 
 def damaged(path: Path) -> DmdocError:
-    return DmdocError(f"{path} is damaged; `dmdoc rm` the document and ingest its source again")
+    return DmdocError(f"{path} is damaged; remove the document and read its source again")
 
 
 def _checksum(record: dict[str, Any]) -> str:

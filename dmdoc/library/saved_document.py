@@ -146,7 +146,7 @@ class SavedDocument:
     def _changed(self) -> DmdocError:
         return DmdocError(
             f"the document {self.name!r} is not the one that was looked up: it was replaced or altered; "
-            "run the command again, and if that does not help ingest it with --force"
+            "try again, and if that does not help read the document again"
         )
 
 

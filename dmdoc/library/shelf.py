@@ -110,7 +110,7 @@ class Shelf:
             source = "standard input" if saved.source == STDIN else repr(saved.source)
             raise UsageError(
                 f"the name {document.name!r} is taken by a document from {source}; "
-                f"pass another with --name, or `dmdoc rm {document.name}` first"
+                f"give another name, or remove that document first"
             )
         if finished is None:
             return "new"
@@ -150,7 +150,7 @@ class Shelf:
                 return read_saved_document(name, folder)
         if folders.home.is_dir() and not is_saved_document(folders.home):
             raise DmdocError(
-                f"{folders.home} holds no document.json; `dmdoc rm` the document and ingest its source again"
+                f"{folders.home} holds no document.json; remove the document and read its source again"
             )
         return None
 
@@ -187,7 +187,7 @@ class Shelf:
     def _what_to_do(self) -> str:
         names = self.names()
         if not names:
-            return "the library is empty: save one with `dmdoc ingest FILE`"
+            return "the library is empty: read a document first"
         more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
         return f"saved: {', '.join(names[:_LISTED])}{more}"
 

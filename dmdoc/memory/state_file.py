@@ -27,7 +27,7 @@ VERSION = 2
 _LARGEST_PREAMBLE = (
     16_000_000  # bytes; a million sections take that, so a larger claim is a file of another kind
 )
-_AGAIN = "ingest the document again with --force"
+_AGAIN = "read the document again"
 
 
 @dataclass(frozen=True)
@@ -217,10 +217,10 @@ def check_identity(
     found = ", ".join(f"{what} {pairs[what][0]}, not {pairs[what][1]}" for what in differing)
     options = []
     if "backbone" in differing or "tokenizer" in differing:  # a tokenizer comes with its backbone
-        options.append(f"--model {header.backbone.name}")
+        options.append(header.backbone.name)
     if "adapter" in differing:
-        options.append(f"--adapter {header.adapter.name}")
-    raise IdentityError(f"this state was written with {found}; use {' '.join(options)}, or {_AGAIN}")
+        options.append(header.adapter.name)
+    raise IdentityError(f"this state was written with {found}; use {' and '.join(options)}, or {_AGAIN}")
 
 
 def _tensor_table(shape: list[int], layers: int) -> dict[str, Any]:

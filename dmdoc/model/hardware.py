@@ -50,9 +50,9 @@ def choose_device(requested: str, hardware: Hardware) -> torch.device:
         raise BackboneError(f"the device must be auto, cpu, cuda or cuda:N, got {requested!r}")
     device = torch.device(name)
     if device.type == "cuda" and not hardware.cuda:
-        raise BackboneError("no CUDA card was found; use --device cpu")
+        raise BackboneError("no CUDA card was found; use the device cpu")
     if device.type == "cuda" and not hardware.cuda_bf16:
-        raise BackboneError("this CUDA card has no bfloat16, which dmdoc needs there; use --device cpu")
+        raise BackboneError("this CUDA card has no bfloat16, which dmdoc needs there; use the device cpu")
     return device
 
 

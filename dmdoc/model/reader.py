@@ -60,7 +60,7 @@ class Reader:
         if budget is not None and budget > most:
             raise UsageError(
                 f"a write budget of {budget} tokens is more than the {most} that "
-                f"{self.adapter_identity.name} was trained with; pass a smaller --budget"
+                f"{self.adapter_identity.name} was trained with; give a smaller budget"
             )
         layout = Layout(self.adapter.config.write_layout)
         asked = most if budget is None else budget
@@ -156,7 +156,7 @@ class Reader:
         if longest + settings.max_tokens > limit:
             raise UsageError(
                 f"a prompt of {longest} tokens and an answer of {settings.max_tokens} exceed the "
-                f"{limit} tokens of {self.backbone.name}; shorten the question or lower --max-tokens"
+                f"{limit} tokens of {self.backbone.name}; shorten the question or ask for a shorter answer"
             )
         sampling: dict[str, Any] = {"do_sample": False}
         if settings.temperature > 0:

@@ -133,9 +133,7 @@ def adapter_for(backbone: str) -> str:
         return backbone
     if not (_is_known(backbone, "backbone") or _is_folder(backbone)):
         _parse_hub_id(backbone, "backbone")
-    raise AdapterError(
-        f"no adapter is known for {backbone}; pass one with --adapter, or train one with `dmdoc train`"
-    )
+    raise AdapterError(f"no adapter is known for {backbone}; name an adapter, or train one")
 
 
 def resolve(

@@ -76,7 +76,7 @@ def _report(nats: Tensor, step: int, steps: int, on_step: Callable[[int, float],
     if not nats.isfinite().all():
         raise DmdocError(
             f"the loss is {mean} after {step} of {steps} refinement steps; "
-            "refine in fewer steps, or ingest without --refine"
+            "refine in fewer steps, or not at all"
         )
     if on_step is not None:
         on_step(step, mean)

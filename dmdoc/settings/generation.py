@@ -36,10 +36,10 @@ class GenerationSettings:
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
-            raise UsageError(f"--max-tokens must be at least 1, got {self.max_tokens}")
+            raise UsageError(f"max_tokens must be at least 1, got {self.max_tokens}")
         if not (0 <= self.temperature < math.inf):
-            raise UsageError(f"--temperature must be a number, 0 or more, got {self.temperature}")
+            raise UsageError(f"temperature must be a number, 0 or more, got {self.temperature}")
         if not 0 < self.top_p <= 1:
-            raise UsageError(f"--top-p must be above 0 and at most 1, got {self.top_p}")
+            raise UsageError(f"top_p must be above 0 and at most 1, got {self.top_p}")
         if not 0 <= self.seed <= MOST_SEED:
-            raise UsageError(f"--seed must be from 0 to {MOST_SEED}, got {self.seed}")
+            raise UsageError(f"seed must be from 0 to {MOST_SEED}, got {self.seed}")

@@ -48,7 +48,7 @@ def load_checkpoint(
         TrainingError: there is no checkpoint, it is damaged, or it is of another backbone or adapter.
     """
     if not path.is_file():
-        raise TrainingError(f"nothing to resume: there is no {path}; start the run without --resume")
+        raise TrainingError(f"nothing to resume: there is no {path}; start a new run")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         steps, saved = int(content["steps"]), json.loads(content["config"])

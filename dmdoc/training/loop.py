@@ -118,9 +118,7 @@ def _check(backbone: Backbone, output: Path, resume: bool) -> None:
             "flash_attention_2 takes no mask of its own for packed reads; load the backbone with sdpa"
         )
     if not resume and (output / CHECKPOINT).exists():
-        raise TrainingError(
-            f"{output} holds an earlier run; pass --resume to continue it, or give another folder"
-        )
+        raise TrainingError(f"{output} holds an earlier run; resume it, or give another folder")
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -160,7 +158,7 @@ def _take_step(
     norm = float(torch.nn.utils.clip_grad_norm_(reader.adapter.parameters(), config.optimiser.clip))
     if not math.isfinite(norm):
         raise TrainingError(
-            f"the gradient of step {step + 1} is not finite; lower learning_rate and continue with --resume"
+            f"the gradient of step {step + 1} is not finite; lower learning_rate and resume the run"
         )
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)

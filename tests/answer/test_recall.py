@@ -194,12 +194,14 @@ def test_support_is_known_of_answers_from_the_state_alone(reader: Reader, state:
     calibrated = replace(reader, support_threshold=0.0)
     recalled = recall(QUESTION, calibrated, state, lambda: PAGES, settings=SHORT, way="evidence")
     assert recalled.supported is None
-    with pytest.raises(UsageError, match="judges answers from the state alone, not from evidence"):
+    with pytest.raises(
+        UsageError, match="only answers from the state alone are judged, not those from evidence"
+    ):
         check_that_support_is_known("evidence", calibrated)
 
 
 def test_support_is_unknown_of_an_adapter_that_nobody_calibrated(reader: Reader) -> None:
-    with pytest.raises(UsageError, match=r"tiny-adapter .* nobody has measured; .*dmdoc calibrate"):
+    with pytest.raises(UsageError, match=r"nobody has measured .* tiny-adapter .* calibrate the adapter"):
         check_that_support_is_known("state", reader)
 
 

@@ -155,8 +155,8 @@ def test_the_ways_without_a_state(
         (("--evidence=0",), "--evidence"),
         (("--evidence=many",), "--evidence"),
         (("--recall", "memory"), "--recall"),
-        (("--strict",), "--strict needs to know how likely an answer of tiny-adapter is to be supported"),
-        (("--strict", "--evidence"), "--strict judges answers from the state alone, not from evidence"),
+        (("--strict",), "nobody has measured how likely an answer of tiny-adapter is to be supported"),
+        (("--strict", "--evidence"), "only answers from the state alone are judged, not those from evidence"),
     ],
 )
 def test_ways_that_cannot_be(options: tuple[str, ...], message: str, invoke: Invoke, two_pages: str) -> None:

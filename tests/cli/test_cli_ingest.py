@@ -95,7 +95,7 @@ def test_a_document_gets_its_name_and_its_tags(invoke: Invoke, papers: Path) -> 
         (("--files-from", "missing"), "cannot read missing"),
         (("--files-from", "-", "-"), "either the list of files or a document"),
         (("--budget", "65"), "more than the 64 that tiny-adapter was trained with"),
-        (("--refine", "-1"), "--refine takes 0 or more steps, got -1"),
+        (("--refine", "-1"), "refinement takes 0 or more steps, got -1"),
     ],
 )
 def test_what_fits_no_batch_is_refused(

@@ -340,6 +340,6 @@ class TestResuming:
     ) -> None:
         path = tmp_path / "notes.txt"
         path.write_text(content)
-        with pytest.raises(UsageError, match="give another --output"):
+        with pytest.raises(UsageError, match="give another file"):
             self.run_once(path, reader)
         assert path.read_text() == content

@@ -290,7 +290,7 @@ class TestSelection:
         assert chosen.unplaced == 1
 
     def test_sections_need_a_dataset_that_names_them(self) -> None:
-        with pytest.raises(UsageError, match="--unit document"):
+        with pytest.raises(UsageError, match="ask about whole documents"):
             select([asked("a", 3, section=None)], unit="section", limit=None, seed=0)
 
 

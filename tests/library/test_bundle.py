@@ -160,5 +160,5 @@ def test_what_is_no_bundle_is_refused(
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(saved: SavedDocument, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="choose another --output"):
+    with pytest.raises(BundleError, match="choose another place"):
         write_bundle(saved, tmp_path / "missing" / "report.dmdoc")

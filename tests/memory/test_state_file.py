@@ -210,10 +210,7 @@ def test_every_truncation_is_noticed(path: Path) -> None:
         assert f"got {size};" in message
         with pytest.raises(StateFileError, match="is truncated"):
             read_header(path)
-    assert (
-        f"expected {len(content)} bytes, got {len(content) - 1}; ingest the document again with --force"
-        in message
-    )
+    assert f"expected {len(content)} bytes, got {len(content) - 1}; read the document again" in message
 
 
 def test_every_changed_byte_is_noticed(path: Path) -> None:
@@ -290,7 +287,7 @@ def test_an_older_version_has_to_be_read_again(path: Path) -> None:
     preamble, data = split(path)
     preamble["__metadata__"]["version"] = "1"
     write(path, preamble, data)
-    with pytest.raises(StateVersionError, match=r"an older dmdoc \(format 1\); ingest the document again"):
+    with pytest.raises(StateVersionError, match=r"an older dmdoc \(format 1\); read the document again"):
         read_state(path)
 
 
@@ -371,8 +368,8 @@ def test_each_difference_is_named(what: str) -> None:
     message = str(caught.value)
     assert "\n" not in message
     assert f"{what} {wrote.name} ({wrote.sha256[:8]}), not example/other (99999999)" in message
-    option = "--adapter example/adapter" if what == "adapter" else "--model example/backbone"
-    assert f"use {option}, or ingest the document again" in message
+    name = "example/adapter" if what == "adapter" else "example/backbone"
+    assert f"use {name}, or read the document again" in message
     assert [other for other in ("backbone", "adapter", "tokenizer") if f"{other} example" in message] == [
         what
     ]
@@ -380,7 +377,5 @@ def test_each_difference_is_named(what: str) -> None:
 
 def test_several_differences_are_all_named() -> None:
     other = Identity("example/other", "99" * 32)
-    with pytest.raises(
-        IdentityError, match=r"backbone .* adapter .* tokenizer .*--model \S+ --adapter \S+, or"
-    ):
+    with pytest.raises(IdentityError, match=r"backbone .* adapter .* tokenizer .*use \S+ and \S+, or"):
         check_identity(HEADER, backbone=other, adapter=other, tokenizer=other)

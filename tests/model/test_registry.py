@@ -122,7 +122,7 @@ def test_an_unknown_name_lists_the_known_ones(hub: FakeHub, tmp_path: Path, name
 
 @pytest.mark.parametrize("name", ["smollm3-3b", "someone/a-model", "."])
 def test_a_backbone_without_a_known_adapter_asks_for_one(name: str) -> None:
-    with pytest.raises(AdapterError, match=r"no adapter is known for .*; pass one with --adapter"):
+    with pytest.raises(AdapterError, match=r"no adapter is known for .*; name an adapter"):
         models.adapter_for(name)
 
 

@@ -250,5 +250,5 @@ class TestIngest:
         assert write_text(LONG, reader, 2).equals(state)
 
     def test_fewer_than_no_steps_are_refused(self, reader: Reader, library: Library) -> None:
-        with pytest.raises(UsageError, match=r"--refine takes 0 or more steps, got -1"):
+        with pytest.raises(UsageError, match=r"refinement takes 0 or more steps, got -1"):
             ingest(document(), reader, library, refine_steps=-1)

@@ -120,7 +120,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path: Path, b
     config = tiny_config(tmp_path, steps=3)
     with pytest.raises(Killed):
         train(config, backbone, tmp_path / "out", progress=kill_after(2))
-    with pytest.raises(TrainingError, match=r"nothing to resume: .* start the run without --resume"):
+    with pytest.raises(TrainingError, match=r"nothing to resume: .* start a new run"):
         train(config, backbone, tmp_path / "out", resume=True)
     train(config, backbone, tmp_path / "out")
 
@@ -145,7 +145,7 @@ def test_a_finished_run_is_exported_again(tmp_path: Path, backbone: Backbone) ->
 def test_an_earlier_run_is_never_overwritten(tmp_path: Path, backbone: Backbone) -> None:
     config = tiny_config(tmp_path, steps=1)
     train(config, backbone, tmp_path / "out")
-    with pytest.raises(TrainingError, match="holds an earlier run; pass --resume to continue it"):
+    with pytest.raises(TrainingError, match="holds an earlier run; resume it"):
         train(config, backbone, tmp_path / "out")
 
 
@@ -265,7 +265,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run(tmp_path: Path, backbone: B
     config = tiny_config(tmp_path, recitations=1)
     endless = replace(config, optimiser=Optimiser(recitation_weight=1e39))
     with pytest.raises(
-        TrainingError, match="the gradient of step 1 is not finite; lower learning_rate and continue"
+        TrainingError, match="the gradient of step 1 is not finite; lower learning_rate and resume"
     ):
         train(endless, backbone, tmp_path / "out")
     assert metrics_of(tmp_path / "out") == []
