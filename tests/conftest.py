@@ -19,6 +19,8 @@ from dmdoc.model.reader import Reader
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # before the kernels are imported
 
+pytest_plugins = ["serving"]  # a server on a port, with what it needs
+
 
 @pytest.fixture(autouse=True, scope="session")
 def interruptible() -> None:

@@ -2,7 +2,7 @@
 
 Only typer is imported at the top, so that `--help` is instant; torch comes with the first command that needs it.
 May import: errors, settings, text, document, datasets, memory, model, library, ingest, answer, training,
-compare, console, chat.
+compare, console, chat, serve.
 Knows nothing about how anything is done.
 """
 
@@ -30,6 +30,7 @@ from dmdoc.cli import (
     ingest,
     library,
     models,
+    serve,
     train,
     unforeseen,
     verify,
@@ -57,6 +58,7 @@ app.command("rm")(library.remove)
 app.command()(verify.verify)
 app.command()(handing_over.export)
 app.command("import")(handing_over.install)
+app.command()(serve.serve)
 app.command()(compare.compare)
 app.command()(train.train)
 app.command()(calibrate.calibrate)

@@ -40,6 +40,11 @@ def expanded(path: str, where: str) -> Path:
         raise UsageError(f"{where} names {path!r}, and there is no such user") from error
 
 
+def runtime_folder(environ: Mapping[str, str]) -> Path:
+    """Sockets of running servers: XDG_RUNTIME_DIR/dmdoc, else a folder of the cache."""
+    return _named(environ, "DMDOC_RUNTIME", "XDG_RUNTIME_DIR") or cache_folder(environ) / "run"
+
+
 def _named(environ: Mapping[str, str], own: str, xdg: str) -> Path | None:
     """The folder that one of the two variables names; a variable that is set to nothing counts as unset."""
     if environ.get(own):

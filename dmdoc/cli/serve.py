@@ -1,0 +1,82 @@
+"""`serve`: the answers of `ask` over HTTP, from one process that has the model loaded."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dmdoc import console
+from dmdoc.cli.ask_many import answer_record
+from dmdoc.cli.library import record
+from dmdoc.cli.options import Machine, environment, open_library, spread
+from dmdoc.cli.subject import Target
+from dmdoc.errors import DmdocError, UsageError
+from dmdoc.settings.folders import runtime_folder
+
+if TYPE_CHECKING:
+    from dmdoc.serve.engine import Answered
+
+
+@spread
+def serve(
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen on.")] = 8080,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            "--api-key",
+            envvar="DMDOC_API_KEY",
+            help="Answer only requests that have this key; needed for any address but this machine's own.",
+        ),
+    ] = None,
+    api_key_file: Annotated[
+        Path | None, typer.Option("--api-key-file", help="Read the key from this file.")
+    ] = None,
+    root: Annotated[
+        list[Path] | None,
+        typer.Option("--root", help="Requests may name files in this folder to be read; may be given again."),
+    ] = None,
+    most_waiting: Annotated[
+        int, typer.Option("--max-waiting", min=1, help="Questions that may wait; more are refused.")
+    ] = 64,
+    *,
+    machine: Machine,
+) -> None:
+    """Answer over HTTP, with the model loaded once."""
+    try:
+        from dmdoc.serve.app import Server, Settings
+        from dmdoc.serve.engine import Engine
+        from dmdoc.serve.run import bind, bind_unix, check_key, run
+    except ImportError as error:
+        raise DmdocError(f"{error.name} is missing; pip install 'dmdoc[serve]'") from error
+    key = _key(api_key, api_key_file)
+    check_key(host, key)
+    listening = bind(host, port)
+    local = bind_unix(runtime_folder(environment()) / "http.sock")
+    engine = Engine(open_library(), machine.open_reader, most_waiting=most_waiting)
+    settings = Settings(answer_record_of, record, key, tuple(root or ()))
+    if not machine.quiet:
+        at = f"[{host}]" if ":" in host else host
+        console.note(f"listening on http://{at}:{listening.getsockname()[1]}; Ctrl-C ends it")
+    try:
+        run(Server(engine, settings).app(), [listening, local])
+    finally:
+        Path(local.getsockname()).unlink(missing_ok=True)
+
+
+def answer_record_of(answered: "Answered") -> dict[str, Any]:
+    """What JSON says of an answer."""
+    finding = answered.finding
+    target = Target(answered.question.text, finding.document, finding.by, finding.among)
+    return answer_record(target, answered.recalled, answered.found, answered.reader)
+
+
+def _key(key: str | None, file: Path | None) -> str | None:
+    if file is None:
+        return key
+    if key is not None:
+        raise UsageError("give --api-key or --api-key-file, not both")
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the key in {file}: {error}") from error

@@ -1,0 +1,97 @@
+"""Who may ask: a key where one is set, else only pages and programs of this machine; and how much they may send."""
+
+import hmac
+import ipaddress
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dmdoc.errors import DmdocError
+
+OPEN_PATHS = ("/health", "/")
+"""Asked without a key: whether it runs, and the page, which holds nothing of any document."""
+
+
+class Refused(DmdocError):
+    """A request that is not answered.
+
+    `status` is that of HTTP, `code` that of OpenAI's form.
+    """
+
+    def __init__(self, message: str, status: int, code: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+class Guard:
+    """Refuses what has no key, a foreign Host (a name that somebody made point here) or a foreign page's Origin."""
+
+    def __init__(self, app: ASGIApp, *, key: str | None, refuse: Callable[[Exception], Response]) -> None:
+        self._app, self._key, self._refuse = app, key, refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                check(Request(scope), self._key)
+            except Refused as refused:
+                await self._refuse(refused)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def check(request: Request, key: str | None) -> None:
+    """
+    Raises:
+        Refused: the request is not answered.
+    """
+    _check_origin(request.headers)
+    if key is None:
+        if not is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname or ""):
+            raise Refused(
+                "this server answers to localhost alone, not to the Host of this request", 403, "host"
+            )
+        return
+    if request.url.path in OPEN_PATHS:
+        return
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), key.encode()):
+        raise Refused(
+            "the API key is missing or wrong; send Authorization: Bearer KEY", 401, "invalid_api_key"
+        )
+
+
+def _check_origin(headers: Mapping[str, str]) -> None:
+    """A browser says which page asks; only our own may."""
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        raise Refused("a page from elsewhere may not ask this server", 403, "origin")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this machine's own, whatever a name server says."""
+    if host in ("localhost", "localhost."):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def body_of(request: Request, most: int) -> bytes:
+    """
+    Raises:
+        Refused: it is larger.
+    """
+    too_large = Refused(f"the request is larger than {most:,} bytes; send less", 413, "too_large")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most:
+        raise too_large
+    found = bytearray()
+    async for piece in request.stream():
+        found += piece
+        if len(found) > most:
+            raise too_large
+    return bytes(found)
