@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from dmdoc.answer.support import log_likelihoods
 from dmdoc.memory.state import MemoryState
+from dmdoc.model.batching import in_batches
 from dmdoc.model.reader import Reader
 
 FINALISTS = 3
@@ -51,9 +52,16 @@ def matches(texts: Sequence[str], states: Sequence[MemoryState], reader: Reader)
     Returns:
         For each text float32 `[batch of its state]`, on the state's device.
     """
-    if not texts:
-        return []
     tokens = [reader.encode(text) for text in texts]
+
+    def together(rows: Sequence[int]) -> list[Tensor]:
+        return _matches([tokens[row] for row in rows], [states[row] for row in rows], reader)
+
+    return in_batches(together, [len(own) for own in tokens])
+
+
+def _matches(tokens: Sequence[Sequence[int]], states: Sequence[MemoryState], reader: Reader) -> list[Tensor]:
+    """As `matches`, all texts in one pass."""
     written = reader.write_inputs(tokens)
     found = []
     for row, (own, state) in enumerate(zip(tokens, states, strict=True)):

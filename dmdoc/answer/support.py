@@ -13,7 +13,11 @@ import torch
 from torch import Tensor
 
 from dmdoc.memory.state import MemoryState
+from dmdoc.model.batching import in_batches
 from dmdoc.model.reader import Reader
+
+LOGIT_TOKENS = 1024
+"""Tokens of a batch whose logits are wanted, which take 200 KB each with a vocabulary of 50,000."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,30 @@ def log_likelihoods(
     """Mean log-probability of each answer's tokens after its prompt, in nats a token; 0 for an empty answer.
 
     Args:
-        state: a row for each prompt, all read in one pass; None is the frozen backbone.
+        state: a row for each prompt; None is the frozen backbone.
 
     Returns:
         float32 `[rows]`, on the model's device.
     """
+    if not prompts:
+        return torch.zeros(0, device=reader.backbone.device)
+
+    def together(rows: Sequence[int]) -> list[Tensor]:
+        own = None if state is None else state.select(torch.tensor(rows, device=state.device))
+        found = _log_likelihoods([prompts[row] for row in rows], [answers[row] for row in rows], own, reader)
+        return list(found.unbind())
+
+    lengths = [len(prompt) + len(answer) for prompt, answer in zip(prompts, answers, strict=True)]
+    return torch.stack(in_batches(together, lengths, most=LOGIT_TOKENS))
+
+
+def _log_likelihoods(
+    prompts: Sequence[Sequence[int]],
+    answers: Sequence[Sequence[int]],
+    state: MemoryState | None,
+    reader: Reader,
+) -> Tensor:
+    """As `log_likelihoods`, all rows in one pass."""
     device = reader.backbone.device
     counts = torch.tensor([len(answer) for answer in answers], device=device)
     longest = int(counts.max())

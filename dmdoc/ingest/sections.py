@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from dmdoc.memory.state import MemoryState
+from dmdoc.model.batching import halving
 from dmdoc.model.reader import Reader
 from dmdoc.refine.practice import section_practice
 from dmdoc.refine.steps import refine
@@ -46,10 +47,16 @@ def write_sections(
     Raises:
         DmdocError: refinement met a loss that is not finite.
     """
-    with torch.no_grad():
-        state = reader.write(batch, reader.zero_state(len(batch)))
-    practices = [section_practice(chunk, reader) for chunk in batch] if refine_steps else []
-    return refine(state, practices, reader, refine_steps, on_step=on_step)
+
+    def together(rows: Sequence[int]) -> list[MemoryState]:
+        own = [batch[row] for row in rows]
+        with torch.no_grad():
+            state = reader.write(own, reader.zero_state(len(own)))
+        practices = [section_practice(chunk, reader) for chunk in own] if refine_steps else []
+        refined = refine(state, practices, reader, refine_steps, on_step=on_step)
+        return [refined.rows(row, row + 1) for row in range(len(own))]
+
+    return MemoryState.cat(halving(together, range(len(batch))))
 
 
 def write_unlike(chunks: Sequence[Chunk], reader: Reader) -> MemoryState:

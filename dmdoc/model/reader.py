@@ -23,6 +23,7 @@ from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_file import Identity
 from dmdoc.model import registry as models
 from dmdoc.model.backbone import Backbone, load_backbone
+from dmdoc.model.batching import in_batches, memory_told
 from dmdoc.model.causal_lm import CausalLM
 from dmdoc.model.hardware import detect_hardware
 from dmdoc.model.places import FixedPlaces, keeps_places
@@ -129,7 +130,8 @@ class Reader:
             UsageError: the prompt and the answer do not fit the backbone's context.
         """
         streamer = _TokenStream(self.end_ids, on_token) if on_token is not None else None
-        (answer,) = self._generate([prompt_ids], state, settings, streamer)
+        with memory_told("this question"):
+            (answer,) = self._generate([prompt_ids], state, settings, streamer)
         return answer
 
     def generate_batch(
@@ -143,7 +145,12 @@ class Reader:
         Returns, raises:
             As `generate`, for every prompt.
         """
-        return self._generate(prompts, state, settings, None)
+
+        def together(rows: Sequence[int]) -> list[list[int]]:
+            own = None if state is None else state.select(torch.tensor(rows, device=state.device))
+            return self._generate([prompts[row] for row in rows], own, settings, None)
+
+        return in_batches(together, [len(prompt) for prompt in prompts])
 
     def _generate(
         self,
@@ -248,7 +255,10 @@ def open_reader(
     adapter = adapter or models.adapter_for(model)
     folder = models.resolve(model, cache, kind="backbone", offline=offline, progress=progress)
     adapter_folder = models.resolve(adapter, cache, kind="adapter", offline=offline, progress=progress)
-    return load_reader(load_backbone(folder, name=model, device=device), adapter_folder, adapter_name=adapter)
+    with memory_told(f"the model {model}"):
+        return load_reader(
+            load_backbone(folder, name=model, device=device), adapter_folder, adapter_name=adapter
+        )
 
 
 def load_reader(backbone: Backbone, adapter_folder: Path, *, adapter_name: str) -> Reader:
