@@ -48,6 +48,10 @@ class Selection:
         list[str] | None,
         typer.Option("--glob", help="In folders, read only files like '*.md'. May be repeated."),
     ] = None
+    no_ignore: Annotated[
+        bool,
+        typer.Option("--no-ignore", help="In folders, read what Git ignores and node_modules, too."),
+    ] = False
     files_from: Annotated[
         str | None,
         typer.Option(
@@ -80,7 +84,7 @@ class Selection:
                 listed = listed_files(Path(self.files_from).read_bytes(), null=self.null)
         except OSError as error:
             raise UsageError(f"cannot read {self.files_from}: {error.strerror or error}") from error
-        return expand([*(self.files or ()), *listed], self.glob or ())
+        return expand([*(self.files or ()), *listed], self.glob or (), ignored=self.no_ignore)
 
 
 @dataclass(frozen=True)

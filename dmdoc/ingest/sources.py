@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dmdoc.document import STDIN, Document, slug
 from dmdoc.errors import UsageError
+from dmdoc.ingest.ignored import files_in
 from dmdoc.library.library import Library
 
 
@@ -27,25 +28,24 @@ def listed_files(data: bytes, *, null: bool) -> list[str]:
     return [os.fsdecode(path) for path in (data.split(b"\0") if null else data.splitlines()) if path]
 
 
-def expand(paths: Iterable[str], patterns: Sequence[str] = ()) -> list[str]:
-    """Files as they are and, for a folder, those in it and below, sorted, but for hidden ones; each once.
+def expand(paths: Iterable[str], patterns: Sequence[str] = (), *, ignored: bool = False) -> list[str]:
+    """Files as they are and, for a folder, those in it and below (ignored.py), sorted; each once.
 
     Args:
         patterns: of the files in folders, such as `*.md` or `reports/*.pdf`; all of them if there are none.
+        ignored: of folders, also the files that Git ignores, and those in `node_modules`.
     """
     found: dict[str, str] = {}
     for path in paths:
-        inside = _inside(Path(path), patterns) if path != STDIN and os.path.isdir(path) else [path]
+        inside = _inside(Path(path), patterns, ignored) if path != STDIN and os.path.isdir(path) else [path]
         for each in inside:
             found.setdefault(each if each == STDIN else os.path.abspath(each), each)
     return list(found.values())
 
 
-def _inside(folder: Path, patterns: Sequence[str]) -> Iterator[str]:
-    for path in sorted(folder.rglob("*")):
-        inner = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inner.parts)
-        if not hidden and path.is_file() and (not patterns or any(map(inner.match, patterns))):
+def _inside(folder: Path, patterns: Sequence[str], ignored: bool) -> Iterator[str]:
+    for path in files_in(folder, ignored=ignored):
+        if not patterns or any(map(path.relative_to(folder).match, patterns)):
             yield str(path)
 
 
