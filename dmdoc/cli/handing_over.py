@@ -61,8 +61,10 @@ def install(
     from dmdoc.library.bundle import install as install_bundle
     from dmdoc.library.bundle import read_bundle
 
-    saved = install_bundle(read_bundle(file), open_library(), name=name, tags=tag or ())
+    saved, fresh = install_bundle(read_bundle(file), open_library(), name=name, tags=tag or ())
     if as_json:
         console.write_json({"schema": JSON_SCHEMA, **record(saved)})
+    elif not fresh:
+        console.note(f"{saved.name}: unchanged, this text is saved already")
     else:
         console.note(f"{saved.name}: imported, written with {saved.header().backbone.name}")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dmdoc import console
-from dmdoc.errors import DmdocError
+from dmdoc.errors import DmdocError, IdentityError
 from dmdoc.settings.files import (
     PROJECT_FILE,
     USER_FILE,
@@ -32,6 +32,7 @@ from dmdoc.settings.trust import Trust
 if TYPE_CHECKING:
     from dmdoc.library.library import Library
     from dmdoc.library.saved_document import SavedDocument
+    from dmdoc.model.familiar import FamiliarModels
     from dmdoc.model.reader import Reader
     from dmdoc.settings.generation import GenerationSettings
 
@@ -228,6 +229,12 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def _familiar() -> "FamiliarModels":
+    from dmdoc.model.familiar import FamiliarModels
+
+    return FamiliarModels(config_folder(os.environ), cache_folder(environment()))
+
+
 @dataclass(frozen=True)
 class Machine:
     """The options that say what runs and where, and how much is said about it."""
@@ -241,14 +248,34 @@ class Machine:
     _opened: "dict[tuple[str | None, str | None], Reader]" = field(default_factory=dict, init=False)
 
     def open_reader(self, saved: "SavedDocument | None" = None) -> "Reader":
-        """The reader of the options, or the one that wrote `saved`; each is loaded once."""
+        """The reader of the options, or the one that wrote `saved`; each is loaded once.
+
+        Raises:
+            IdentityError: what wrote `saved` is not named by the options and has never been used here.
+        """
         model, adapter = self.model, self.adapter
         if saved is not None and model is None:
-            header = saved.header()
-            model, adapter = header.backbone.name, adapter or header.adapter.name
+            model, adapter = self._writers_of(saved)
         if (model, adapter) not in self._opened:
             self._opened[model, adapter] = self._load(model, adapter)
         return self._opened[model, adapter]
+
+    def _writers_of(self, saved: "SavedDocument") -> tuple[str, str]:
+        """The model and the adapter that wrote `saved`, as they are called here; the user's adapter goes before it.
+
+        Raises:
+            IdentityError: one of them has never been used here, and a document must not choose what is loaded.
+        """
+        header, familiar = saved.header(), _familiar()
+        model = familiar.name_of(header.backbone, "backbone")
+        adapter = self.adapter or familiar.name_of(header.adapter, "adapter")
+        if model is None or adapter is None:
+            named = f"--model {model or header.backbone.name} --adapter {adapter or header.adapter.name}"
+            raise IdentityError(
+                f"{saved.name!r} was written with {header.backbone} and {header.adapter}, which have not been used "
+                f"here; if you trust them, name them once: `dmdoc ask -d {saved.name} {named} …`"
+            )
+        return model, adapter
 
     def _load(self, model: str | None, adapter: str | None) -> "Reader":
         from dmdoc.model.backbone import describe
@@ -262,6 +289,12 @@ class Machine:
             offline=self.offline,
             progress=None if self.quiet else console.note,
         )
+        familiar = _familiar()
+        try:
+            familiar.note(reader.backbone.identity, "backbone")
+            familiar.note(reader.adapter_identity, "adapter")
+        except DmdocError as error:
+            console.warn(str(error))
         if self.verbose:
             console.note(f"{describe(reader.backbone)}; adapter {reader.adapter_identity.name}")
         return reader

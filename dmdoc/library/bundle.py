@@ -8,6 +8,7 @@ hashes and state are checked before a library sees them, and no member's name is
     state.safetensors   the state, as in a library
 """
 
+import hashlib
 import io
 import json
 import os
@@ -29,11 +30,14 @@ if TYPE_CHECKING:
     from dmdoc.memory.state import MemoryState
 
 FORMAT = "dmdoc-document"
-VERSION = 1
+VERSION = 2
+"""1 has no hash over name, source and tags."""
 SUFFIX = ".dmdoc"
 
-MAX_MEMBER = 1 << 30
-"""Bytes that a member may unpack to."""
+MOST_BYTES = {"document.json": 1 << 20, "pages.json": 1 << 28, "state.safetensors": 1 << 29}
+"""What each member may unpack to."""
+
+MOST_PAGES, MOST_TAGS, LONGEST_SOURCE = 1_000_000, 1_000, 4_096
 
 _RECORD, _PAGES, _STATE = "document.json", "pages.json", "state.safetensors"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same document always gives the same bytes
@@ -62,8 +66,9 @@ def write_bundle(saved: SavedDocument, path: Path) -> int:
         "name": saved.name,
         "source": _bare(saved.source),
         "sha256": saved.sha256,
-        "tags": saved.tags,
+        "tags": list(saved.tags),
     }
+    record["record_sha256"] = _record_hash(record)
     members = {
         # A source may be called what UTF-8 cannot hold; this makes a JSON escape of it.
         _RECORD: json.dumps(record, ensure_ascii=False).encode(errors="backslashreplace"),
@@ -96,8 +101,11 @@ def read_bundle(path: Path) -> Bundle:
         check_name(document.name)
         for tag in tags:
             check_tag(tag)
-        intact = document.sha256 == record["sha256"]
-    except (ValueError, KeyError, TypeError, UsageError) as error:
+        intact = document.sha256 == record["sha256"] and _is_whole(record)
+        bounded = (
+            len(pages) <= MOST_PAGES and len(tags) <= MOST_TAGS and len(document.source) <= LONGEST_SOURCE
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UsageError) as error:
         raise _damaged(path) from error
     try:
         state, header = unpack_state(members[_STATE], path)
@@ -105,15 +113,20 @@ def read_bundle(path: Path) -> Bundle:
         raise BundleError(f"{path} was written by another version of dmdoc; export it again") from error
     except StateFileError as error:
         raise _damaged(path) from error
-    if not intact or header.document_sha256 != document.sha256:
+    if not (intact and bounded and _fits(header, document)):
         raise _damaged(path)
     return Bundle(document, tags, state, header)
 
 
 def install(
     bundle: Bundle, library: Library, *, name: str | None = None, tags: Sequence[str] = ()
-) -> SavedDocument:
+) -> tuple[SavedDocument, bool]:
     """Save what a bundle holds, under its own name or another, with these tags beside its own, and make it current.
+
+    A text that is saved under the name already stays with the state that it has; only tags are added.
+
+    Returns:
+        The document, and whether it was saved now.
 
     Raises:
         UsageError: the name belongs to a document of another text, or one of `tags` cannot be a tag.
@@ -122,14 +135,18 @@ def install(
     for tag in tags:
         check_tag(tag)
     with library.lock(document.name):
-        if library.status(document) == "updated":
+        found = library.status(document)
+        if found == "updated":
             # The same file name says nothing about whether it was the same file.
             raise UsageError(
                 f"the name {document.name!r} is taken by another document; "
                 f"give another name, or remove that document first"
             )
+        if found == "unchanged":
+            library.set_current(document.name)
+            return library.tag(document.name, add=(*bundle.tags, *tags)), False
         staged = library.begin(document, restart=True)
-        return library.finish(staged, bundle.state, bundle.header, tags=(*bundle.tags, *tags))
+        return library.finish(staged, bundle.state, bundle.header, tags=(*bundle.tags, *tags)), True
 
 
 def _members(path: Path) -> dict[str, bytes]:
@@ -138,8 +155,11 @@ def _members(path: Path) -> dict[str, bytes]:
             infos = archive.infolist()
             if sorted(info.filename for info in infos) != sorted((_RECORD, _PAGES, _STATE)):
                 raise BundleError(f"{path} is not a {SUFFIX} file, as an export writes it")
-            if any(info.file_size > MAX_MEMBER for info in infos):
-                raise BundleError(f"{path} would unpack to more than {MAX_MEMBER:,} bytes; it is refused")
+            for info in infos:
+                if info.file_size > (most := MOST_BYTES[info.filename]):
+                    raise BundleError(
+                        f"{info.filename} in {path} would unpack to more than {most:,} bytes; it is refused"
+                    )
             return {info.filename: archive.read(info) for info in infos}
     except FileNotFoundError:
         raise BundleError(f"no such file: {path}; give an exported {SUFFIX} file") from None
@@ -151,10 +171,28 @@ def _members(path: Path) -> dict[str, bytes]:
         ) from error
 
 
+def _record_hash(record: dict[str, Any]) -> str:
+    kept = {name: value for name, value in record.items() if name != "record_sha256"}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _is_whole(record: dict[str, Any]) -> bool:
+    return bool(record["version"] == 1 or record["record_sha256"] == _record_hash(record))
+
+
+def _fits(header: StateHeader, document: Document) -> bool:
+    """Whether the states are of this text, all of them, and speak of no page that it does not have."""
+    pages = all(1 <= each.first_page <= each.last_page <= len(document.pages) for each in header.sections)
+    whole = len(header.sections) == header.sections_total
+    return header.document_sha256 == document.sha256 and pages and whole
+
+
 def _check_version(path: Path, record: dict[str, Any]) -> None:
     if record["format"] != FORMAT:
         raise BundleError(f"{path} is not a {SUFFIX} file, as an export writes it")
-    if int(record["version"]) > VERSION:
+    if type(record["version"]) is not int:
+        raise ValueError("not a version")
+    if record["version"] > VERSION:
         raise BundleError(f"{path} was written by a newer dmdoc (format {record['version']}); upgrade dmdoc")
 
 

@@ -176,15 +176,22 @@ def _states(path: Path, preamble: dict[str, Any], data: bytes) -> "tuple[MemoryS
     header = _parse_header(path, metadata)
     try:
         shape = [int(size) for size in preamble["layers.0"]["shape"]]
-        if preamble != _tensor_table(shape, len(preamble)) or shape[0] != len(header.sections):
+        # [sections, heads, rank, rank]
+        if len(shape) != 4 or min(shape) < 1 or shape[2] != shape[3] or shape[0] != len(header.sections):
+            raise _altered(path)
+        if preamble != _tensor_table(shape, len(preamble)):
             raise _altered(path)
         size = len(data) // len(preamble)
         blobs = [data[start : start + size] for start in range(0, len(data), size)]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _altered(path) from error
     if metadata.get("sha256") != _digest(metadata["header"], shape, blobs):
         raise _altered(path)
     arrays = [numpy.frombuffer(blob, "<f4").astype(numpy.float32).reshape(shape) for blob in blobs]
+    if not all(
+        numpy.isfinite(array).all() for array in arrays
+    ):  # whoever wrote them: nothing can be read from them
+        raise _altered(path)
     return MemoryState(tuple(torch.from_numpy(array) for array in arrays)), header
 
 
@@ -266,7 +273,7 @@ def _read_open(path: Path, file: BinaryIO, *, tensors: bool) -> tuple[dict[str, 
         preamble = json.loads(start[8:] + file.read(length - 1))
         metadata = preamble["__metadata__"]
         ours, version = metadata["format"] == FORMAT, int(metadata["version"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise _foreign(path) from error
     if not ours:
         raise _foreign(path)
@@ -276,7 +283,7 @@ def _read_open(path: Path, file: BinaryIO, *, tensors: bool) -> tuple[dict[str, 
         raise StateVersionError(f"{path} was written by an older dmdoc (format {version}); {_AGAIN}")
     try:
         end = max(int(table["data_offsets"][1]) for name, table in preamble.items() if name != "__metadata__")
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
         raise _altered(path) from error
     if size < 8 + length + end:
         raise _truncated(path, str(8 + length + end), size)
@@ -288,7 +295,7 @@ def _read_open(path: Path, file: BinaryIO, *, tensors: bool) -> tuple[dict[str, 
 def _parse_header(path: Path, metadata: dict[str, Any]) -> StateHeader:
     try:
         return StateHeader.from_json(metadata["header"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise _altered(path) from error
 
 

@@ -25,7 +25,7 @@ from dmdoc.model import registry as models
 from dmdoc.model.backbone import Backbone, load_backbone
 from dmdoc.model.batching import in_batches, memory_told
 from dmdoc.model.causal_lm import CausalLM
-from dmdoc.model.hardware import detect_hardware
+from dmdoc.model.hardware import choose_device, detect_hardware
 from dmdoc.model.places import FixedPlaces, keeps_places
 from dmdoc.settings.generation import GenerationSettings
 from dmdoc.text.chunking import Chunk, Layout, chunk_document
@@ -242,17 +242,20 @@ def open_reader(
 ) -> Reader:
     """Find, fetch if need be, load and fit a backbone and an adapter, each a known name, a folder or a Hub id.
 
-    Without `model` the best known pair for this machine is chosen; without `adapter` the known one of the model.
+    Without `model` the best known pair for the device is chosen; without `adapter` the known one of the model.
 
     Raises:
         BackboneError, AdapterError: not found, not supported, or they do not fit each other.
     """
     if model is None:
+        hardware = detect_hardware()
         model, default_adapter = models.default_pair(
-            detect_hardware().cuda_bf16, partial(models.available, cache=cache, offline=offline)
+            hardware.cuda_bf16 and choose_device(device, hardware).type == "cuda",
+            partial(models.available, cache=cache, offline=offline),
         )
         adapter = adapter or default_adapter
-    adapter = adapter or models.adapter_for(model)
+    adapter = models.canonical(adapter or models.adapter_for(model), "adapter")
+    model = models.canonical(model, "backbone")
     folder = models.resolve(model, cache, kind="backbone", offline=offline, progress=progress)
     adapter_folder = models.resolve(adapter, cache, kind="adapter", offline=offline, progress=progress)
     with memory_told(f"the model {model}"):

@@ -8,6 +8,7 @@ notes nothing.
 Knows nothing about loading: what is in a folder is the business of backbone.py and adapter_file.py.
 """
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -156,6 +157,19 @@ def resolve(
     return _fetch_from_hub(repository, revision, cache, kind=kind, offline=offline)
 
 
+def canonical(name: str, kind: Kind) -> str:
+    """A name that means the same from every folder: that of a folder becomes an absolute path."""
+    if _is_known(name, kind) or not _is_folder(name):
+        return name
+    return os.path.abspath(os.path.expanduser(name))
+
+
+def is_on_disk(name: str, kind: Kind, cache: Path) -> bool:
+    """Whether a name is a known one, all of which has been fetched."""
+    found = (model for model in KNOWN if model.name == name and model.kind == kind)
+    return any(_bytes_on_disk(model, cache) is not None for model in found)
+
+
 def pull(name: str, cache: Path, *, progress: Progress | None = None) -> tuple[Path, ...]:
     """Fetch what a short name stands for, the backbone and the adapter, so that later runs need no network.
 
@@ -183,7 +197,7 @@ def _is_known(name: str, kind: Kind) -> bool:
 
 
 def _is_folder(name: str) -> bool:
-    return bool(name) and Path(name).expanduser().is_dir()
+    return bool(name) and os.path.isdir(os.path.expanduser(name))
 
 
 def _parse_hub_id(name: str, kind: Kind) -> tuple[str, str]:

@@ -7,6 +7,8 @@ import pytest
 from command_line import Invoke, Run, checked
 
 from dmdoc.library.library import Library
+from dmdoc.model import reader as reader_module
+from dmdoc.model.reader import Reader
 
 
 @pytest.fixture
@@ -149,3 +151,29 @@ def test_bad_input_is_one_line_and_an_exit_code(
     run = invoke(*arguments)
     assert (run.code, run.out, run.err.count("\n")) == (code, "", 1)
     assert message in run.err
+
+
+def test_an_imported_document_does_not_choose_the_model(
+    invoke: Invoke, lots: Path, tmp_path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoke("ingest", str(lots), "--quiet")
+    bundle = str(tmp_path / "lots.dmdoc")
+    invoke("export", "lots", "-o", bundle)
+    monkeypatch.setenv("DMDOC_HOME", str(tmp_path / "there"))
+    monkeypatch.setenv("DMDOC_CONFIG", str(tmp_path / "stranger"))
+    opened: list[object] = []
+
+    def open_reader(*named: object, **_: object) -> Reader:
+        opened.append(named)
+        return reader
+
+    monkeypatch.setattr(reader_module, "open_reader", open_reader)
+    assert invoke("import", bundle).code == 0
+    assert "unchanged" in invoke("import", bundle).err
+    run = invoke("ask", "-d", "lots", "Salt?")
+    assert (run.code, opened, run.err.count("\n")) == (6, [], 1)
+    assert "name them once: `dmdoc ask -d lots --model tiny --adapter tiny-adapter" in run.err
+    named = ("--model", "mine", "--adapter", "own", "--max-tokens", "2")
+    assert invoke("ask", "-d", "lots", "Salt?", *named).code == 0
+    assert invoke("ask", "-d", "lots", "Salt?", "--max-tokens", "2").code == 0
+    assert opened == [("mine", "own"), ("tiny", "tiny-adapter")]

@@ -12,10 +12,10 @@ from tiny import tiny_reader
 from dmdoc.document import Document
 from dmdoc.errors import BundleError, UsageError
 from dmdoc.ingest.single import ingest
-from dmdoc.library.bundle import install, read_bundle, write_bundle
+from dmdoc.library.bundle import MOST_BYTES, install, read_bundle, write_bundle
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
-from dmdoc.memory.state_file import Identity
+from dmdoc.memory.state_file import Identity, pack_state
 from dmdoc.model.reader import Reader
 
 REPORT = Document(
@@ -41,7 +41,7 @@ def saved(reader: Reader, library: Library) -> SavedDocument:
 
 def test_a_document_is_the_same_in_another_library(saved: SavedDocument, tmp_path: Path) -> None:
     write_bundle(saved, tmp_path / "report.dmdoc")
-    there = install(read_bundle(tmp_path / "report.dmdoc"), Library(tmp_path / "there"), tags=["new"])
+    there, _ = install(read_bundle(tmp_path / "report.dmdoc"), Library(tmp_path / "there"), tags=["new"])
     assert (there.name, there.pages(), there.tags) == ("report", REPORT.pages, ("new", "salt"))
     assert there.state()[0].equals(saved.state()[0])
     assert there.header() == saved.header()
@@ -132,7 +132,13 @@ def broken_characters(members: dict[str, bytes]) -> None:
         (with_record(name="../report"), "does not match its hashes"),
         (with_record(tags="salt"), "does not match its hashes"),
         (with_record(format="something"), "is not a .dmdoc file"),
-        (with_record(version=2), "written by a newer dmdoc"),
+        (with_record(tags=["other"]), "does not match its hashes"),
+        (with_record(source="other.txt"), "does not match its hashes"),
+        (with_record(version="1"), "does not match its hashes"),
+        (with_record(version=float("inf")), "does not match its hashes"),
+        (lambda members: members.update({"document.json": b"[" * 200_000}), "does not match its hashes"),
+        (lambda members: members.update({"pages.json": b'{"pages":' * 100_000}), "does not match its hashes"),
+        (with_record(version=3), "written by a newer dmdoc"),
     ],
 )
 def test_what_was_altered_is_refused(
@@ -154,7 +160,7 @@ def test_what_is_no_bundle_is_refused(
     with pytest.raises(BundleError, match=r"is not a \.dmdoc file, or is damaged"):
         read_bundle(tmp_path / "text.dmdoc")
     write_bundle(saved, tmp_path / "large.dmdoc")
-    monkeypatch.setattr("dmdoc.library.bundle.MAX_MEMBER", 100)
+    monkeypatch.setattr("dmdoc.library.bundle.MOST_BYTES", dict.fromkeys(MOST_BYTES, 100))
     with pytest.raises(BundleError, match="more than 100 bytes"):
         read_bundle(tmp_path / "large.dmdoc")
 
@@ -162,3 +168,34 @@ def test_what_is_no_bundle_is_refused(
 def test_a_folder_that_cannot_be_written_is_one_line(saved: SavedDocument, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="choose another place"):
         write_bundle(saved, tmp_path / "missing" / "report.dmdoc")
+
+
+def test_what_is_here_already_is_unchanged(saved: SavedDocument, tmp_path: Path) -> None:
+    write_bundle(saved, tmp_path / "report.dmdoc")
+    bundle, there = read_bundle(tmp_path / "report.dmdoc"), Library(tmp_path / "there")
+    first, fresh = install(bundle, there)
+    before = first.state_path.stat().st_mtime_ns
+    again, fresh_again = install(bundle, there, tags=["late"])
+    assert (fresh, fresh_again) == (True, False)
+    assert (again.tags, again.state_path.stat().st_mtime_ns) == (("late", "salt"), before)
+
+
+def test_a_bad_tag_is_refused_before_anything_is_saved(saved: SavedDocument, tmp_path: Path) -> None:
+    write_bundle(saved, tmp_path / "report.dmdoc")
+    there = Library(tmp_path / "there")
+    with pytest.raises(UsageError):
+        install(read_bundle(tmp_path / "report.dmdoc"), there, tags=["good", "no tag!"])
+    assert there.names() == ()
+
+
+@pytest.mark.parametrize("pages", [(0, 1), (1, 9), (2, 1)])
+def test_a_section_on_no_page_of_the_text_is_refused(
+    pages: tuple[int, int], saved: SavedDocument, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.dmdoc"
+    write_bundle(saved, path)
+    state, header = saved.state()
+    wrong = tuple(each._replace(first_page=pages[0], last_page=pages[1]) for each in header.sections)
+    packed = pack_state(state, replace(header, sections=wrong))
+    with pytest.raises(BundleError, match="does not match its hashes"):
+        read_bundle(rewritten(path, lambda members: members.update({"state.safetensors": packed})))

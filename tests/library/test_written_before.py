@@ -84,6 +84,6 @@ def test_an_interrupted_ingest_goes_on(library: Library, reader: Reader) -> None
 
 
 def test_a_bundle_is_imported(library: Library, reader: Reader) -> None:
-    saved = install(read_bundle(WRITTEN / "lots.dmdoc"), library, name="again")
+    saved, _ = install(read_bundle(WRITTEN / "lots.dmdoc"), library, name="again")
     assert (saved.pages(), saved.tags) == (LOTS, ("contracts", "salt"))
     assert answer(load_state(saved, reader), reader) == ANSWERS["lots"]
