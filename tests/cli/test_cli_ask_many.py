@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import Invoke, checked
 
+from dmdoc.console.visible import visible
 from dmdoc.library.library import Library
 
 SHORT = ("--max-tokens", "4")
@@ -50,7 +51,7 @@ def test_one_answer_for_each_document(invoke: Invoke, chosen: tuple[str, ...], e
         for line in invoke("ask", "What is it?", *chosen, *SHORT, "--jsonl").out.splitlines()
     ]
     assert [record["document"] for record in lines] == expected
-    assert [" ".join(record["answer"].split()) for record in lines] == [row[2] for row in rows]
+    assert [" ".join(visible(record["answer"]).split()) for record in lines] == [row[2] for row in rows]
     alone = checked("ask", invoke("ask", "What is it?", "-d", expected[0], *SHORT, "--json").out)
     assert {**alone, "seconds": 0} == {**lines[0], "seconds": 0, "lift": alone["lift"]}
 
