@@ -167,6 +167,8 @@ def cite(question: str | None, recalled: Recalled, pages: Callable[[], Sequence[
     """
     if recalled.choice is not None and recalled.choice.span is not None:
         return (recalled.choice.span.passage,)
+    if recalled.choice is not None and recalled.choice.quoted:
+        return tuple(Passage(each.page, each.text, verbatim=True) for each in recalled.choice.quoted)
     return recalled.evidence or passages(pages(), question or "", recalled.answer.text)
 
 

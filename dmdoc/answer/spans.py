@@ -9,14 +9,17 @@ and how it stands in its sentence make its score (weighing.py). Knows nothing ab
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from dmdoc.answer.ask import Answer
 from dmdoc.answer.evidence import Passage
+from dmdoc.answer.quoting import quote
 from dmdoc.answer.statements import BETWEEN_PAGES, Statement, rank, statements
 from dmdoc.answer.weighing import Asked, weigh
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.continuations import log_likelihoods_behind
 from dmdoc.model.reader import Reader
+from dmdoc.text.asked import form_asked
 from dmdoc.text.candidates import Candidate, find_candidates
 
 STATEMENTS = 3
@@ -27,6 +30,14 @@ MOST_TOKENS = 2048
 
 _Found = tuple[Statement, Candidate, list[int]]
 """A candidate with the statement that it stands in and its tokens."""
+
+
+class Place(NamedTuple):
+    """Where a piece of text stands: its page, counted from 1, and from and to, in characters of its page."""
+
+    page: int
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,15 @@ class Choice:
     candidates: int
     document_tokens: int
     """Tokens of the document in all candidates, each of which the model read as an answer, none as context."""
+    quoted: tuple[Statement, ...] = ()
+    """The sentences that are the answer, where it is no phrase (quoting.py); then there was no candidate."""
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where the answer stands; nowhere, if it is the free one."""
+        if self.span is not None:
+            return (Place(self.span.statement.page, self.span.start, self.span.end),)
+        return tuple(Place(each.page, each.start, each.start + len(each.text)) for each in self.quoted)
 
 
 @dataclass(frozen=True)
@@ -107,6 +127,13 @@ class Search:
             state: of the document, a section a row.
         """
         started = time.monotonic()
+        if (form := form_asked(self.question)) != "phrase" and (
+            quoted := quote(form, self.question, self.written)
+        ):
+            chosen = _instead(
+                free, "\n".join(each.text for each in quoted), quoted[0].section, started, reader
+            )
+            return chosen, Choice(None, free.text, 0, 0, quoted)
         free = replace(free, section=self.best[0].section if self.best else free.section)
         read = self.best or [each for each in self.written if each.section == free.section]
         found = _candidates(read, self.question, reader)
@@ -114,16 +141,21 @@ class Search:
             return free, Choice(None, free.text, 0, 0)
         spans = list(_scored(found, self.question, free, state, reader))
         best = max(spans, key=lambda span: span.score)
-        seconds = free.seconds + time.monotonic() - started
-        answer = replace(
-            free,
-            text=best.text,
-            answer_ids=tuple(reader.encode(best.text)),
-            section=best.statement.section,
-            first_token_seconds=seconds,
-            seconds=seconds,
-        )
+        answer = _instead(free, best.text, best.statement.section, started, reader)
         return answer, Choice(best, free.text, len(spans), sum(len(ids) for _, _, ids in found))
+
+
+def _instead(free: Answer, text: str, section: int, started: float, reader: Reader) -> Answer:
+    """An answer in the free one's place, which took what has passed since then longer."""
+    seconds = free.seconds + time.monotonic() - started
+    return replace(
+        free,
+        text=text,
+        answer_ids=tuple(reader.encode(text)),
+        section=section,
+        first_token_seconds=seconds,
+        seconds=seconds,
+    )
 
 
 def written_statements(

@@ -162,7 +162,6 @@ def answer_record(
     answer, support, sections = recalled.answer, recalled.support, saved.header().sections
     pages = None if answer.section is None else sections[answer.section][1:]
     choice = recalled.choice
-    span = None if choice is None else choice.span
     return {
         "schema": JSON_SCHEMA,
         "question": target.question,
@@ -180,9 +179,7 @@ def answer_record(
         "log_likelihood": None if support is None else round(support.log_likelihood, 4),
         "supported": recalled.supported,
         "citations": [asdict(passage) for passage in found],
-        "place": None
-        if span is None
-        else {"page": span.statement.page, "start": span.start, "end": span.end},
+        "places": [] if choice is None else [place._asdict() for place in choice.places],
         "free_answer": None if choice is None else choice.free,
         "candidates": 0 if choice is None else choice.candidates,
         "prompt_tokens": answer.prompt_tokens,

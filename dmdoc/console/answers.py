@@ -59,6 +59,9 @@ def origin(recalled: "Recalled") -> str:
 
 
 def _choice(choice: "Choice") -> str:
+    if choice.quoted:
+        sentences = counted(len(choice.quoted), "sentence")
+        return f"{sentences} of the text, found by words: no phrase answers such a question"
     if choice.span is None:
         return "answered from the state in its own words: the text of the section has no phrase that could answer"
     return (

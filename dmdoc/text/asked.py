@@ -1,6 +1,6 @@
-"""What kind of thing an English question asks for, and whether a phrase is of that kind, both by their words.
+"""What an English question asks for, by its words: a phrase of some kind, or sentences.
 
-Of a question in another language, or one that asks why or how, every phrase is of the kind.
+Of a question in another language, or one that asks how, every phrase is of the kind.
 """
 
 import re
@@ -8,6 +8,17 @@ from typing import Literal
 
 Kind = Literal["person", "time", "number", "place", "thing"]
 Shape = Literal["date", "number", "name", "part name", "plain"]
+
+Form = Literal["phrase", "sentence", "list", "summary"]
+"""What an answer is: a phrase; the sentence that tells (of yes or no, or why); several sentences; what all is about."""
+
+_FORMS: dict[Form, str] = {
+    "summary": r".*\b(?:summary|summari[sz]e|overview)\b|"
+    r".*\bwhat (?:is|are) (?:this|these|it|the \w+)(?: \w+)? about\W*$",
+    "list": r"\s*(?:list|name all|enumerate)\b|\s*(?:what|which|who) are all\b",
+    "sentence": r".*\bwhy\b|"
+    r"\s*(?:is|are|was|were|do|does|did|can|could|has|have|had|will|would|should|may|must|might)\b(?!.* or )",
+}
 
 _WHAT = r"(?:what|which) (?:(?:is|was|are|were) (?:the|its|his|her|their) )?(?:\w+ )?"
 _ASKED: dict[Kind, str] = {
@@ -43,6 +54,12 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _JOINING = {"of", "the", "and", "de", "von", "van", "for", "in"}
+
+
+def form_asked(question: str) -> Form:
+    """What would answer a question."""
+    found = (form for form, words in _FORMS.items() if re.match(words, question, re.IGNORECASE | re.DOTALL))
+    return next(found, "phrase")
 
 
 def kind_asked(question: str) -> Kind | None:

@@ -187,3 +187,24 @@ def test_several_at_once_are_chosen_as_each_alone(reader: Reader, state: MemoryS
         assert found.choice is not None
         assert (found.choice.free, found.choice.candidates) == (choice.free, choice.candidates)
         assert found.answer.text == (choice.span.text if choice.span else choice.free)
+
+
+def test_a_question_for_yes_or_no_is_answered_with_a_sentence(reader: Reader, state: MemoryState) -> None:
+    question = "Was the barge Sorrel built in Oslo?"
+    recalled = recall(question, reader, state, lambda: PAGES, settings=SHORT, way="spans")
+    choice = recalled.choice
+    assert choice is not None and choice.span is None
+    assert recalled.answer.text == "The barge Sorrel was built in Lund."
+    assert choice.places == (spans.Place(1, 0, len(recalled.answer.text)),)
+    assert (choice.candidates, choice.document_tokens) == (0, 0)
+    (passage,) = cite(question, recalled, lambda: PAGES)
+    assert (passage.text, passage.verbatim, passage.mark) == (recalled.answer.text, True, None)
+    free = recall(question, reader, state, lambda: PAGES, settings=SHORT)
+    assert choice.free == free.answer.text
+
+
+def test_a_question_for_yes_or_no_about_nothing_in_the_text_is_answered_freely(
+    reader: Reader, state: MemoryState
+) -> None:
+    choice = ask(reader, state, "Is parking free?")
+    assert choice.quoted == ()

@@ -107,7 +107,7 @@ def test_an_answer_of_spans_brings_its_place(invoke: Invoke, two_pages: str) -> 
     ask = ("ask", "What is in lot eight?", "--recall", "spans", "--max-tokens", "4")
     run, record = invoke(*ask), checked("ask", invoke(*ask, "--json").out)
     assert run.out == f"{record['answer']}\n"
-    place = record["place"]
+    (place,) = record["places"]
     assert "Lot eight holds brine."[place["start"] : place["end"]] == record["answer"]
     assert record["citations"] == [
         {

@@ -2,7 +2,7 @@ from typing import get_args
 
 import pytest
 
-from dmdoc.text.asked import Kind, is_of_kind, kind_asked
+from dmdoc.text.asked import Kind, form_asked, is_of_kind, kind_asked
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,26 @@ def test_what_a_question_asks_for(question: str, kind: str | None) -> None:
 def test_what_a_phrase_looks_like(phrase: str, kinds: set[str]) -> None:
     assert {kind for kind in get_args(Kind) if is_of_kind(phrase, kind)} == kinds
     assert is_of_kind(phrase, None)
+
+
+@pytest.mark.parametrize(
+    ("question", "form"),
+    [
+        ("Who built the barge?", "phrase"),
+        ("What are the opening hours?", "phrase"),
+        ("What is the fuss about the boathouse?", "phrase"),
+        ("Is it red or blue?", "phrase"),
+        ("Are dogs allowed in the boathouse?", "sentence"),
+        ("may bicycles be taken on board?", "sentence"),
+        ("Why was the bridge closed?", "sentence"),
+        ("List the members of the crew.", "list"),
+        ("What are all the fees?", "list"),
+        ("What is this about?", "summary"),
+        ("What is the document about?", "summary"),
+        ("Please summarise the lease.", "summary"),
+        ("Warum?", "phrase"),
+        ("", "phrase"),
+    ],
+)
+def test_the_form_of_an_answer(question: str, form: str) -> None:
+    assert form_asked(question) == form
