@@ -353,7 +353,7 @@ def contents_of_file(path: Path) -> tuple[str, ...]:
 def strays(home: Path, *, staged: set[str]) -> list[str]:
     """Files that belong to nothing; what is staged of these documents is something to go on with."""
     document = r"(document\.json|pages\.json|state\.safetensors)"
-    partial = r"(document\.json|pages\.json|state\.safetensors|partial-[0-9]+\.safetensors)"
+    partial = r"(document\.json|pages\.json|state\.safetensors|(partial|refining)-[0-9]+\.safetensors)"
     under_way = "|".join(map(re.escape, sorted(staged))) or "-"
     known = re.compile(
         rf"current|passages\.sqlite(-wal|-shm)?|documents/[a-z]+/{document}|documents/\.staging-({under_way})/{partial}"

@@ -40,7 +40,7 @@ INSIDE = {
     "embedded registry familiar prompt packing batching reader reads continuations",
     "library": "record document_folders saved_document describe passages locks journal shelf library bundle repair",
     "refine": "gaps questions kinds practice steps",
-    "ingest": "ignored sources sync task sections single many share ray_writers",
+    "ingest": "ignored sources sync task refining sections single many share ray_writers",
     "answer": "evidence statements quoting weighing support routing ask finding spans recall verify",
     "chat": "preferences line_editor session commands repl",
     "serve": "states engine guard openai_form metrics jobs app run",

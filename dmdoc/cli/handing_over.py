@@ -1,7 +1,7 @@
 """`export` and `import`: handing a saved document over as one file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,9 +15,6 @@ from dmdoc.cli.options import (
     open_library,
 )
 from dmdoc.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 
 def export(

@@ -12,7 +12,7 @@ from dmdoc.memory.state import MemoryState
 from dmdoc.model.batching import halving
 from dmdoc.model.reader import Reader
 from dmdoc.refine.practice import section_practice
-from dmdoc.refine.steps import refine
+from dmdoc.refine.steps import Halfway, refine
 from dmdoc.text.chunking import Chunk
 
 BATCH_TOKENS = 1024
@@ -41,8 +41,10 @@ def write_sections(
     refine_steps: int = 0,
     *,
     on_step: Callable[[int, float], None] | None = None,
+    begun: Halfway | None = None,
+    keep: Callable[[Halfway], None] | None = None,
 ) -> MemoryState:
-    """The states of a batch, a section a row, refined in so many steps (refine.py), of which `on_step` hears.
+    """The states of a batch, a section a row, refined in so many steps; the other arguments as for `refine`.
 
     Raises:
         DmdocError: refinement met a loss that is not finite.
@@ -53,7 +55,17 @@ def write_sections(
         with torch.no_grad():
             state = reader.write(own, reader.zero_state(len(own)))
         practices = [section_practice(chunk, reader) for chunk in own] if refine_steps else []
-        refined = refine(state, practices, reader, refine_steps, on_step=on_step)
+        # What is kept is of the whole batch; halves of it, where memory is short, are not kept.
+        whole = len(own) == len(batch)
+        refined = refine(
+            state,
+            practices,
+            reader,
+            refine_steps,
+            on_step=on_step,
+            begun=begun if whole else None,
+            keep=keep if whole else None,
+        )
         return [refined.rows(row, row + 1) for row in range(len(own))]
 
     return MemoryState.cat(halving(together, range(len(batch))))

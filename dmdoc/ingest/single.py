@@ -10,6 +10,7 @@ from typing import Literal
 
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, StateFileError
+from dmdoc.ingest.refining import Refining
 from dmdoc.ingest.sections import batches, write_sections
 from dmdoc.ingest.task import Task, fits, plan
 from dmdoc.library.library import Library
@@ -175,7 +176,11 @@ def _write(
         def report_step(step: int, nats: float, refining: Progress = refining) -> None:
             report(replace(refining, refine_step=step, nats=nats))
 
-        states.append(write_sections(batch, reader, header.refine_steps, on_step=report_step).to("cpu"))
+        kept = Refining(library, staged, done, replace(header, sections=sections))
+        state = write_sections(
+            batch, reader, header.refine_steps, on_step=report_step, begun=kept.begun(), keep=kept.keep
+        )
+        states.append(state.to("cpu"))
         library.save_partial(staged, done, states[-1], replace(header, sections=sections))
         done += len(batch)
         reached = _progress(header, done)
@@ -201,8 +206,12 @@ def _resume(
     try:
         partial = staged.partial_state()
     except StateFileError:
-        partial = None  # a torn save: the sections have to be written again
-    if partial is not None and fits(partial[1], header):
+        return library.begin(
+            document, restart=True
+        ), None  # a torn save: the sections have to be written again
+    if partial is None:
+        return staged, None
+    if fits(partial[1], header):
         return staged, partial[0]
     return library.begin(document, restart=True), None
 

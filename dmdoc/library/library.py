@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dmdoc.atomic_file import clear_temporary, sync_folder
+from dmdoc.atomic_file import PRIVATE, clear_temporary, sync_folder, write_atomically
 from dmdoc.document import Document, check_name, check_tag
 from dmdoc.errors import DmdocError, DocumentNotFoundError, UsageError
 from dmdoc.library.describe import complete, restore_document, stage_document, write_source, write_tags
@@ -121,6 +121,17 @@ class Library(Shelf):
         with self._changing(staged.name):
             self._check_staged(staged, header)
             save_state(staged.partial_path(before), state, header)
+            staged.refining_path(before).unlink(missing_ok=True)
+
+    def save_refining(self, staged: SavedDocument, before: int, content: bytes) -> None:
+        """Keep the refinement of the batch that comes after the first `before` sections, for as long as it takes.
+
+        Raises:
+            DmdocError: as `save_partial`.
+        """
+        with self._changing(staged.name):
+            self._check_taken(staged)
+            write_atomically(staged.refining_path(before), content, mode=PRIVATE)
 
     def finish(
         self, staged: SavedDocument, state: "MemoryState", header: StateHeader, *, tags: Iterable[str] = ()
@@ -217,6 +228,9 @@ class Library(Shelf):
 
     def _check_staged(self, staged: SavedDocument, header: StateHeader) -> None:
         assert header.document_sha256 == staged.sha256, "a state of another text"
+        self._check_taken(staged)
+
+    def _check_taken(self, staged: SavedDocument) -> None:
         if self._staged(staged.name) != staged:
             raise DmdocError(f"another ingest of {staged.name!r} took the place of this one; run it again")
 

@@ -3,7 +3,8 @@
 document.json       where the text came from, its hash and its size, its tags, and the hashes of the other files
 pages.json          the extracted text, page by page
 state.safetensors   the states of all sections; while the ingest is under way, partial-N.safetensors hold those
-                    of each batch, N sections having been written before it
+                    of each batch, N sections having been written before it, and refining-N.safetensors what is
+                    refined
 
 Every file is checked against document.json when it is read, and that by its own checksum (record.py). Documents that
 dmdoc 0.1.0 wrote name the hash of the text alone.
@@ -60,8 +61,15 @@ class SavedDocument:
         """Where the batch of sections is kept that is written after the first `sections`."""
         return self.folder / f"partial-{sections}.safetensors"
 
+    def refining_path(self, sections: int) -> Path:
+        """Where the refinement of that batch is kept while it is under way."""
+        return self.folder / f"refining-{sections}.safetensors"
+
     def partial_paths(self) -> list[Path]:
-        return list(self.folder.glob("partial-*.safetensors"))
+        """All that is kept of an ingest that is under way."""
+        return [
+            path for kind in ("partial", "refining") for path in self.folder.glob(f"{kind}-*.safetensors")
+        ]
 
     def pages(self) -> tuple[str, ...]:
         """The text of pages 1..n."""

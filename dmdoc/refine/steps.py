@@ -4,7 +4,8 @@ Adapter and backbone stay as they are. A state practises what it is going to be 
 independent, so a batch of them takes its steps at once, each as it would alone. Knows nothing about files.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -23,8 +24,20 @@ LEARNING_RATE = 0.02
 DECAY = 1.5
 """By so much, times the learning rate, a step shrinks what was added: what is not asked for goes back to the write."""
 
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of each layer
+
 PASS_SECTIONS = 4
 """Sections in one forward pass; gradients of several passes add up. Bounds memory, not the result."""
+
+
+@dataclass(frozen=True)
+class Halfway:
+    """A refinement after some of its steps: all that it takes to go on as if it had never stopped."""
+
+    steps: int
+    """Steps taken."""
+    tensors: Mapping[str, Tensor]
+    """What was added to each layer, the optimiser's moments of it, and the nats of the first step; on the CPU."""
 
 
 def refine(
@@ -34,6 +47,8 @@ def refine(
     steps: int,
     *,
     on_step: Callable[[int, float], None] | None = None,
+    begun: Halfway | None = None,
+    keep: Callable[[Halfway], None] | None = None,
 ) -> MemoryState:
     """Take `steps` AdamW steps on the state of each section, each to say the next `STEP_READS` reads with fewer nats.
 
@@ -41,6 +56,8 @@ def refine(
         state: a section a row, as the write left it; not changed.
         practices: of each row; one that is used up begins again.
         on_step: hears (steps taken, nats a token of the reads at hand, the mean over sections), first with 0 steps.
+        begun: what `keep` heard in a run that was interrupted; it goes on from there, to the same states.
+        keep: hears after each step how far it is.
 
     Returns:
         The states, detached: of a section that ends no better at the reads of its first step, its row of `state`.
@@ -57,18 +74,41 @@ def refine(
     added = [torch.zeros_like(layer, requires_grad=True) for layer in written]
     # Adam treats every number by itself, so that sections in one batch do not disturb one another.
     optimiser = torch.optim.AdamW(added, lr=LEARNING_RATE, weight_decay=DECAY)
-    for step in range(steps):
+    taken, first = (0, torch.empty(0)) if begun is None else _take_up(begun, added, optimiser)
+    for step in range(taken, steps):
         nats = _read(_at_hand(practices, step), written, added, reader, learn=True)
         if step == 0:
             first = nats
         _report(nats, step, steps, on_step)
         optimiser.step()
         optimiser.zero_grad()
+        if keep is not None:
+            keep(_halfway(step + 1, added, optimiser, first))
     last = _read(_at_hand(practices, 0), written, added, reader, learn=False)
     _report(last, steps, steps, on_step)
     better = (last < first)[:, None, None, None]
     pairs = zip(written, added, strict=True)
     return MemoryState(tuple(layer + more.detach() * better for layer, more in pairs))
+
+
+def _halfway(steps: int, added: Sequence[Tensor], optimiser: torch.optim.Optimizer, first: Tensor) -> Halfway:
+    tensors = {"first": first}
+    for number, layer in enumerate(added):
+        tensors[f"added.{number}"] = layer
+        for name in _MOMENTS:
+            tensors[f"{name}.{number}"] = optimiser.state[layer][name]
+    return Halfway(steps, {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()})
+
+
+def _take_up(begun: Halfway, added: Sequence[Tensor], optimiser: torch.optim.Optimizer) -> tuple[int, Tensor]:
+    """Put everything back as it was; the steps taken, and the nats of the first."""
+    moments = {}
+    with torch.no_grad():
+        for number, layer in enumerate(added):
+            layer.copy_(begun.tensors[f"added.{number}"])
+            moments[number] = {name: begun.tensors[f"{name}.{number}"] for name in _MOMENTS}
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+    return begun.steps, begun.tensors["first"].to(added[0].device)
 
 
 def _report(nats: Tensor, step: int, steps: int, on_step: Callable[[int, float], None] | None) -> None:
