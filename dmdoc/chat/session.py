@@ -18,6 +18,7 @@ from dmdoc.document import Document
 from dmdoc.errors import UsageError
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
+from dmdoc.memory.rounding import kept_bytes, rounded
 from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_file import Section, StateHeader
 from dmdoc.model.prompt import load_prompt
@@ -184,7 +185,7 @@ class ChatSession:
             turn_tokens=sum(turn.tokens for turn in self.turns),
             sections=self.state.batch,
             state_numbers=self.state.batch * self.state.numbers,
-            state_bytes=sum(layer.nbytes for layer in self.state.layers),
+            state_bytes=kept_bytes(self.state),
             last_answer=self.last_answer,
         )
 
@@ -197,9 +198,8 @@ class ChatSession:
         # All only now: a turn that is interrupted while it is written leaves no trace.
         self._conversation = conversation
         self.turns = (*self.turns, Turn(text, sum(len(chunk.token_ids) for chunk in chunks)))
-        self.state = (
-            conversation if self.document is None else MemoryState.cat((self._document_state, conversation))
-        )
+        said = rounded(conversation)  # as it is read where the session is saved
+        self.state = said if self.document is None else MemoryState.cat((self._document_state, said))
 
     def _header_with_turns(self, header: StateHeader, document: Document) -> StateHeader:
         page = len(document.pages)

@@ -22,6 +22,8 @@ from dmdoc.console.progress import comparison_progress
 from dmdoc.errors import UsageError
 from dmdoc.text.counting import counted
 
+Family = Literal["roster", "near", "contrast", "chain", "doubled", "pronoun", "apart"]
+
 if TYPE_CHECKING:
     from dmdoc.compare import Cases, Summary
     from dmdoc.model.reader import Reader
@@ -57,6 +59,12 @@ class Asked:
         typer.Option("--documents", min=1, help="Generate this many documents, if nothing else is given."),
     ] = 10
     facts: Annotated[int, typer.Option("--facts", min=1, max=60, help="Facts in a generated document.")] = 4
+    family: Annotated[
+        Family | None,
+        typer.Option(
+            "--family", help="Generate rosters: several things of one kind with the same attributes."
+        ),
+    ] = None
     updates: Annotated[
         float,
         typer.Option("--updates", min=0, max=1, help="The share of facts that change later in the text."),
@@ -81,7 +89,8 @@ class Asked:
             return self.questions.name
         if self.dataset is not None:
             return f"{self.dataset.name}, its {self.unit}s"
-        return f"generated documents of {counted(self.facts, 'fact')}"
+        kind = "documents" if self.family is None else f"rosters ({self.family})"
+        return f"generated {kind} of {counted(self.facts, 'fact')}"
 
     def open(self, name: str | None, machine: Machine) -> "tuple[Cases, Reader, int]":
         """The documents, the reader for them, and the steps by which their states are refined.
@@ -121,6 +130,7 @@ class Asked:
                 seed=self.seed,
                 updates=self.updates,
                 distractors=self.distractors,
+                family=self.family,
             )
         reader = machine.open_reader()
         return (
@@ -137,8 +147,8 @@ def compare(
         list[str] | None,
         typer.Option(
             "--mode",
-            help="Only this way of answering: state, zero, donor, frozen, full, evidence, spans, unread, first; "
-            "may be repeated.",
+            help="Only this way of answering: state, zero, donor, swap, frozen, full, evidence, spans, unread, "
+            "first; may be repeated.",
         ),
     ] = None,
     max_tokens: MaxTokensOption = 32,

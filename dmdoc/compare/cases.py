@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from dmdoc import fictional
 from dmdoc.answer.ask import load_state
-from dmdoc.datasets import Question, QuestionedDocument
-from dmdoc.errors import UsageError
+from dmdoc.datasets import Question, QuestionedDocument, swap_values
+from dmdoc.errors import TrainingError, UsageError
 from dmdoc.ingest.sections import write_text
 from dmdoc.library.saved_document import SavedDocument
 from dmdoc.memory.state import MemoryState
@@ -51,9 +51,19 @@ class Cases:
             else (*documents, *generated_documents(1, DONOR_FACTS, seed=0))
         )
         self.state = lru_cache(maxsize=_KEPT_STATES)(lambda number: make_state(row[number]))
+        self._make_state = make_state
 
     def donor(self, number: int) -> MemoryState:
         return self.state(number - 1 if number else 1)
+
+    def swapped(self, number: int) -> tuple[QuestionedDocument, MemoryState]:
+        """A document with its values exchanged, and the state of that.
+
+        Raises:
+            UsageError: no two values of it can be exchanged.
+        """
+        document = swap_values(self.documents[number])
+        return document, self._make_state(document)
 
     @property
     def sha256(self) -> str:
@@ -89,15 +99,32 @@ def dataset_cases(documents: Sequence[QuestionedDocument], reader: Reader, *, re
 
 
 def generated_documents(
-    documents: int, facts: int, *, seed: int, updates: float = 0.0, distractors: float = 0.0
+    documents: int,
+    facts: int,
+    *,
+    seed: int,
+    updates: float = 0.0,
+    distractors: float = 0.0,
+    family: fictional.Family | None = None,
 ) -> list[QuestionedDocument]:
-    """Fictional documents whose names and phrasings training never saw; shares as in `fictional.generate`."""
-    made = (
-        fictional.generate(
-            seed * 10_000 + number, facts=facts, split="eval", updates=updates, distractors=distractors
+    """Fictional documents whose names and phrasings training never saw; shares as in `fictional.generate`.
+
+    Raises:
+        UsageError: a roster cannot have so many facts, or is to have updates.
+    """
+    if family is not None and updates:
+        raise UsageError(
+            "the facts of a roster do not change: a family of rosters and updates exclude each other"
         )
-        for number in range(documents)
-    )
+    made = []
+    for number in range(seed * 10_000, seed * 10_000 + documents):
+        if family is None:
+            document = fictional.generate(
+                number, facts=facts, split="eval", updates=updates, distractors=distractors
+            )
+        else:
+            document = _roster(number, facts, family, distractors)
+        made.append(document)
     return [
         QuestionedDocument(
             name=f"generated {number}: {document.title}",
@@ -109,9 +136,21 @@ def generated_documents(
                     section=0,
                     offset=int(item.position * len(document.text)),
                     superseded=item.superseded,
+                    attribute=item.attribute,
                 )
                 for item in document.questions
             ),
         )
         for number, document in enumerate(made, start=1)
     ]
+
+
+def _roster(
+    seed: int, facts: int, family: fictional.Family, distractors: float
+) -> fictional.FictionalDocument:
+    try:
+        return fictional.generate_roster(
+            seed, facts=facts, split="eval", family=family, distractors=distractors
+        )
+    except TrainingError as error:
+        raise UsageError(str(error)) from error

@@ -1,7 +1,8 @@
 """What one question answered in one mode gave, and what the modes are.
 
 What `donor` gets right was not recalled from the document, and `full` is what the backbone could do with the text
-before its eyes. What `unread` and `first` get right of `spans` comes from the choice of sentences and from
+before its eyes. What `swap` gives of the values before their exchange was guessed by the kind of value.
+What `unread` and `first` get right of `spans` comes from the choice of sentences and from
 the question alone.
 """
 
@@ -13,13 +14,14 @@ from typing import Literal, get_args
 from dmdoc.errors import UsageError
 from dmdoc.text.counting import counted
 
-Mode = Literal["state", "zero", "donor", "frozen", "full", "evidence", "spans", "unread", "first"]
+Mode = Literal["state", "zero", "donor", "swap", "frozen", "full", "evidence", "spans", "unread", "first"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 MEANINGS: dict[Mode, str] = {
     "state": "the document's own state",
     "zero": "the adapter with an empty state",
     "donor": "another document's state",
+    "swap": "the state of the same document with values exchanged in pairs, which are right then",
     "frozen": "the backbone without the adapter",
     "full": "the backbone with the whole document in its prompt",
     "evidence": "the document's own state, and a few passages of its text in the prompt",
@@ -46,7 +48,7 @@ class Result:
     contains: bool
     """Contains a right answer, likewise."""
     later: bool | None
-    """Of an updated value: whether the later one was given and not the earlier; None for neither or both."""
+    """Of an updated or exchanged value: whether the later one was given, not the earlier; None for neither or both."""
     f1: float
     """Word overlap with the best right answer, 0 to 1 (SQuAD's measure)."""
     log_likelihood: float

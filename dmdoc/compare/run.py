@@ -18,6 +18,7 @@ from dmdoc.compare.results_file import ResultsFile
 from dmdoc.compare.scoring import contains, exact_match, gives_later, word_f1
 from dmdoc.datasets import Question, QuestionedDocument, deal
 from dmdoc.errors import UsageError
+from dmdoc.memory.rounding import kept_bytes
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.prompt import load_prompt
 from dmdoc.model.reader import Reader
@@ -41,6 +42,7 @@ WAYS: dict[Mode, Way] = {
     "state": "state",
     "zero": "state",
     "donor": "state",
+    "swap": "state",
     "frozen": "frozen",
     "full": "full",
     "evidence": "evidence",
@@ -79,9 +81,8 @@ def compare(
         for mode in modes:
             outcome = file.get(document.name, mode) if file is not None else None
             if outcome is None:
-                turn = _turn(number, mode, cases, reader, settings)
                 try:
-                    outcome = turn.results(timed[number])
+                    outcome = _turn(number, mode, cases, reader, settings).results(timed[number])
                 except UsageError as error:
                     outcome = Skipped(document.name, mode, str(error))
                 if file is not None:
@@ -203,17 +204,19 @@ class _Turn:
         text = len(self.document.text.encode())
         if self.mode in ("unread", "first"):
             return text
-        state = self.state.batch * self.state.numbers * self.state.layers[0].itemsize
+        state = kept_bytes(self.state)
         return state + (text if self.mode in ("spans", "evidence") else 0)
 
 
 def _turn(number: int, mode: Mode, cases: Cases, reader: Reader, settings: GenerationSettings) -> _Turn:
     document = cases.documents[number]
+    if mode == "swap":
+        document, state = cases.swapped(number)
     tokens = reader.encode(document.text)
     if mode in ("state", "spans", "evidence"):
         state = cases.state(number)
     elif mode == "donor":
         state = cases.donor(number)
-    else:
+    elif mode != "swap":
         state = reader.zero_state()
     return _Turn(document, len(tokens), mode, state, reader, settings)

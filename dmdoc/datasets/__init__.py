@@ -9,6 +9,7 @@ from dmdoc.datasets.document import Question, QuestionedDocument
 from dmdoc.datasets.json_lines import read_questions
 from dmdoc.datasets.read import read_dataset
 from dmdoc.datasets.select import Selection, Unit, deal, select
+from dmdoc.datasets.swap import swap_values
 
 __all__ = [
     "Question",
@@ -19,4 +20,5 @@ __all__ = [
     "read_dataset",
     "read_questions",
     "select",
+    "swap_values",
 ]

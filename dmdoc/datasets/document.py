@@ -25,7 +25,9 @@ class Question:
     offset: int | None = None
     """Characters of that section (without one: of the whole text) before the answer, where that is known."""
     superseded: str | None = None
-    """An earlier value in the same text, which a later sentence replaced by the right one."""
+    """A value that the right one replaced: by a later sentence of the same text, or by an exchange."""
+    attribute: str = ""
+    """What is asked of a thing, where that is known: answers of one attribute could stand for one another."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.question, str) or not self.question.strip():

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
+from dmdoc.memory.rounding import rounded
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.batching import halving
 from dmdoc.model.reader import Reader
@@ -46,6 +47,8 @@ def write_sections(
 ) -> MemoryState:
     """The states of a batch, a section a row, refined in so many steps; the other arguments as for `refine`.
 
+    They are rounded as their file will have them, so that what is asked at once answers as what is saved.
+
     Raises:
         DmdocError: refinement met a loss that is not finite.
     """
@@ -68,7 +71,7 @@ def write_sections(
         )
         return [refined.rows(row, row + 1) for row in range(len(own))]
 
-    return MemoryState.cat(halving(together, range(len(batch))))
+    return rounded(MemoryState.cat(halving(together, range(len(batch)))))
 
 
 def write_unlike(chunks: Sequence[Chunk], reader: Reader) -> MemoryState:

@@ -1,5 +1,6 @@
 """The states of a document's sections as one .safetensors file whose header says what wrote them.
 
+A number takes a byte (rounding.py); version 2 kept float32 numbers, and is read as it is.
 Knows nothing about documents, models or where the file lies. torch is imported only to load tensors, so
 that reading a header costs nothing. The container is written by hand because the safetensors library orders
 metadata at random, and the same state must give the same bytes; any safetensors reader opens the result.
@@ -19,10 +20,15 @@ from dmdoc.atomic_file import PRIVATE, write_atomically
 from dmdoc.errors import IdentityError, StateFileError, StateShapeError, StateVersionError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
     from dmdoc.memory.state import MemoryState
 
 FORMAT = "dmdoc-state"
-VERSION = 2
+VERSION = 3
+_OLDEST_READ = 2
 
 _LARGEST_PREAMBLE = (
     16_000_000  # bytes; a million sections take that, so a larger claim is a file of another kind
@@ -114,7 +120,7 @@ class StateHeader:
 
 
 def save_state(path: Path, state: "MemoryState", header: StateHeader) -> None:
-    """Write one document's states, a section a row, atomically, to a file that only its owner reads.
+    """Write one document's states, a section a row, rounded, atomically, to a file that only its owner reads.
 
     Raises:
         StateShapeError: as `pack_state`.
@@ -130,7 +136,7 @@ def save_state(path: Path, state: "MemoryState", header: StateHeader) -> None:
 
 
 def pack_state(state: "MemoryState", header: StateHeader) -> bytes:
-    """The bytes of a state file; the same states always give the same ones.
+    """The bytes of a state file; the same states, rounded or not, always give the same ones.
 
     Raises:
         StateShapeError: there are more or fewer states than sections in the header.
@@ -140,12 +146,15 @@ def pack_state(state: "MemoryState", header: StateHeader) -> bytes:
             f"a state file holds a state for each section of its header, got {state.batch} states "
             f"for {len(header.sections)} sections"
         )
-    # [sections, heads, rank, rank], little-endian
-    arrays = [layer.detach().cpu().numpy().astype("<f4") for layer in state.layers]
-    shape, blobs = list(arrays[0].shape), [array.tobytes() for array in arrays]
+    from dmdoc.memory.rounding import to_bytes
+
+    pairs = [to_bytes(layer.cpu()) for layer in state.layers]
+    blobs = [size.numpy().astype("<f4").tobytes() for size, _ in pairs]
+    blobs += [steps.contiguous().numpy().tobytes() for _, steps in pairs]
+    shape = list(state.layers[0].shape)  # [sections, heads, rank, rank]
     metadata = {"format": FORMAT, "version": str(VERSION), "header": header.to_json()}
     metadata["sha256"] = _digest(metadata["header"], shape, blobs)
-    preamble = {"__metadata__": metadata, **_tensor_table(shape, len(blobs))}
+    preamble = {"__metadata__": metadata, **_tensor_table(VERSION, shape, len(pairs))}
     encoded = json.dumps(preamble, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)  # the format asks that tensors start on a multiple of 8 bytes
     return struct.pack("<Q", len(encoded)) + encoded + b"".join(blobs)
@@ -167,32 +176,47 @@ def unpack_state(content: bytes, path: Path) -> "tuple[MemoryState, StateHeader]
 
 
 def _states(path: Path, preamble: dict[str, Any], data: bytes) -> "tuple[MemoryState, StateHeader]":
-    import numpy
-    import torch
-
     from dmdoc.memory.state import MemoryState
 
     metadata = preamble.pop("__metadata__")
     header = _parse_header(path, metadata)
     try:
-        shape = [int(size) for size in preamble["layers.0"]["shape"]]
+        version, shape = int(metadata["version"]), [int(size) for size in preamble["layers.0"]["shape"]]
         # [sections, heads, rank, rank]
         if len(shape) != 4 or min(shape) < 1 or shape[2] != shape[3] or shape[0] != len(header.sections):
             raise _altered(path)
-        if preamble != _tensor_table(shape, len(preamble)):
+        layers = sum(name.startswith("layers.") for name in preamble)
+        if preamble != _tensor_table(version, shape, layers):
             raise _altered(path)
-        size = len(data) // len(preamble)
-        blobs = [data[start : start + size] for start in range(0, len(data), size)]
+        blobs = [data[slice(*table["data_offsets"])] for table in preamble.values()]
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _altered(path) from error
     if metadata.get("sha256") != _digest(metadata["header"], shape, blobs):
         raise _altered(path)
-    arrays = [numpy.frombuffer(blob, "<f4").astype(numpy.float32).reshape(shape) for blob in blobs]
+    found = tuple(_layers(version, shape, blobs))
     if not all(
-        numpy.isfinite(array).all() for array in arrays
+        layer.isfinite().all() for layer in found
     ):  # whoever wrote them: nothing can be read from them
         raise _altered(path)
-    return MemoryState(tuple(torch.from_numpy(array) for array in arrays)), header
+    return MemoryState(found), header
+
+
+def _layers(version: int, shape: list[int], blobs: list[bytes]) -> "Iterator[Tensor]":
+    import numpy
+    import torch
+
+    from dmdoc.memory.rounding import from_bytes
+
+    def floats(blob: bytes, shape: list[int]) -> "Tensor":
+        return torch.from_numpy(numpy.frombuffer(blob, "<f4").astype(numpy.float32).reshape(shape))
+
+    if version == _OLDEST_READ:
+        yield from (floats(blob, shape) for blob in blobs)
+        return
+    half = len(blobs) // 2
+    for size, steps in zip(blobs[:half], blobs[half:], strict=True):
+        whole = torch.from_numpy(numpy.frombuffer(steps, numpy.int8).reshape(shape).copy())
+        yield from_bytes(floats(size, shape[:2]), whole)
 
 
 def read_header(path: Path) -> StateHeader:
@@ -230,13 +254,17 @@ def check_identity(
     raise IdentityError(f"this state was written with {found}; use {' and '.join(options)}, or {_AGAIN}")
 
 
-def _tensor_table(shape: list[int], layers: int) -> dict[str, Any]:
-    """The safetensors description of `layers` equal float32 tensors lying one after the other."""
-    size = 4 * prod(shape)
-    return {
-        f"layers.{i}": {"dtype": "F32", "shape": shape, "data_offsets": [i * size, (i + 1) * size]}
-        for i in range(layers)
-    }
+def _tensor_table(version: int, shape: list[int], layers: int) -> dict[str, Any]:
+    """The safetensors description of the tensors of so many layers, one after the other: first how much steps are."""
+    kinds = [("layers", "F32", shape, 4)]
+    if version > _OLDEST_READ:
+        kinds = [("sizes", "F32", shape[:2], 4), ("layers", "I8", shape, 1)]
+    table, end = dict[str, Any](), 0
+    for name, dtype, each, width in kinds:
+        for layer in range(layers):
+            start, end = end, end + width * prod(each)
+            table[f"{name}.{layer}"] = {"dtype": dtype, "shape": each, "data_offsets": [start, end]}
+    return table
 
 
 def _digest(header: str, shape: list[int], blobs: list[bytes]) -> str:
@@ -279,7 +307,7 @@ def _read_open(path: Path, file: BinaryIO, *, tensors: bool) -> tuple[dict[str, 
         raise _foreign(path)
     if version > VERSION:
         raise StateVersionError(f"{path} was written by a newer dmdoc (format {version}); upgrade dmdoc")
-    if version < VERSION:
+    if version < _OLDEST_READ:
         raise StateVersionError(f"{path} was written by an older dmdoc (format {version}); {_AGAIN}")
     try:
         end = max(int(table["data_offsets"][1]) for name, table in preamble.items() if name != "__metadata__")

@@ -7,11 +7,13 @@ what is to be said: in targets, and in the few words that a continuation starts 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor
+from torch.nn import functional
 
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.backbone import Backbone
-from dmdoc.model.packing import Packed, Read
+from dmdoc.model.packing import IGNORED, Packed, Read
 from dmdoc.model.prompt import load_prompt
 from dmdoc.model.reader import Reader
 
@@ -63,6 +65,16 @@ def read_logits(packed: Packed, state: MemoryState | None, reader: Reader) -> Te
             use_cache=False,
         ).logits
     return logits.float()
+
+
+def token_nats(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of each known target, 0 where it is IGNORED: `[rows, n, vocabulary]`, `[rows, n]` → `[rows, n]`.
+
+    Positions that nothing is known of are left out before the softmax: in packed rows they are many.
+    """
+    known = targets != IGNORED
+    nats = functional.cross_entropy(logits[known], targets[known], reduction="none")
+    return torch.zeros(targets.shape, device=logits.device).masked_scatter(known, nats)
 
 
 @contextmanager

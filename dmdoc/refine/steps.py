@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.packing import EMPTY_READ, IGNORED, Read, pack_reads
 from dmdoc.model.reader import Reader
-from dmdoc.model.reads import read_logits
+from dmdoc.model.reads import read_logits, token_nats
 from dmdoc.refine.practice import STEP_READS, Practice
 
 LEARNING_RATE = 0.02
@@ -155,11 +154,7 @@ def _read(
             layers = (layer[rows] + more[rows] for layer, more in zip(written, added, strict=True))
             logits = read_logits(packed, MemoryState(tuple(layers)), reader)
             targets = packed.targets.to(logits.device)
-            # [rows, n, vocabulary] → [rows]
-            each = functional.cross_entropy(
-                logits.transpose(1, 2), targets, reduction="none", ignore_index=IGNORED
-            )
-            said = each.sum(1) / (targets != IGNORED).sum(1)
+            said = token_nats(logits, targets).sum(1) / (targets != IGNORED).sum(1)  # [rows]
         if learn:
             # Of the state alone, whatever else the caller has left to require gradients.
             torch.autograd.backward(said.sum(), inputs=list(added))

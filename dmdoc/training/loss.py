@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.packing import IGNORED, pack_reads
 from dmdoc.model.reader import Reader
-from dmdoc.model.reads import read_logits
+from dmdoc.model.reads import read_logits, token_nats
 from dmdoc.refine.practice import section_practice
 from dmdoc.refine.steps import refine
 from dmdoc.training.reads import Batch
@@ -53,7 +52,7 @@ def score_reads(batch: Batch, state: MemoryState, reader: Reader) -> ReadScores:
     packed = pack_reads(batch.reads, pad_id=reader.end_ids[0], dtype=reader.backbone.dtype)
     logits = read_logits(packed, state, reader)  # [rows, n, vocabulary]
     targets, slots, branches = (each.to(device) for each in (packed.targets, packed.slots, packed.branches))
-    nats = functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none", ignore_index=IGNORED)
+    nats = token_nats(logits, targets)
     right = logits.detach().argmax(-1) == targets
     spoken = targets != IGNORED
     known = spoken & (branches == 0)

@@ -106,10 +106,10 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
         "Ada Lovelace.\n",
         "document  report, 41 tokens\n"
         "turns     0 remembered, 0 tokens\n"
-        f"states    1, 128 numbers, 512 bytes\n{LIFT}"
+        f"states    1, 128 numbers, 136 bytes\n{LIFT}"
         "document  report, 41 tokens\n"
         "turns     1 remembered, 52 tokens\n"
-        "states    2, 256 numbers, 1,024 bytes\n"
+        "states    2, 256 numbers, 272 bytes\n"
         "answer    87 prompt tokens, 13 answer tokens, 0.00 s\n",
     ),
     "forget": (

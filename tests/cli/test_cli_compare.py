@@ -4,13 +4,16 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from command_line import Invoke, Run, checked
 from test_compare_summary import RIGHT
 
+from dmdoc.cli.compare import Family
 from dmdoc.compare import MODES, summarise
 from dmdoc.console.comparison import comparison_tables
+from dmdoc.fictional import FAMILIES
 
 
 def test_compare_prints_every_mode(invoke: Invoke, lots: Path, tmp_path: Path) -> None:
@@ -19,8 +22,9 @@ def test_compare_prints_every_mode(invoke: Invoke, lots: Path, tmp_path: Path) -
     invoke("ingest", str(lots), "--quiet")
     run = invoke("compare", "lots", "--questions", str(questions), "--max-tokens", "4", "--verbose")
     assert run.code == 0
-    for mode in MODES:
+    for mode in set(MODES) - {"swap"}:
         assert f"\n{mode} " in run.out
+    assert "swap: 1 document skipped; lots: no two answers of the document can be exchanged" in run.err
     generated = invoke(
         "compare", "--documents", "2", "--facts", "2", "--max-tokens", "2", "--json", "--quiet"
     )
@@ -29,6 +33,32 @@ def test_compare_prints_every_mode(invoke: Invoke, lots: Path, tmp_path: Path) -
     assert set(record["modes"]["state"]["exact"]) == {"mean", "low", "high"}
     assert len(record["positions"]) == 10
     assert len(record["answers"]) == 4 * len(MODES)
+
+
+def test_compare_asks_rosters_of_a_family(invoke: Invoke) -> None:
+    command = (
+        "compare",
+        "--documents",
+        "1",
+        "--family",
+        "near",
+        "--max-tokens",
+        "1",
+        "--mode",
+        "swap",
+        "--quiet",
+    )
+    record = json.loads(invoke(*command, "--facts", "8", "--json").out)
+    asked = [answer["document"] for answer in record["answers"]]
+    assert asked and set(asked) <= {asked[0]}
+    few = invoke(*command)
+    assert (few.code, few.err) == (2, "error: a roster has 6 to 30 facts, got 4; change the number\n")
+    changing = invoke(*command, "--facts", "8", "--updates", "1")
+    assert (changing.code, len(changing.err.splitlines())) == (2, 1)
+
+
+def test_the_families_of_the_option_are_those_of_the_rosters() -> None:
+    assert get_args(Family) == FAMILIES
 
 
 def test_compare_writes_a_report(invoke: Invoke, tmp_path: Path) -> None:

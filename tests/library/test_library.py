@@ -13,6 +13,7 @@ from dmdoc.errors import DmdocError, DocumentNotFoundError, StateFileError, Usag
 from dmdoc.library.library import Library
 from dmdoc.library.locks import PATIENCE
 from dmdoc.library.saved_document import SavedDocument
+from dmdoc.memory.rounding import rounded
 from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_file import Identity, Section, StateHeader, save_state
 
@@ -47,7 +48,7 @@ def header_of(document: Document, sections: tuple[Section, ...] = SECTIONS) -> S
 def state_of(document: Document, sections: range = range(3)) -> MemoryState:
     """States that tell from which text, and from which of its sections, they were made."""
     layer = torch.full((len(sections), 1, 4, 4), float(int(document.sha256[:4], 16)))
-    return MemoryState((layer, layer + torch.tensor(list(sections))[:, None, None, None]))
+    return rounded(MemoryState((layer, layer + torch.tensor(list(sections))[:, None, None, None])))
 
 
 def save_section(library: Library, staged: SavedDocument, document: Document, number: int) -> None:
