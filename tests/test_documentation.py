@@ -1,5 +1,6 @@
 """What the documentation names is there: links, headings, files, and the help text of every command."""
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -63,6 +64,14 @@ def test_the_page_of_commands_is_current() -> None:
     now = runpy.run_path(str(ROOT / "docs" / "write_commands.py"))["commands_page"]()
     assert now == written, "run `make docs`"
     assert "Raises:" not in now, "end the help text with \\f before what is for programmers"
+
+
+@pytest.mark.parametrize("command", ["ask", "ingest", "extract"])
+def test_the_page_of_json_names_every_field(command: str) -> None:
+    page = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+    schema = json.loads((ROOT / "docs" / "output.schema.json").read_text(encoding="utf-8"))
+    for name in schema["$defs"][command]["properties"]:
+        assert f"`{name}`" in page or name == "schema", name
 
 
 def test_the_readme_names_every_command() -> None:
