@@ -4,10 +4,10 @@ Knows nothing about terminals or how a Reply is shown.
 """
 
 import difflib
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import get_args
 
 from dmdoc.chat.preferences import Preferences
@@ -124,11 +124,17 @@ def _use(context: Context, name: str) -> Reply:
 def _ingest(context: Context, file: str) -> Reply:
     # An absolute path, because "-" would be the standard input that the questions come from.
     with IsolatedReader() as opened:
-        document = opened.read(str(Path(file).expanduser().absolute()))
+        document = opened.read(os.path.abspath(os.path.expanduser(_unquoted(file))))
     with context.progress(document.name) as progress:
         result = ingest(document, context.session.reader, context.library, progress=progress)
     switched = _switched(context.session, lambda: context.session.use(result.document))
     return Reply("\n".join([*result.warnings, f"{result.status}: {switched}"]))
+
+
+def _unquoted(file: str) -> str:
+    """A name that was quoted as for a shell, because it has blanks, without its quotes."""
+    quoted = len(file) > 2 and file[0] == file[-1] and file[0] in "\"'"
+    return file[1:-1] if quoted else file
 
 
 def _stats(context: Context, _: str) -> Reply:

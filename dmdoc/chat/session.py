@@ -143,10 +143,10 @@ class ChatSession:
 
     def end_turn(self, question: str, answer: Answer) -> None:
         """Take the answer for the turn's; if the session remembers, write the turn into its state."""
-        self.last_answer = answer
         if self.remember:
             filled = self._turn_prompt.fill(question=question, answer=answer.text)
             self._write(normalise_text(filled[-1]["content"]))
+        self.last_answer = answer  # only now: a turn that could not be written leaves no trace
 
     def pages(self) -> tuple[str, ...]:
         """The text of the document, page by page; none where nothing has been read."""

@@ -36,7 +36,7 @@ from dmdoc.cli import (
     verify,
 )
 from dmdoc.cli.options import settings_from_files
-from dmdoc.console.visible import replace_what_cannot_be_shown, visible
+from dmdoc.console.visible import printable, replace_what_cannot_be_shown, visible
 from dmdoc.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, DmdocError, IdentityError, StateFileError
 
 app = typer.Typer(
@@ -147,6 +147,9 @@ def _tell(failure: Exception, running: Running) -> int:
         said = io.StringIO()
         failure.show(file=said)  # type: ignore[attr-defined]
         sys.stderr.write(visible(said.getvalue()))
+        if option := getattr(failure, "option_name", None):
+            for word in [word for word in sys.argv[1:] if word.startswith(option) and os.path.exists(word)]:
+                console.note(f"for the file {printable(word)} write {printable(f'./{word}')}")
         return int(getattr(failure, "exit_code", 2))
     if running.debug:
         unforeseen.show(failure)

