@@ -1,6 +1,7 @@
 """`dmdoc`, also as `python -m dmdoc`: Ctrl-C counts from the first moment on, before anything large is imported."""
 
 import _thread
+import os
 import signal
 import sys
 import threading
@@ -13,6 +14,12 @@ def main() -> None:
     """Run the command line."""
     sys.unraisablehook = _unraisable
     try:
+        from dmdoc.serve.handover import hand_over
+        from dmdoc.settings.folders import runtime_folder
+
+        code = hand_over(sys.argv[1:], runtime_folder(os.environ), os.environ)
+        if code is not None:
+            sys.exit(code)
         from dmdoc.cli import main as run
 
         run()

@@ -97,6 +97,9 @@ def _root(
         ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    _no_server: Annotated[  # read in dmdoc/__main__.py, by standing before the command
+        bool, typer.Option("--no-server", help="Do it here, although `dmdoc serve` runs.")
+    ] = False,
 ) -> None:
     running = context.ensure_object(Running)
     running.command, running.debug = context.invoked_subcommand or "", debug

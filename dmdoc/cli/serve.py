@@ -1,5 +1,8 @@
 """`serve`: the answers of `ask` over HTTP, from one process that has the model loaded."""
 
+import os
+import signal
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +11,7 @@ import typer
 from dmdoc import console
 from dmdoc.cli.ask_many import answer_record
 from dmdoc.cli.library import record
-from dmdoc.cli.options import Machine, environment, open_library, spread
+from dmdoc.cli.options import Machine, open_library, spread
 from dmdoc.cli.subject import Target
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.settings.folders import runtime_folder
@@ -52,7 +55,10 @@ def serve(
     key = _key(api_key, api_key_file)
     check_key(host, key)
     listening = bind(host, port)
-    local = bind_unix(runtime_folder(environment()) / "http.sock")
+    folder = runtime_folder(os.environ)
+    own = folder / "http.sock"
+    local = bind_unix(own)
+    _serve_commands(folder, machine, [listening, local])
     engine = Engine(open_library(), machine.open_reader, most_waiting=most_waiting)
     settings = Settings(answer_record_of, record, key, tuple(root or ()))
     if not machine.quiet:
@@ -61,7 +67,32 @@ def serve(
     try:
         run(Server(engine, settings).app(), [listening, local])
     finally:
-        Path(local.getsockname()).unlink(missing_ok=True)
+        own.unlink(missing_ok=True)
+
+
+def _serve_commands(folder: Path, machine: Machine, others: "list[socket.socket]") -> None:
+    """Start the process that answers `ask`, `chat` and `ingest`; it ends with this one.
+
+    On a card there is none: its memory cannot be handed to a copy of a process.
+    """
+    from dmdoc.cli import main
+    from dmdoc.model.hardware import choose_device, detect_hardware
+    from dmdoc.serve.sessions import serve_commands
+
+    if not hasattr(os, "fork") or choose_device(machine.device, detect_hardware()).type != "cpu":
+        return
+    reads, _writes = os.pipe()  # whose other end is closed when this process ends, however it does
+    if os.fork() != 0:
+        os.close(reads)
+        return
+    os.close(_writes)
+    for each in others:
+        each.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal ends this one by the pipe
+    try:
+        serve_commands(folder, machine.open_reader, main, environ=os.environ, alive=reads)
+    finally:
+        os._exit(0)
 
 
 def answer_record_of(answered: "Answered") -> dict[str, Any]:

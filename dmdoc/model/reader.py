@@ -6,7 +6,7 @@ Token ids and states go in, states and token ids come out; knows nothing about f
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -258,10 +258,23 @@ def open_reader(
     model = models.canonical(model, "backbone")
     folder = models.resolve(model, cache, kind="backbone", offline=offline, progress=progress)
     adapter_folder = models.resolve(adapter, cache, kind="adapter", offline=offline, progress=progress)
+    stamps = (_stamp(folder), _stamp(adapter_folder))
     with memory_told(f"the model {model}"):
-        return load_reader(
-            load_backbone(folder, name=model, device=device), adapter_folder, adapter_name=adapter
-        )
+        return _loaded(folder, model, device, adapter_folder, adapter, stamps)
+
+
+@lru_cache(maxsize=4)
+def _loaded(
+    folder: Path, model: str, device: str, adapter_folder: Path, adapter: str, _stamps: object
+) -> Reader:
+    """Loaded once in a process, unless the files changed."""
+    return load_reader(load_backbone(folder, name=model, device=device), adapter_folder, adapter_name=adapter)
+
+
+def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """What changes when a file of a folder does."""
+    files = ((path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file())
+    return tuple((name, found.st_mtime_ns, found.st_size) for name, found in files)
 
 
 def load_reader(backbone: Backbone, adapter_folder: Path, *, adapter_name: str) -> Reader:

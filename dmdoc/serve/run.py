@@ -1,6 +1,7 @@
 """Listens on an address and on a Unix socket, and ends gracefully: answers in progress are finished first."""
 
 import os
+import signal
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -83,4 +84,7 @@ def run(app: Starlette, sockets: list[socket.socket]) -> None:
         timeout_keep_alive=15,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # When it has ended gracefully, uvicorn sends itself the signal again, which would end what comes after it.
+        signal.signal(number, lambda *_: None)
     uvicorn.Server(config).run(sockets=sockets)

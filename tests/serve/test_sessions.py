@@ -1,0 +1,115 @@
+"""`ask` with a running `dmdoc serve` and without: same output, same exit codes. Real processes, a tiny model."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_line import CONFIG, TEXT
+from serving import until
+from tiny import save_tiny_reader, tiny_reader
+
+from dmdoc.serve import handover
+from dmdoc.serve.run import answers
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models, a home with a document, and room for sockets, whose paths must be short."""
+    folder = tmp_path_factory.mktemp("s")
+    save_tiny_reader(tiny_reader(CONFIG), folder)
+    (folder / "lots.txt").write_text(TEXT, encoding="utf-8")
+    assert dmdoc(folder, "ingest", str(folder / "lots.txt")).returncode == 0
+    return folder
+
+
+def environment(place: Path) -> dict[str, str]:
+    own = {
+        name: str(place / name.lower()) for name in ("HOME", "MODEL", "ADAPTER", "RUNTIME", "CONFIG", "CACHE")
+    }
+    return {**os.environ, **{f"DMDOC_{name}": value for name, value in own.items()}, "OMP_NUM_THREADS": "1"}
+
+
+def dmdoc(place: Path, *arguments: str, said: str = "") -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "dmdoc", *arguments]
+    return subprocess.run(
+        command, env=environment(place), input=said, capture_output=True, text=True, cwd=place
+    )
+
+
+@pytest.fixture(scope="module")
+def server(place: Path) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-m", "dmdoc", "serve", "--port", "0"]
+    with subprocess.Popen(command, env=environment(place), stderr=subprocess.PIPE, text=True) as running:
+        until(lambda: answers(place / "runtime" / handover.SOCKET), 120)
+        yield running
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(60) == 0
+
+
+def without_seconds(run: "subprocess.CompletedProcess[str]") -> tuple[int, object, str]:
+    out: object = run.stdout
+    if run.stdout.startswith("{"):
+        out = {key: value for key, value in json.loads(run.stdout).items() if key != "seconds"}
+    return run.returncode, out, run.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "code"),
+    [
+        (("ask", "What does lot seven hold?", "--max-tokens", "5"), "", 0),
+        (("ask", "-", "--max-tokens", "5", "--json"), "What does lot eight hold?", 0),
+        (("ask", "What?", "-d", "nobody"), "", 3),
+        (("ask", "--max-tokens", "0", "What?"), "", 2),
+        (("ask", "--nonsense"), "", 2),
+    ],
+)
+def test_a_server_changes_nothing_that_is_seen(
+    place: Path, server: "subprocess.Popen[str]", arguments: tuple[str, ...], said: str, code: int
+) -> None:
+    own = dmdoc(place, "--no-server", *arguments, said=said)
+    served = dmdoc(place, *arguments, said=said)
+    assert without_seconds(served) == without_seconds(own)
+    assert served.returncode == code
+
+
+PROGRAM = """
+import sys
+from dmdoc import __main__
+sys.argv = ["dmdoc", "ask", "What does lot seven hold?", "--max-tokens", "2", "--quiet"]
+try:
+    __main__.main()
+finally:
+    heavy = [name for name in ("torch", "typer", "rich", "numpy", "jinja2") if name in sys.modules]
+    print("imported", heavy)
+"""
+
+
+def test_who_hands_over_imports_nothing_large(place: Path, server: "subprocess.Popen[str]") -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment(place), capture_output=True, text=True
+    )
+    assert run.stdout.endswith("imported []\n"), run.stdout + run.stderr
+
+
+def test_another_version_does_its_own_work(
+    place: Path,
+    server: "subprocess.Popen[str]",
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(handover, "__version__", "0.0.0")
+    with capfd.disabled():
+        assert handover.hand_over(["ask", "What?"], place / "runtime", environment(place)) is None
+
+
+def test_other_commands_and_missing_servers_are_left_alone(tmp_path: Path) -> None:
+    assert handover.hand_over(["ls"], tmp_path, {}) is None
+    assert handover.hand_over([], tmp_path, {}) is None
+    assert handover.hand_over(["ask", "What?"], tmp_path, {}) is None
