@@ -66,6 +66,13 @@ def test_the_page_of_commands_is_current() -> None:
     assert "Raises:" not in now, "end the help text with \\f before what is for programmers"
 
 
+def test_the_architecture_names_every_package() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for path in (ROOT / "dmdoc").iterdir():
+        if (path / "__init__.py").is_file():
+            assert f"| `{path.name}/` |" in page, path.name
+
+
 @pytest.mark.parametrize("command", ["ask", "ingest", "extract"])
 def test_the_page_of_json_names_every_field(command: str) -> None:
     page = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
