@@ -10,7 +10,7 @@ DEMO := DMDOC_HOME=$(CURDIR)/.demo $(DMDOC)
 .DEFAULT_GOAL := help
 WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup --durations=10 --durations-min=0
-.PHONY: help venv model demo quick test campaigns crash coverage check docs bench adapter adapter-check clean
+.PHONY: help venv model demo quick test campaigns crash fuzz coverage check docs bench adapter adapter-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test: check model  ## check, then every test but the campaigns (minutes)
 
 crash: $(STAMP)  ## kill commands and damage files N times from SEED on; FROM goes on (long)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/crash.py --n $(or $(N),300) --seed $(or $(SEED),0) --first $(or $(FROM),0)
+
+fuzz: $(STAMP)  ## feed N hostile files from SEED on to every reader; run again, it goes on (long)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py --count $(or $(N),1000) --seed $(or $(SEED),0)
 
 campaigns: $(STAMP)  ## fuzzing and crash campaigns (long)
 	$(PYTEST) -m campaign
