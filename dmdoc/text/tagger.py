@@ -1,5 +1,10 @@
 """The words of an English sentence with their parts of speech, by a tagger that needs no model file (TextBlob's)."""
 
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,12 +21,8 @@ class Word(NamedTuple):
 
 def tag_words(sentence: str) -> list[Word]:
     """The words and punctuation marks of a sentence, in order; none that the tagger changed."""
-    from textblob import (
-        TextBlob,
-    )  # here: most questions are answered without it, and it brings a thousand modules
-
     words, start = [], 0
-    for token in str(TextBlob(sentence).parse()).split():
+    for token in str(_parser()(sentence)).split():
         escaped, tag, chunk, _ = token.rsplit("/", 3)
         text = escaped.replace("&slash;", "/")
         found = sentence.find(text, start)
@@ -29,6 +30,21 @@ def tag_words(sentence: str) -> list[Word]:
             start = found + len(text)
             words.append(Word(found, start, text, tag, chunk))
     return _corrected(words)
+
+
+@cache
+def _parser() -> Callable[[str], object]:
+    """TextBlob's parser alone: its package imports NLTK, which imports SciPy and scikit-learn, and takes seconds."""
+    package = find_spec("textblob")
+    assert package is not None
+    known = "textblob" in sys.modules
+    sys.modules.setdefault("textblob", module_from_spec(package))  # found, but not run
+    try:
+        found: Callable[[str], object] = import_module("textblob.en").parse
+    finally:
+        if not known:
+            del sys.modules["textblob"]
+    return found
 
 
 def _corrected(words: list[Word]) -> list[Word]:
