@@ -58,6 +58,7 @@ MAY_KNOW = {
     "triton": {"memory"},
     "accelerate": {"training"},
     "pypdf": {"document"},
+    "pytesseract": {"document"},
     "pypdfium2": {"document"},
     "trafilatura": {"document"},
     "mammoth": {"document"},

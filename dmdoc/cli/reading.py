@@ -1,9 +1,11 @@
 """The options that say how a document's file is read, and what reads it."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +14,14 @@ from dmdoc.errors import UsageError
 
 if TYPE_CHECKING:
     from dmdoc.document import Document, IsolatedReader
+
+
+class OcrMode(Enum):
+    """Which pages of a PDF are read by OCR."""
+
+    OFF = "off"
+    AUTO = "auto"
+    FORCE = "force"
 
 
 @dataclass(frozen=True)
@@ -36,20 +46,39 @@ class Reading:
             "--max-text", metavar="MB", envvar="DMDOC_MAX_TEXT", help="The most text that one file may have."
         ),
     ] = 64.0
+    ocr: Annotated[
+        OcrMode,
+        typer.Option(
+            "--ocr",
+            envvar="DMDOC_OCR",
+            help="Read scanned pages of a PDF by OCR: those without text, or all.",
+        ),
+    ] = OcrMode.OFF
+    ocr_language: Annotated[
+        str,
+        typer.Option(
+            "--ocr-language",
+            envvar="DMDOC_OCR_LANGUAGE",
+            help="The language of scans, as Tesseract calls it.",
+        ),
+    ] = "eng"
 
     @contextmanager
     def open(self) -> "Iterator[IsolatedReader]":
         """What reads the files, in a process of its own.
 
         Raises:
-            UsageError: a limit is not positive.
+            UsageError: a limit is not positive, or the language is no name.
         """
         from dmdoc.document import IsolatedReader, Limits
 
         for option, value in (("--timeout", self.timeout), ("--max-text", self.max_text)):
             if not 0 < value <= 1e6:
                 raise UsageError(f"{option} takes a number above 0 and up to a million, got {value:g}")
-        with IsolatedReader(Limits(text=int(self.max_text * (1 << 20)), seconds=self.timeout)) as reader:
+        if not re.fullmatch(r"\w+(?:\+\w+)*", self.ocr_language):
+            raise UsageError(f"--ocr-language takes names such as eng or deu+eng, got {self.ocr_language!r}")
+        limits = Limits(text=int(self.max_text * (1 << 20)), seconds=self.timeout)
+        with IsolatedReader(limits, ocr=self.ocr.value, ocr_language=self.ocr_language) as reader:
             yield reader
 
     def read(

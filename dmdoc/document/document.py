@@ -17,6 +17,8 @@ class Extraction:
     """Of each page, normalised."""
     warnings: tuple[str, ...]
     """As `Document.warnings`."""
+    confidence: tuple[float | None, ...]
+    """As `Document.confidence`."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Document:
     """See `Extraction.reader`; the same text is the same document, whatever read it."""
     remarks: tuple[str, ...] = field(default=(), compare=False)
     """What its reader left out or had to guess, a sentence each."""
+    confidence: tuple[float | None, ...] = field(default=(), compare=False)
+    """Of OCR in the words of each page, from 0 to 1, None for a page with text; () where no page was read by OCR."""
 
     @property
     def text(self) -> str:
@@ -56,7 +60,7 @@ class Document:
             return self.remarks
         several = "s" if len(self.empty_pages) > 1 else ""
         numbers = ", ".join(map(str, self.empty_pages))
-        return (*self.remarks, f"no text on page{several} {numbers}; scanned pages need OCR first")
+        return (*self.remarks, f"no text on page{several} {numbers}; scanned pages need OCR (--ocr auto)")
 
     @property
     def extraction(self) -> Extraction:
@@ -67,4 +71,5 @@ class Document:
             empty_pages=self.empty_pages,
             characters=tuple(map(len, self.pages)),
             warnings=self.warnings,
+            confidence=self.confidence,
         )

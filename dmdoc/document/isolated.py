@@ -25,7 +25,7 @@ from dmdoc import errors
 from dmdoc.document.document import Document
 from dmdoc.document.names import check_name
 from dmdoc.document.read import STDIN, read_document, read_stream
-from dmdoc.document.source import DEFAULT_LIMITS, Limits
+from dmdoc.document.source import DEFAULT_LIMITS, OCR_LANGUAGE, Limits, Ocr
 from dmdoc.errors import DmdocError, ExtractionError, UsageError
 
 _CLOSING = 5.0
@@ -35,8 +35,11 @@ _CLOSING = 5.0
 class IsolatedReader:
     """Reads documents as `read_document` does, in another process; a context, at whose end that process ends."""
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, limits: Limits = DEFAULT_LIMITS, *, ocr: Ocr = "off", ocr_language: str = OCR_LANGUAGE
+    ) -> None:
         self._limits = limits
+        self._ocr = (ocr, ocr_language)
         self._process: subprocess.Popen[bytes] | None = None
         self._timed_out = False
 
@@ -70,6 +73,7 @@ class IsolatedReader:
             "password": password,
             "stdin_bytes": len(given),
             "limits": asdict(self._limits),
+            "ocr": self._ocr,
         }
         label = "standard input" if source == STDIN else source
         try:
@@ -123,7 +127,7 @@ class IsolatedReader:
     def _time_out(self) -> None:
         self._timed_out = True
         if self._process is not None:
-            self._process.kill()
+            _kill_with_children(self._process)
 
     def _failure(self, label: str) -> ExtractionError:
         """Why there was no reply."""
@@ -142,10 +146,18 @@ class IsolatedReader:
         process = self._process
         if process is None:
             return 0
-        process.kill()
+        _kill_with_children(process)
         code = process.wait()
         self.close()
         return code
+
+
+def _kill_with_children(process: "subprocess.Popen[bytes]") -> None:
+    """Kill the process and what it started, such as OCR."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
 
 
 def started(memory: int) -> "subprocess.Popen[bytes]":
@@ -173,6 +185,7 @@ def _document(reply: dict[str, Any], source: str) -> Document:
         pages=tuple(record["pages"]),
         reader=record["reader"],
         remarks=tuple(record["remarks"]),
+        confidence=tuple(record["confidence"]),
     )
 
 
@@ -196,6 +209,8 @@ def _reply(request: dict[str, Any], given: bytes) -> dict[str, Any]:
             password=request["password"],
             stdin=BytesIO(given),
             limits=Limits(**request["limits"]),
+            ocr=request["ocr"][0],
+            ocr_language=request["ocr"][1],
         )
     except (ExtractionError, UsageError) as error:
         return {"error": type(error).__name__, "message": str(error)}

@@ -5,11 +5,13 @@ structure is damaged. Columns and tables are told by where the words stand (layo
 are refused.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
 from dmdoc.document.layout import arrange
+from dmdoc.document.scan import read_scan
 from dmdoc.document.source import Extracted, Source
 from dmdoc.errors import ExtractionError
 from dmdoc.text.normalise import Block, normalise_pages, normalise_text
@@ -21,6 +23,8 @@ class _Page:
     notes: list[str] = field(default_factory=list)
     doubtful: bool = False
     """Its columns may be mixed."""
+    confidence: float | None = None
+    """Of OCR, if that read it."""
 
     @property
     def has_text(self) -> bool:
@@ -45,24 +49,32 @@ def read(source: Source) -> Extracted:
         numbers = {0: "has no pages", 1: "has no text on page 1"}.get(
             len(pages), f"has no text on any of pages 1-{len(pages)}"
         )
-        raise ExtractionError(
-            f"{source.label} {numbers}; if it is a scan, run OCR on it first (ocrmypdf does)"
-        )
+        raise ExtractionError(f"{source.label} {numbers}; if it is a scan, --ocr auto reads it by OCR")
     texts = normalise_pages([page.blocks for page in pages])
     noted = [
         "\n\n".join(filter(None, [text, *(f"[Note: {normalise_text(note)}]" for note in page.notes)]))
         for text, page in zip(texts, pages, strict=True)
     ]
-    return Extracted(tuple(noted), reader, _warnings(pages))
+    confidence = tuple(page.confidence for page in pages)
+    by_ocr = any(each is not None for each in confidence)
+    return Extracted(tuple(noted), reader, _warnings(pages), confidence if by_ocr else ())
 
 
 def _warnings(pages: list[_Page]) -> tuple[str, ...]:
     doubtful = [number for number, page in enumerate(pages, start=1) if page.doubtful]
-    if not doubtful:
-        return ()
-    return (
-        f"columns may be mixed on page{'s' if len(doubtful) > 1 else ''} {', '.join(map(str, doubtful))}",
-    )
+    seen = {
+        number: page.confidence for number, page in enumerate(pages, start=1) if page.confidence is not None
+    }
+    warnings = []
+    if doubtful:
+        warnings.append(f"columns may be mixed on {_on_pages(doubtful)}")
+    if seen:
+        warnings.append(f"OCR read {_on_pages(seen)}, with a confidence of {min(seen.values()):.0%} or more")
+    return tuple(warnings)
+
+
+def _on_pages(numbers: Collection[int]) -> str:
+    return f"page{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
 def _read_with_pdfium(source: Source) -> list[_Page]:
@@ -75,7 +87,11 @@ def _read_with_pdfium(source: Source) -> list[_Page]:
             if opened.get_formtype():
                 opened.init_forms()
             for page in opened:
-                pages.append(_page(page, opened.formenv))
+                found = _page(page, opened.formenv)
+                if source.ocr == "force" or (source.ocr == "auto" and not found.has_text):
+                    scanned = read_scan(page, source)
+                    found = _Page(scanned.blocks, found.notes, confidence=scanned.confidence)
+                pages.append(found)
                 page.close()
                 size += sum(len(block.text) for block in pages[-1].blocks)
                 source.check_size(size)

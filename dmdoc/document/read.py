@@ -9,7 +9,7 @@ from dmdoc.document import pdf
 from dmdoc.document.document import Document
 from dmdoc.document.formats import FormatReader, reader_for
 from dmdoc.document.names import check_name, slug
-from dmdoc.document.source import DEFAULT_LIMITS, Extracted, Limits, Source
+from dmdoc.document.source import DEFAULT_LIMITS, OCR_LANGUAGE, Extracted, Limits, Ocr, Source
 from dmdoc.errors import DmdocError, ExtractionError, UsageError
 
 STDIN = "-"
@@ -32,6 +32,8 @@ def read_document(
     password: str | None = None,
     stdin: BinaryIO | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    ocr: Ocr = "off",
+    ocr_language: str = OCR_LANGUAGE,
 ) -> Document:
     """Read a document in any format that `formats` knows; what is no other format is read as text.
 
@@ -40,6 +42,7 @@ def read_document(
         name: the document's name; by default a slug of the file name, or `stdin-` and 8 digits of the hash.
         password: opens an encrypted PDF; a PDF that is not encrypted opens with any.
         stdin: where "-" reads from; by default the standard input of the process.
+        ocr: whether pages of a PDF are read by OCR, and in which language.
         limits: how much text it may have; it is read without a clock here.
 
     Raises:
@@ -55,7 +58,7 @@ def read_document(
         raise ExtractionError(f"{label} is empty; give a document with text in it")
     if label.endswith(EXPORTED) and data.startswith(b"PK"):
         raise ExtractionError(f"{label} is a saved document that was exported; import it instead")
-    opened = Source(data, label, password, limits)
+    opened = Source(data, label, password, limits, ocr, ocr_language)
     read = reader_for(opened)
     if password is not None and read is not pdf.read:
         raise UsageError(f"a password was given, but {label} is not a PDF; only PDF files take one")
@@ -68,6 +71,7 @@ def read_document(
         pages=extracted.pages,
         reader=extracted.reader,
         remarks=extracted.warnings,
+        confidence=extracted.confidence,
     )
     return document if name else _named(document)
 

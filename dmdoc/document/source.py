@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from dmdoc.errors import ExtractionError
 
@@ -23,6 +24,12 @@ class Limits:
 
 DEFAULT_LIMITS = Limits()
 
+Ocr = Literal["off", "auto", "force"]
+"""Which pages of a PDF are read by OCR: none, those without text, or all."""
+
+OCR_LANGUAGE = "eng"
+"""As Tesseract calls it; `deu+eng` is two."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -34,6 +41,8 @@ class Source:
     password: str | None = None
     """Opens an encrypted PDF."""
     limits: Limits = DEFAULT_LIMITS
+    ocr: Ocr = "off"
+    ocr_language: str = OCR_LANGUAGE
 
     def check_size(self, size: int, *, what: str = "holds") -> None:
         """
@@ -61,6 +70,8 @@ class Extracted:
     """As `Extraction.reader`."""
     warnings: tuple[str, ...] = ()
     """As `Document.warnings`."""
+    confidence: tuple[float | None, ...] = ()
+    """As `Document.confidence`."""
 
 
 def left_out(counts: Mapping[str, int], things: Iterable[str] = ()) -> tuple[str, ...]:

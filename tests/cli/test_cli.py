@@ -120,7 +120,7 @@ def test_extract_prints_what_would_be_ingested_and_its_report(
 ) -> None:
     path = tmp_path / "three.pdf"
     write_pdf(path, ["First page here.", "", "Third page here."])
-    warning = "no text on page 2; scanned pages need OCR first"
+    warning = "no text on page 2; scanned pages need OCR (--ocr auto)"
     assert invoke("extract", str(path)) == Run(
         0,
         "--- page 1 ---\nFirst page here.\n--- page 2 ---\n--- page 3 ---\nThird page here.\n",
@@ -137,6 +137,7 @@ def test_extract_prints_what_would_be_ingested_and_its_report(
             "pages": 3,
             "empty_pages": [2],
             "warnings": [warning],
+            "confidence": [],
             "characters": [16, 0, 16],
         },
         "pages": list(saved.pages()),
