@@ -9,6 +9,7 @@ from typer.core import TyperCommand
 
 from dmdoc import console
 from dmdoc.cli.ask_many import Requests, answer_many, answer_record
+from dmdoc.cli.library import warn_of_changed_files
 from dmdoc.cli.options import (
     CitationsOption,
     Drawing,
@@ -104,6 +105,8 @@ def ask(
     from dmdoc.answer.recall import recall as answer_question
 
     single, saved = target.question, target.saved()
+    if not machine.quiet:
+        warn_of_changed_files([saved])
     reader = machine.open_reader(saved)
     if strict:
         check_that_support_is_known(way, reader)

@@ -7,6 +7,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from dmdoc import console
+from dmdoc.cli.library import warn_of_changed_files
 from dmdoc.cli.options import JSON_SCHEMA, Machine
 from dmdoc.cli.subject import Target
 from dmdoc.console import answers
@@ -89,7 +90,7 @@ def _answers(
     # A draw depends on what is drawn beside it, and prompts with text in them are long: these go one by one.
     alone = requests.way in ("evidence", "full") or requests.settings.temperature > 0
     for reader, targets in _by_reader(requests.targets, machine, failures):
-        asked = _inquiries(targets, requests, reader, failures)
+        asked = _inquiries(targets, requests, reader, failures, quiet=machine.quiet)
         while group := list(islice(asked, 1 if alone else TOGETHER)):
             for target, inquiry, recalled in _recalled(group, requests, reader, failures):
                 yield target, inquiry, recalled, reader
@@ -136,7 +137,7 @@ def _by_reader(
 
 
 def _inquiries(
-    targets: Sequence[Target], requests: Requests, reader: "Reader", failures: Failures
+    targets: Sequence[Target], requests: Requests, reader: "Reader", failures: Failures, *, quiet: bool
 ) -> "Iterator[tuple[Target, Inquiry]]":
     """What is asked; a document whose state or text cannot be used is told and left out."""
     from dmdoc.answer.ask import load_state
@@ -151,6 +152,8 @@ def _inquiries(
         except DmdocError as error:
             failures.add(name, error)
         else:
+            if not quiet:
+                warn_of_changed_files([saved])
             yield from ((target, Inquiry(target.question, state, text, budget)) for target in own)
 
 

@@ -1,5 +1,6 @@
 """`ls`, `show`, `rename`, `tag` and `rm`: the saved documents themselves. No model is loaded."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,6 +54,7 @@ def list_documents(
         )
     elif documents:
         documents_table(documents)
+        warn_of_changed_files(documents)
     elif damaged:
         pass
     elif tag is not None:
@@ -65,12 +67,24 @@ def list_documents(
         raise PartialFailureError(f"{len(damaged)} of {counted(len(found), 'document')} cannot be used")
 
 
+def warn_of_changed_files(documents: "Iterable[SavedDocument]") -> None:
+    """Say whose file has changed since it was read; a file that is gone is no reason to warn."""
+    changed = [saved.name for saved in documents if saved.file_change == "changed"]
+    if changed:
+        have, them = ("has", "it") if len(changed) == 1 else ("have", "them")
+        console.warn(
+            f"the {'file' if len(changed) == 1 else 'files'} of {', '.join(changed)} {have} changed since; "
+            f"`dmdoc ingest` reads {them} again"
+        )
+
+
 def show(name: NameOrCurrentArgument = None, as_json: JsonOption = False) -> None:
     """Show everything that is known about a saved document."""
     library = open_library()
     saved = named_or_current(library, name)
     known = {
         **record(saved),
+        "file": saved.file_change,
         "current": library.is_current(saved),
         "state_bytes": saved.state_path.stat().st_size,
         "folder": str(saved.folder),
@@ -79,6 +93,7 @@ def show(name: NameOrCurrentArgument = None, as_json: JsonOption = False) -> Non
         console.write_json({"schema": JSON_SCHEMA, **known})
     else:
         values_table(known)
+        warn_of_changed_files([saved])
 
 
 def rename(

@@ -10,14 +10,17 @@ from dmdoc.document.isolated import IsolatedReader
 from dmdoc.document.names import MAX_NAME_LENGTH, check_name, check_tag, is_name, slug
 from dmdoc.document.read import STDIN, read_document
 from dmdoc.document.source import Limits
+from dmdoc.document.stamp import Change, Stamp
 
 __all__ = [
     "MAX_NAME_LENGTH",
     "STDIN",
+    "Change",
     "Document",
     "Extraction",
     "IsolatedReader",
     "Limits",
+    "Stamp",
     "check_name",
     "check_tag",
     "is_name",

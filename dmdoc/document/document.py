@@ -3,6 +3,8 @@
 import hashlib
 from dataclasses import dataclass, field
 
+from dmdoc.document.stamp import Stamp
+
 
 @dataclass(frozen=True)
 class Extraction:
@@ -37,6 +39,8 @@ class Document:
     """What its reader left out or had to guess, a sentence each."""
     confidence: tuple[float | None, ...] = field(default=(), compare=False)
     """Of OCR in the words of each page, from 0 to 1, None for a page with text; () where no page was read by OCR."""
+    file: Stamp | None = field(default=None, compare=False)
+    """The file that it was read from, as it was; None for standard input."""
 
     @property
     def text(self) -> str:
@@ -60,7 +64,7 @@ class Document:
             return self.remarks
         several = "s" if len(self.empty_pages) > 1 else ""
         numbers = ", ".join(map(str, self.empty_pages))
-        return (*self.remarks, f"no text on page{several} {numbers}; scanned pages need OCR (--ocr auto)")
+        return (*self.remarks, f"no text on page{several} {numbers}; scanned pages need OCR")
 
     @property
     def extraction(self) -> Extraction:

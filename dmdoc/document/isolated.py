@@ -26,6 +26,7 @@ from dmdoc.document.document import Document
 from dmdoc.document.names import check_name
 from dmdoc.document.read import STDIN, read_document, read_stream
 from dmdoc.document.source import DEFAULT_LIMITS, OCR_LANGUAGE, Limits, Ocr
+from dmdoc.document.stamp import Stamp
 from dmdoc.errors import DmdocError, ExtractionError, UsageError
 
 _CLOSING = 5.0
@@ -134,8 +135,7 @@ class IsolatedReader:
         code = self._kill()
         if self._timed_out:
             return ExtractionError(
-                f"{label} was not read within {self._limits.seconds:g} seconds; split it up, or give it more time "
-                "with --timeout"
+                f"{label} was not read within {self._limits.seconds:g} seconds; split it up, or give it more time"
             )
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         return ExtractionError(
@@ -186,6 +186,7 @@ def _document(reply: dict[str, Any], source: str) -> Document:
         reader=record["reader"],
         remarks=tuple(record["remarks"]),
         confidence=tuple(record["confidence"]),
+        file=Stamp(**record["file"]) if record["file"] else None,
     )
 
 

@@ -49,7 +49,7 @@ def read(source: Source) -> Extracted:
         numbers = {0: "has no pages", 1: "has no text on page 1"}.get(
             len(pages), f"has no text on any of pages 1-{len(pages)}"
         )
-        raise ExtractionError(f"{source.label} {numbers}; if it is a scan, --ocr auto reads it by OCR")
+        raise ExtractionError(f"{source.label} {numbers}; if it is a scan, it needs OCR")
     texts = normalise_pages([page.blocks for page in pages])
     noted = [
         "\n\n".join(filter(None, [text, *(f"[Note: {normalise_text(note)}]" for note in page.notes)]))

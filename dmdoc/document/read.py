@@ -10,6 +10,7 @@ from dmdoc.document.document import Document
 from dmdoc.document.formats import FormatReader, reader_for
 from dmdoc.document.names import check_name, slug
 from dmdoc.document.source import DEFAULT_LIMITS, OCR_LANGUAGE, Extracted, Limits, Ocr, Source
+from dmdoc.document.stamp import stamp
 from dmdoc.errors import DmdocError, ExtractionError, UsageError
 
 STDIN = "-"
@@ -72,6 +73,7 @@ def read_document(
         reader=extracted.reader,
         remarks=extracted.warnings,
         confidence=extracted.confidence,
+        file=None if source == STDIN else stamp(Path(source), data),
     )
     return document if name else _named(document)
 

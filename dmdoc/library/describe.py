@@ -6,10 +6,10 @@ Its folder is one that nobody else changes meanwhile. Knows nothing about other 
 import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from dmdoc.document import Document
+from dmdoc.document import Document, Stamp
 from dmdoc.errors import DmdocError
 from dmdoc.library.record import read_record, write_record
 from dmdoc.library.saved_document import DESCRIPTION, PAGES, STATE, SavedDocument
@@ -33,6 +33,7 @@ def stage_document(folder: Path, document: Document, *, created: str) -> None:
             characters=len(document.text),
             created=created,
             pages_sha256=hashlib.sha256(content).hexdigest(),
+            file=document.file,
         )
     )
 
@@ -64,6 +65,15 @@ def write_source(saved: SavedDocument, source: str) -> SavedDocument:
         OSError, DmdocError, StateFileError: as `write_tags`.
     """
     return saved if source == saved.source else _described(replace(saved, source=source))
+
+
+def write_file(saved: SavedDocument, file: Stamp) -> SavedDocument:
+    """Say what the file of a document is like now, which gives the same text as before.
+
+    Raises:
+        OSError, DmdocError, StateFileError: as `write_tags`.
+    """
+    return saved if file == saved.file else _described(replace(saved, file=file))
 
 
 def restore_document(saved: SavedDocument, pages: Sequence[str]) -> SavedDocument:
@@ -107,5 +117,6 @@ def _describe(saved: SavedDocument) -> None:
             "created": saved.created,
             "tags": saved.tags,
             "files": {name: sha256 for name, sha256 in files.items() if sha256 is not None},
+            **({} if saved.file is None else {"file": asdict(saved.file)}),
         },
     )

@@ -18,9 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dmdoc.atomic_file import PRIVATE, clear_temporary, sync_folder, write_atomically
-from dmdoc.document import Document, check_name, check_tag
+from dmdoc.document import Document, Stamp, check_name, check_tag
 from dmdoc.errors import DmdocError, DocumentNotFoundError, UsageError
-from dmdoc.library.describe import complete, restore_document, stage_document, write_source, write_tags
+from dmdoc.library.describe import (
+    complete,
+    restore_document,
+    stage_document,
+    write_file,
+    write_source,
+    write_tags,
+)
 from dmdoc.library.document_folders import DocumentFolders, clear_removed, discard
 from dmdoc.library.journal import Change, Journal
 from dmdoc.library.locks import Locks, OnWait
@@ -225,6 +232,15 @@ class Library(Shelf):
         """
         with self._changing(name):
             return write_source(self.get(name), source)
+
+    def set_file(self, name: str, file: Stamp) -> SavedDocument:
+        """Say what the file of a document is like now, which gives the same text as before.
+
+        Raises:
+            DocumentNotFoundError: there is no finished document of that name.
+        """
+        with self._changing(name):
+            return write_file(self.get(name), file)
 
     def _check_staged(self, staged: SavedDocument, header: StateHeader) -> None:
         assert header.document_sha256 == staged.sha256, "a state of another text"

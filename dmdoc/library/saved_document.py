@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dmdoc.document import Document
+from dmdoc.document import Change, Document, Stamp
 from dmdoc.errors import DmdocError, StateFileError
 from dmdoc.library.record import damaged, read_record
 from dmdoc.memory.state_file import Section, StateHeader, read_header, read_state
@@ -52,6 +52,13 @@ class SavedDocument:
     """Of pages.json; None if it was written before there were checksums."""
     header_sha256: str | None = None
     """Of the header of the finished state; None too while there is none."""
+    file: Stamp | None = None
+    """The file that it was read from, as it was then; None if that is not known."""
+
+    @property
+    def file_change(self) -> Change | None:
+        """What has become of that file since; None if it is not known what it was."""
+        return None if self.file is None else self.file.change(self.source)
 
     @property
     def state_path(self) -> Path:
@@ -191,6 +198,7 @@ def read_saved_document(name: str, folder: Path) -> SavedDocument:
             tags=tuple(map(str, record["tags"])),
             pages_sha256=files.get(PAGES),
             header_sha256=files.get(STATE),
+            file=Stamp(**record["file"]) if record.get("file") else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise damaged(path) from error

@@ -20,7 +20,7 @@ MOST_TOKENS = 4096
 _SPARE = 256
 """Tokens of padding that are not worth a batch of its own."""
 
-_ADVICE = "close other programs, or take a shorter text, a smaller --budget or a smaller --model"
+_ADVICE = "close other programs, or take a shorter text, a smaller write budget or a smaller model"
 
 
 def in_batches(

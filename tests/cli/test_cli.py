@@ -120,7 +120,7 @@ def test_extract_prints_what_would_be_ingested_and_its_report(
 ) -> None:
     path = tmp_path / "three.pdf"
     write_pdf(path, ["First page here.", "", "Third page here."])
-    warning = "no text on page 2; scanned pages need OCR (--ocr auto)"
+    warning = "no text on page 2; scanned pages need OCR"
     assert invoke("extract", str(path)) == Run(
         0,
         "--- page 1 ---\nFirst page here.\n--- page 2 ---\n--- page 3 ---\nThird page here.\n",

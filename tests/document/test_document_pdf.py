@@ -165,7 +165,7 @@ def test_fields_of_every_kind_and_notes(tmp_path: Path) -> None:
 
 def test_a_page_without_text_is_told() -> None:
     document = read_document(str(CASES / "scan-mixed.pdf"))
-    assert document.warnings == ("no text on page 2; scanned pages need OCR (--ocr auto)",)
+    assert document.warnings == ("no text on page 2; scanned pages need OCR",)
 
 
 def test_columns_of_the_case() -> None:
