@@ -10,6 +10,7 @@
     │   ├── AdapterError               the δ-mem adapter: not found, refused by name, does not fit
     │   └── IdentityError              a saved state was written by another backbone, adapter or tokenizer
     ├── PartialFailureError        7   some of many documents or questions failed; the others are done
+    ├── DamagedError               1   a saved document whose files are damaged or missing
     ├── BundleError                1   a .dmdoc file that is damaged, altered, or not ours
     ├── StateFileError             1   a state file that is truncated, altered, or not ours
     │   └── StateVersionError          a state file from a newer dmdoc
@@ -64,6 +65,10 @@ class IdentityError(ModelError):
 
 class PartialFailureError(DmdocError):
     exit_code = 7
+
+
+class DamagedError(DmdocError):
+    pass
 
 
 class BundleError(DmdocError):

@@ -37,7 +37,14 @@ from dmdoc.cli import (
 )
 from dmdoc.cli.options import settings_from_files
 from dmdoc.console.visible import printable, replace_what_cannot_be_shown, visible
-from dmdoc.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, DmdocError, IdentityError, StateFileError
+from dmdoc.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_UNFORESEEN,
+    DamagedError,
+    DmdocError,
+    IdentityError,
+    StateFileError,
+)
 
 app = typer.Typer(
     help="Read a document once into a δ-mem state, then ask it questions without sending it again.",
@@ -112,6 +119,7 @@ def _root(
 
 _OPTIONS: dict[type[DmdocError], str] = {
     IdentityError: " (--model and --adapter name them; `dmdoc ingest --force FILE` reads it again)",
+    DamagedError: " (`dmdoc verify --repair NAME` rebuilds what it can)",
     StateFileError: " (`dmdoc ingest --force FILE` reads it again)",
 }
 """How the command line does what the library advises, which knows no options."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dmdoc.atomic_file import PRIVATE, write_atomically
-from dmdoc.errors import DmdocError
+from dmdoc.errors import DamagedError, DmdocError
 
 SCHEMA = 2
 
@@ -54,8 +54,8 @@ def read_record(path: Path) -> tuple[dict[str, Any], bytes]:
     return record, content
 
 
-def damaged(path: Path) -> DmdocError:
-    return DmdocError(f"{path} is damaged; remove the document and read its source again")
+def damaged(path: Path) -> DamagedError:
+    return DamagedError(f"{path} is damaged; remove the document and read its source again")
 
 
 def _checksum(record: dict[str, Any]) -> str:

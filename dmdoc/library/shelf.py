@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from dmdoc.document import STDIN, Document, check_name, is_name, slug
-from dmdoc.errors import DmdocError, DocumentNotFoundError, UsageError
+from dmdoc.errors import DamagedError, DmdocError, DocumentNotFoundError, UsageError
 from dmdoc.library.document_folders import DocumentFolders, names_in
 from dmdoc.library.journal import read_current
 from dmdoc.library.saved_document import SavedDocument, is_saved_document, read_saved_document
@@ -149,7 +149,7 @@ class Shelf:
             with suppress(FileNotFoundError):
                 return read_saved_document(name, folder)
         if folders.home.is_dir() and not is_saved_document(folders.home):
-            raise DmdocError(
+            raise DamagedError(
                 f"{folders.home} holds no document.json; remove the document and read its source again"
             )
         return None

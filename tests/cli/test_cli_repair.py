@@ -85,6 +85,13 @@ def test_what_cannot_be_rebuilt_is_said_and_left(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_who_meets_damage_hears_of_the_repair(invoke: Invoke, folder: Path) -> None:
+    (folder / "document.json").write_bytes(b"")
+    run = invoke("show", "lots")
+    assert (run.code, run.err.count("\n")) == (1, 1)
+    assert "(`dmdoc verify --repair NAME` rebuilds what it can)" in run.err
+
+
 def test_a_whole_document_is_left_alone(invoke: Invoke, folder: Path) -> None:
     before = {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
     assert invoke("verify", "--repair", "--all").out.startswith("lots: verified, ")
