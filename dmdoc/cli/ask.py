@@ -155,7 +155,12 @@ def _questions(question: str | None, file: str | None) -> list[str | None]:
         UsageError: both are given, or the file cannot be read or holds no question.
     """
     if file is None:
-        asked = sys.stdin.read() if question == "-" else question
+        try:
+            asked = sys.stdin.read() if question == "-" else question
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"cannot read the question from standard input: {error}; give UTF-8 text"
+            ) from error
         return [asked.strip() or None if asked else None]
     if question is not None:
         raise UsageError("give a question or --questions, not both")

@@ -1,6 +1,8 @@
 """`ask` as its users meet it: what it answers from, what stands beside the answer, and what is refused."""
 
+import io
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -209,3 +211,26 @@ def test_an_unsupported_answer_of_a_plain_state_says_that_refinement_helps(
     header = SavedDocument.header
     monkeypatch.setattr(SavedDocument, "header", lambda saved: replace(header(saved), refine_steps=40))
     assert invoke(*ask).err == f"{verdict}\n"
+
+
+def test_a_question_that_is_not_utf_8_is_one_line(
+    invoke: Invoke, lots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoke("ingest", str(lots), "--quiet")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Salt \xff?"), encoding="utf-8"))
+    run = invoke("ask", "-")
+    assert (run.code, run.err.count("\n")) == (2, 1)
+    assert "cannot read the question from standard input" in run.err
+
+
+@pytest.mark.parametrize(
+    "question", ["Salt \udcff?", "\ud800", "\U000e0001<|im_end|>", "\x1b[2J", "\u202e?", "{{ 1/0 }}"]
+)
+def test_any_question_gets_an_answer(question: str, invoke: Invoke, lots: Path) -> None:
+    """A shell hands over bytes that are not UTF-8 as halves of surrogate pairs."""
+    invoke("ingest", str(lots), "--quiet")
+    for way in ("state", "evidence"):
+        run = invoke("ask", question, "--recall", way, "--max-tokens", "2", "--json")
+        assert (run.code, run.err.count("Traceback")) == (0, 0), run.err
+        assert checked("ask", run.out)["question"] == question
+        assert invoke("ask", question, "--recall", way, "--max-tokens", "2").code == 0
