@@ -23,6 +23,9 @@ LEARNING_RATE = 0.02
 DECAY = 1.5
 """By so much, times the learning rate, a step shrinks what was added: what is not asked for goes back to the write."""
 
+ANSWERED_NATS, ANSWERED_STEPS = 0.2, 5
+"""A section rests after so many steps running whose reads cost fewer nats a token: it answers what it practises."""
+
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of each layer
 
 PASS_SECTIONS = 4
@@ -36,7 +39,8 @@ class Halfway:
     steps: int
     """Steps taken."""
     tensors: Mapping[str, Tensor]
-    """What was added to each layer, the optimiser's moments of it, and the nats of the first step; on the CPU."""
+    """What was added to each layer, the optimiser's moments of it, the nats of the first step, and in how many steps
+    running each section answered; on the CPU."""
 
 
 def refine(
@@ -50,6 +54,8 @@ def refine(
     keep: Callable[[Halfway], None] | None = None,
 ) -> MemoryState:
     """Take `steps` AdamW steps on the state of each section, each to say the next `STEP_READS` reads with fewer nats.
+
+    A section that answers what it practises takes no more of them.
 
     Args:
         state: a section a row, as the write left it; not changed.
@@ -73,25 +79,47 @@ def refine(
     added = [torch.zeros_like(layer, requires_grad=True) for layer in written]
     # Adam treats every number by itself, so that sections in one batch do not disturb one another.
     optimiser = torch.optim.AdamW(added, lr=LEARNING_RATE, weight_decay=DECAY)
-    taken, first = (0, torch.empty(0)) if begun is None else _take_up(begun, added, optimiser)
+    taken, nats = 0, written[0].new_zeros(len(practices))
+    first, answered = nats, torch.zeros(len(practices), dtype=torch.long, device=nats.device)
+    if begun is not None:
+        taken, first, answered = _take_up(begun, added, optimiser)
     for step in range(taken, steps):
-        nats = _read(_at_hand(practices, step), written, added, reader, learn=True)
+        resting = answered >= ANSWERED_STEPS
+        rows = (~resting).nonzero().flatten().tolist()
+        if not rows:
+            break
+        with torch.enable_grad():
+            read = _read(practices, step, rows, written, added, reader)
+        nats = nats.index_copy(0, torch.tensor(rows, device=nats.device), read)
         if step == 0:
             first = nats
         _report(nats, step, steps, on_step)
-        optimiser.step()
-        optimiser.zero_grad()
+        answered = torch.where(resting, answered, torch.where(nats < ANSWERED_NATS, answered + 1, 0))
+        _step(optimiser, added, resting)
         if keep is not None:
-            keep(_halfway(step + 1, added, optimiser, first))
-    last = _read(_at_hand(practices, 0), written, added, reader, learn=False)
+            keep(_halfway(step + 1, added, optimiser, {"first": first, "answered": answered}))
+    with torch.no_grad():
+        last = _read(practices, 0, range(len(practices)), written, added, reader)
     _report(last, steps, steps, on_step)
     better = (last < first)[:, None, None, None]
     pairs = zip(written, added, strict=True)
     return MemoryState(tuple(layer + more.detach() * better for layer, more in pairs))
 
 
-def _halfway(steps: int, added: Sequence[Tensor], optimiser: torch.optim.Optimizer, first: Tensor) -> Halfway:
-    tensors = {"first": first}
+def _step(optimiser: torch.optim.Optimizer, added: Sequence[Tensor], resting: Tensor) -> None:
+    """One step of the optimiser, which leaves the sections that rest as they are."""
+    held = [layer.detach()[resting] for layer in added]
+    optimiser.step()
+    optimiser.zero_grad()
+    with torch.no_grad():
+        for layer, before in zip(added, held, strict=True):
+            layer[resting] = before
+
+
+def _halfway(
+    steps: int, added: Sequence[Tensor], optimiser: torch.optim.Optimizer, progress: Mapping[str, Tensor]
+) -> Halfway:
+    tensors = dict(progress)
     for number, layer in enumerate(added):
         tensors[f"added.{number}"] = layer
         for name in _MOMENTS:
@@ -99,15 +127,18 @@ def _halfway(steps: int, added: Sequence[Tensor], optimiser: torch.optim.Optimiz
     return Halfway(steps, {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()})
 
 
-def _take_up(begun: Halfway, added: Sequence[Tensor], optimiser: torch.optim.Optimizer) -> tuple[int, Tensor]:
-    """Put everything back as it was; the steps taken, and the nats of the first."""
+def _take_up(
+    begun: Halfway, added: Sequence[Tensor], optimiser: torch.optim.Optimizer
+) -> tuple[int, Tensor, Tensor]:
+    """Put everything back as it was; the steps taken, the nats of the first, and the steps answered."""
     moments = {}
     with torch.no_grad():
         for number, layer in enumerate(added):
             layer.copy_(begun.tensors[f"added.{number}"])
             moments[number] = {name: begun.tensors[f"{name}.{number}"] for name in _MOMENTS}
     optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
-    return begun.steps, begun.tensors["first"].to(added[0].device)
+    first, answered = (begun.tensors[name].to(added[0].device) for name in ("first", "answered"))
+    return begun.steps, first, answered
 
 
 def _report(nats: Tensor, step: int, steps: int, on_step: Callable[[int, float], None] | None) -> None:
@@ -121,41 +152,38 @@ def _report(nats: Tensor, step: int, steps: int, on_step: Callable[[int, float],
         on_step(step, mean)
 
 
-def _at_hand(practices: Sequence[Practice], step: int) -> list[list[Read]]:
-    """The reads of a step: of each section the next ones, shortest first, as many as `STEP_READS` or all it has."""
-    reads = []
-    for practice in practices:
-        most = min(STEP_READS, len(practice))
-        chosen = [practice[(step * most + number) % len(practice)] for number in range(most)]
-        reads.append(sorted(chosen, key=lambda read: len(read.prompt_ids) + len(read.target_ids)))
-    return reads
+def _at_hand(practice: Practice, step: int) -> list[Read]:
+    """The reads of a step: the next ones, shortest first, as many as `STEP_READS` or all there are."""
+    most = min(STEP_READS, len(practice))
+    chosen = [practice[(step * most + number) % len(practice)] for number in range(most)]
+    return sorted(chosen, key=lambda read: len(read.prompt_ids) + len(read.target_ids))
 
 
 def _read(
-    reads: Sequence[list[Read]],
+    practices: Sequence[Practice],
+    step: int,
+    sections: Sequence[int],
     written: Sequence[Tensor],
     added: Sequence[Tensor],
     reader: Reader,
-    *,
-    learn: bool,
 ) -> Tensor:
-    """Nats a token of each section, `[sections]`; with `learn` their gradients are added to those of `added`."""
+    """Nats a token of `sections`, in their order; where gradients are on, theirs are added to those of `added`."""
     nats = []
-    for start in range(0, len(reads), PASS_SECTIONS):
-        rows = slice(start, start + PASS_SECTIONS)
-        slots = max(map(len, reads[rows]))
+    for start in range(0, len(sections), PASS_SECTIONS):
+        rows = list(sections[start : start + PASS_SECTIONS])
+        reads = [_at_hand(practices[row], step) for row in rows]
+        slots = max(map(len, reads))
         # Long reads share slots, and so do short ones: the fewer, the less padding.
         packed = pack_reads(
-            [[EMPTY_READ] * (slots - len(own)) + own for own in reads[rows]],
+            [[EMPTY_READ] * (slots - len(own)) + own for own in reads],
             pad_id=0,
             dtype=reader.backbone.dtype,
         )
-        with torch.set_grad_enabled(learn):
-            layers = (layer[rows] + more[rows] for layer, more in zip(written, added, strict=True))
-            logits = read_logits(packed, MemoryState(tuple(layers)), reader)
-            targets = packed.targets.to(logits.device)
-            said = token_nats(logits, targets).sum(1) / (targets != IGNORED).sum(1)  # [rows]
-        if learn:
+        layers = (layer[rows] + more[rows] for layer, more in zip(written, added, strict=True))
+        logits = read_logits(packed, MemoryState(tuple(layers)), reader)
+        targets = packed.targets.to(logits.device)
+        said = token_nats(logits, targets).sum(1) / (targets != IGNORED).sum(1)  # [rows]
+        if torch.is_grad_enabled():
             # Of the state alone, whatever else the caller has left to require gradients.
             torch.autograd.backward(said.sum(), inputs=list(added))
         nats.append(said.detach())

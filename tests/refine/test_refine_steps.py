@@ -138,6 +138,23 @@ class TestRefine:
             for one, other in zip(together.rows(row, row + 1).layers, alone.layers, strict=True):
                 assert float((one - other).abs().max()) < 1e-3
 
+    def test_a_section_that_answers_rests_and_the_others_go_on(
+        self, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        windows = [*windows_of(TEXT, reader), *windows_of(DONOR, reader)]
+        practised = refine(written(TEXT, reader), windows[:1], reader, 20)
+        fresh = written(DONOR, reader)
+        alone = [refine(practised, windows[:1], reader, 2), refine(fresh, windows[1:], reader, 5)]
+        first: list[float] = []
+        for state, window in ((practised, windows[0]), (fresh, windows[1])):
+            refine(state, [window], reader, 1, on_step=lambda _, nats: first.append(nats))
+        monkeypatch.setattr(refine_module, "ANSWERED_STEPS", 2)
+        monkeypatch.setattr(refine_module, "ANSWERED_NATS", (first[0] + first[2]) / 2)
+        together = refine(MemoryState.cat((practised, fresh)), windows, reader, 5)
+        for row, expected in enumerate(alone):
+            for one, other in zip(together.rows(row, row + 1).layers, expected.layers, strict=True):
+                assert float((one - other).abs().max()) < 1e-3
+
     def test_each_section_keeps_its_own_best_state(
         self, reader: Reader, monkeypatch: pytest.MonkeyPatch
     ) -> None:
