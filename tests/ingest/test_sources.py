@@ -98,7 +98,7 @@ def test_an_interrupted_ingest_has_a_name_too(tmp_path: Path) -> None:
     assert names.named(document("/papers/a/readme.md")).name == "readme"
 
 
-def test_the_name_of_a_damaged_document_is_taken(tmp_path: Path) -> None:
+def test_what_a_killed_ingest_left_damaged_takes_no_name(tmp_path: Path) -> None:
     library = Library(tmp_path)
     library.begin(document("/papers/readme.md")).folder.joinpath("document.json").write_text("{")
-    assert Names(library).named(document("/papers/readme.md")).name == "papers-readme"
+    assert Names(library).named(document("/papers/readme.md")).name == "readme"
