@@ -23,6 +23,7 @@ from dmdoc.serve.engine import Answered, Asked, Busy, Engine, Question
 from dmdoc.serve.guard import Guard, Refused, body_of
 from dmdoc.serve.jobs import Job, Jobs, store_upload
 from dmdoc.serve.metrics import Metrics
+from dmdoc.serve.page import page_routes
 
 JSON_BYTES = 2**20
 """The most of a request but for a file."""
@@ -55,6 +56,7 @@ class Server:
         get, post = ["GET"], ["POST"]
         return Starlette(
             routes=[
+                *page_routes(),
                 Route("/health", self.health, methods=get),
                 Route("/metrics", self.metrics, methods=get),
                 Route("/v1/models", self.models, methods=get),

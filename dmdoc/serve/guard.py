@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dmdoc.errors import DmdocError
 
-OPEN_PATHS = ("/health", "/")
+OPEN_PATHS = ("/health", "/", "/page.js")
 """Asked without a key: whether it runs, and the page, which holds nothing of any document."""
 
 

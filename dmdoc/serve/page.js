@@ -1,0 +1,114 @@
+"use strict";
+const $ = (id) => document.getElementById(id);
+
+function request(path, options = {}) {
+  const key = sessionStorage.getItem("key");
+  const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
+  return fetch(path, { ...options, headers });
+}
+
+async function checked(answer) {
+  if (answer.ok) return answer;
+  if (answer.status === 401) { $("unlock").hidden = false; $("key").focus(); }
+  const body = await answer.json().catch(() => ({}));
+  throw new Error(body.error?.message ?? `the server answered ${answer.status}`);
+}
+
+/** The JSON of each server-sent event, as it comes. */
+async function* events(answer) {
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n\n");
+    rest = lines.pop();
+    for (const line of lines) if (line !== "data: [DONE]") yield JSON.parse(line.slice("data: ".length));
+  }
+}
+
+async function listDocuments(chosen) {
+  const { documents } = await (await checked(await request("api/documents"))).json();
+  const options = [new Option("all documents: the one the question is about", "dmdoc")];
+  for (const each of documents) options.push(new Option(each.name, `dmdoc/${each.name}`));
+  $("document").replaceChildren(...options);
+  if (chosen) $("document").value = `dmdoc/${chosen}`;
+}
+
+function showSupport(said) {
+  const words = { true: "The document supports this answer.", false: "The document does not support this answer: treat it as a guess." };
+  $("support").textContent = words[said.supported] ?? "Nobody has measured how far answers of this adapter can be believed.";
+  $("support").className = { true: "yes", false: "no" }[said.supported] ?? "";
+}
+
+async function showPage(name, citation) {
+  const { text } = await (await checked(await request(`api/documents/${encodeURIComponent(name)}`))).json();
+  const page = text[citation.page - 1], start = page.indexOf(citation.text);
+  const mark = document.createElement("mark");
+  mark.textContent = citation.text;
+  const parts = start < 0 ? [page] : [page.slice(0, start), mark, page.slice(start + citation.text.length)];
+  $("page").replaceChildren(...parts);
+  $("page").hidden = false;
+  $("page").focus();
+}
+
+function showSources(said) {
+  $("sources").replaceChildren(...said.citations.map((citation) => {
+    const quote = document.createElement("blockquote");
+    const button = document.createElement("button");
+    quote.append(citation.text, document.createElement("br"), button);
+    button.textContent = `Show page ${citation.page} of ${said.document}`;
+    button.onclick = () => showPage(said.document, citation).catch(fail($("support")));
+    return quote;
+  }));
+}
+
+const fail = (place) => (error) => { place.textContent = error.message; place.className = "error"; };
+
+$("ask").onsubmit = async (event) => {
+  event.preventDefault();
+  $("answered").hidden = false;
+  $("page").hidden = true;
+  $("answer").textContent = "";
+  $("support").textContent = "";
+  $("sources").replaceChildren();
+  const messages = [{ role: "user", content: $("question").value }];
+  const body = JSON.stringify({ model: $("document").value, messages, stream: true });
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const answer = await checked(await request("v1/chat/completions", { method: "POST", headers, body }));
+    for await (const chunk of events(answer)) {
+      if (chunk.error) throw new Error(chunk.error.message);
+      $("answer").textContent += chunk.choices[0]?.delta.content ?? "";
+      if (chunk.dmdoc) { showSupport(chunk.dmdoc); showSources(chunk.dmdoc); }
+    }
+  } catch (error) { fail($("support"))(error); }
+};
+
+async function read(file) {
+  $("progress").className = "";
+  $("progress").textContent = `${file.name}: sending`;
+  const headers = { "Content-Type": "application/octet-stream" };
+  const path = `api/documents?file=${encodeURIComponent(file.name)}`;
+  const { job } = await (await checked(await request(path, { method: "POST", headers, body: file }))).json();
+  for await (const event of events(await checked(await request(`api/jobs/${job}/events`)))) {
+    if (event.said) $("progress").textContent = event.said;
+    if (event.status === "failed") throw new Error(event.error);
+    if (event.status === "done") await listDocuments(event.result.document);
+  }
+}
+
+$("file").onchange = () => { if ($("file").files[0]) read($("file").files[0]).catch(fail($("progress"))); };
+$("drop").ondragover = (event) => { event.preventDefault(); $("drop").classList.add("over"); };
+$("drop").ondragleave = () => $("drop").classList.remove("over");
+$("drop").ondrop = (event) => {
+  event.preventDefault();
+  $("drop").classList.remove("over");
+  if (event.dataTransfer.files[0]) read(event.dataTransfer.files[0]).catch(fail($("progress")));
+};
+$("unlock").onsubmit = (event) => {
+  event.preventDefault();
+  sessionStorage.setItem("key", $("key").value);
+  listDocuments().then(() => { $("unlock").hidden = true; }).catch(fail($("progress")));
+};
+listDocuments().catch(fail($("progress")));
