@@ -42,7 +42,7 @@ check: $(STAMP)  ## lint, formatting and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-quick: $(STAMP)  ## the fast tests, on tiny models (a minute)
+quick: $(STAMP)  ## the fast tests, on tiny models
 	$(PYTEST) -m "not slow and not campaign"
 
 test: check model  ## check, then every test but the campaigns (minutes)
