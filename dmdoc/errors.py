@@ -3,7 +3,7 @@
     DmdocError                     1   anything below; also raised for what has no better name
     ├── UsageError                 2   an option or argument that cannot be right
     ├── DocumentNotFoundError      3   no such saved document, or it has no finished state
-    ├── UnsupportedError           4   the saved state does not support the answer, and --strict was asked for
+    ├── UnsupportedError           4   an answer is neither sure nor likely, and --strict was asked for
     ├── ExtractionError            5   the source is empty, binary, encrypted, scanned, or unreadable
     ├── ModelError                 6   a backbone or adapter is missing or of another kind
     │   ├── BackboneError              the frozen model: not found, not supported, will not run here

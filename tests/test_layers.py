@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "serve": "errors settings memory model library answer",
     "training": "errors atomic_file text fictional datasets memory model refine",
     "compare": "errors atomic_file settings text fictional datasets memory model library ingest answer",
-    "console": "errors text model library ingest answer compare",
+    "console": "errors text memory model library ingest answer compare",
     "chat": "errors settings text document memory model library ingest answer console",
     "cli": "errors settings text document datasets memory model library ingest answer training compare console chat "
     "serve",
@@ -36,13 +36,13 @@ INSIDE = {
     "settings": "generation folders trust files",
     "text": "counting words spelling normalise sentences passages tagger phrases candidates asked chunking",
     "memory": "state rounding delta_rule_triton delta_rule state_file adapter_triton adapter adapter_config "
-    "adapter_file attach",
+    "adapter_file judges attach",
     "model": "fingerprint hardware tokenizer tokenizer_file decoder_config decoder steps causal_lm places backbone "
     "embedded registry familiar prompt packing batching reader reads continuations",
     "library": "record document_folders saved_document describe passages locks journal shelf library bundle repair",
     "refine": "gaps questions kinds practice steps",
     "ingest": "ignored sources sync task refining sections single many share ray_writers",
-    "answer": "evidence statements quoting weighing support routing ask finding spans recall verify",
+    "answer": "evidence statements quoting weighing support routing ask finding spans recall signals judging verify",
     "chat": "preferences line_editor session commands repl",
     "serve": "states engine guard openai_form metrics jobs page app run handover sessions",
 }
@@ -67,6 +67,9 @@ MAY_KNOW = {
     "striprtf": {"document"},
     "charset_normalizer": {"document"},
     "bm25s": {"answer"},
+    "Stemmer": {"answer"},
+    "sklearn": {"compare"},
+    "sqlite3": {"library", "answer"},
     "textblob": {"text"},
     "starlette": {"serve"},
     "uvicorn": {"serve"},

@@ -17,7 +17,7 @@ from dmdoc.answer.evidence import Passage, marked, passages
 from dmdoc.answer.spans import Choice, Search, search_statements, written_statements
 from dmdoc.answer.statements import BETWEEN_PAGES
 from dmdoc.answer.support import Support, supports
-from dmdoc.errors import UnsupportedError, UsageError
+from dmdoc.errors import UsageError
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.prompt import WAY_PROMPTS, Prompt, load_prompt
 from dmdoc.model.reader import Reader
@@ -35,8 +35,6 @@ class Recalled:
     way: Way
     support: Support | None
     """What the state has to do with the answer; None without a state."""
-    supported: bool | None
-    """Whether the state decided the answer; None unless it was to, and the adapter has a calibrated threshold."""
     evidence: tuple[Passage, ...]
     """What the model was shown of the text, in passages."""
     document_tokens: int
@@ -172,36 +170,6 @@ def cite(question: str | None, recalled: Recalled, pages: Callable[[], Sequence[
     return recalled.evidence or passages(pages(), question or "", recalled.answer.text)
 
 
-def check_that_support_is_known(way: Way, reader: Reader) -> None:
-    """
-    Raises:
-        UsageError: answers of this way, or of this adapter, have no verdict.
-    """
-    if way != "state":
-        raise UsageError(
-            f"only answers from the state alone are judged, not those from {way}; leave out one of them"
-        )
-    if reader.support_threshold is None:
-        raise UsageError(
-            f"nobody has measured how likely an answer of {reader.adapter_identity.name} is to be supported; "
-            "ask without strictness, or calibrate the adapter"
-        )
-
-
-def check_support(recalled: Recalled, reader: Reader) -> None:
-    """
-    Raises:
-        UnsupportedError: the state does not support the answer.
-    """
-    if not recalled.supported:
-        support = recalled.support
-        assert support is not None and reader.support_threshold is not None  # or there would be no verdict
-        raise UnsupportedError(
-            f"not supported by the saved state: likelihood {support.log_likelihood:+.2f} nats a token "
-            f"({reader.support_threshold:+.2f} is needed), lift {support.lift:+.2f} (above 0 is)"
-        )
-
-
 def _checked(prompt: Prompt, way: Way) -> Prompt:
     if way in ("evidence", "full") and not prompt.uses("document"):
         raise UsageError(
@@ -219,12 +187,10 @@ def _recalled(
     choice: Choice | None,
     reader: Reader,
 ) -> Recalled:
-    threshold = reader.support_threshold if way == "state" else None
     return Recalled(
         answer=answer,
         way=way,
         support=support,
-        supported=None if support is None or threshold is None else support.suffices(threshold),
         evidence=marked(evidence, answer.text),
         document_tokens=len(reader.encode(text)),
         choice=choice,

@@ -3,7 +3,7 @@
 An answer that is as likely from a state that has read nothing comes from the backbone and the question, not from
 the document. One that the state lifts without being sure of it is a guess in the document's manner: with the adapters
 measured so far, right and wrong answers are lifted alike, and what tells them apart is how likely they are in the end.
-So a state supports what it lifts and is sure of. Knows nothing about how an answer was made.
+Both are signals among others (signals.py). Knows nothing about how an answer was made.
 """
 
 from collections.abc import Sequence
@@ -28,10 +28,6 @@ class Support:
     """Of the answer under the state: 0 is certain."""
     lift: float
     """How much likelier the state makes it than an empty one does. Around 0: the state had no part in it."""
-
-    def suffices(self, threshold: float) -> bool:
-        """Whether the state lifts the answer and makes it at least as likely as `threshold`."""
-        return self.lift > 0 and self.log_likelihood >= threshold
 
 
 def log_likelihoods(

@@ -6,12 +6,14 @@ else to stderr. Knows nothing about how an answer is made, how a turn is remembe
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from dmdoc import console
-from dmdoc.answer.recall import cite
+from dmdoc.answer.evidence import Passage
+from dmdoc.answer.judging import judge
+from dmdoc.answer.recall import Recalled, cite
 from dmdoc.chat.commands import Context, IngestProgress, Reply, completions, run_command
 from dmdoc.chat.preferences import LABELS
 from dmdoc.chat.session import ChatSession
@@ -92,7 +94,20 @@ class Repl:
         if not recalled.answer.text:
             return Reply("the answer is empty")
         found = cite(question, recalled, self.session.pages) if self._citations else ()
-        return Reply("\n".join([answers.origin(recalled), *answers.citations(found)]))
+        lines = [self._told(question, recalled, found), *answers.citations(found)]
+        return Reply("\n".join(filter(None, lines)))
+
+    def _told(self, question: str, recalled: Recalled, found: Sequence[Passage]) -> str:
+        """How far to trust an answer, or what it was made from; "" where that is not known."""
+        if recalled.way not in ("state", "spans"):
+            return answers.origin(recalled)
+        document, section = self.session.document, recalled.answer.section
+        if document is not None and section == len(document.header().sections):
+            return "from what was said"
+        judgement = judge(question, recalled, self.session.state, self.session.pages, self.session.reader)
+        if document is None or judgement is None:
+            return ""
+        return answers.verdict(recalled, judgement, found, document)
 
     def _answer_twice(self, question: str) -> Reply:
         """Nothing is said about the two answers, so that they are judged as they are."""

@@ -27,7 +27,9 @@ from dmdoc.settings.generation import EVIDENCE_PASSAGES, Way
 from dmdoc.text.counting import counted
 
 if TYPE_CHECKING:
+    from dmdoc.answer.recall import Recalled
     from dmdoc.library.saved_document import SavedDocument
+    from dmdoc.memory.judges import Judgement
 
 MOST_PASSAGES = 12
 """`--evidence` has room for 600 tokens; passages of fewer than 50 say little."""
@@ -92,16 +94,18 @@ def ask(
     if as_jsonl or subject.every or questions is not None:
         if as_json or strict:
             raise UsageError(
-                "--json and --strict are for one answer; --jsonl says of each if it is supported"
+                "--json and --strict are for one answer; --jsonl says of each how far to trust it"
             )
         cited = citations and as_jsonl
         requests = Requests(targets, template, settings, way, evidence or EVIDENCE_PASSAGES, cited)
-        answer_many(requests, machine, as_jsonl=as_jsonl)
+        best_first = subject.every and questions is None
+        answer_many(requests, machine, as_jsonl=as_jsonl, best_first=best_first)
         return
     (target,) = targets
 
     from dmdoc.answer.ask import load_state
-    from dmdoc.answer.recall import check_support, check_that_support_is_known, cite
+    from dmdoc.answer.judging import check_judgement, check_that_answers_are_judged, judge
+    from dmdoc.answer.recall import cite
     from dmdoc.answer.recall import recall as answer_question
 
     single, saved = target.question, target.saved()
@@ -109,12 +113,13 @@ def ask(
         warn_of_changed_files([saved])
     reader = machine.open_reader(saved)
     if strict:
-        check_that_support_is_known(way, reader)
+        check_that_answers_are_judged(way, reader)
     streams = not as_json and not strict
+    state = load_state(saved, reader)
     recalled = answer_question(
         single,
         reader,
-        load_state(saved, reader),
+        state,
         saved.pages,
         settings=settings,
         way=way,
@@ -123,29 +128,39 @@ def ask(
         budget=saved.header().write_budget,
         on_text=console.write_answer if streams else None,
     )
+    judgement = judge(single, recalled, state, saved.pages, reader)
     if strict:
-        check_support(recalled, reader)
+        check_judgement(judgement, saved.name, target.among)
     found = cite(single, recalled, saved.pages) if citations else recalled.evidence
     if as_json:
-        console.write_json(answer_record(target, recalled, found, reader))
+        console.write_json(answer_record(target, recalled, judgement, found, reader))
         return
     console.write_answer("\n" if streams else f"{recalled.answer.text}\n")
     # What the model was shown of the text is never kept quiet.
     if not machine.quiet or recalled.document_tokens:
-        console.note(answers.placed(recalled, found, saved, target.among))
-    if not machine.quiet and recalled.supported is False and saved.header().refine_steps == 0:
-        console.note(f"{saved.name} was read without --refine; ingested with --refine 40 it may recall more")
-    if not machine.quiet and citations:
+        console.note(answers.verdict(recalled, judgement, found, saved, target.among))
+    if machine.quiet:
+        return
+    if helps := answers.advice(recalled, judgement, saved.header().refine_steps, found):
+        console.note(helps)
+    if citations:
         for line in answers.citations(found):
             console.note(line)
     if machine.verbose:
-        answer = recalled.answer
-        console.note(
-            f"{saved.name}: {answer.prompt_tokens} prompt tokens, {recalled.document_tokens or 'none'} of them the "
-            f"document's; first token after {answer.first_token_seconds:.2f} s, "
-            f"{counted(answer.answer_tokens, 'token')} in {answer.seconds:.2f} s"
-            f"{_section_note(answer.section, saved)}"
-        )
+        _tell_more(recalled, judgement, saved)
+
+
+def _tell_more(recalled: "Recalled", judgement: "Judgement | None", saved: "SavedDocument") -> None:
+    answer = recalled.answer
+    for line in (answers.origin(recalled), answers.measured(recalled, judgement)):
+        if line:
+            console.note(line)
+    console.note(
+        f"{saved.name}: {answer.prompt_tokens} prompt tokens, {recalled.document_tokens or 'none'} of them the "
+        f"document's; first token after {answer.first_token_seconds:.2f} s, "
+        f"{counted(answer.answer_tokens, 'token')} in {answer.seconds:.2f} s"
+        f"{_section_note(answer.section, saved)}"
+    )
 
 
 def _questions(question: str | None, file: str | None) -> list[str | None]:

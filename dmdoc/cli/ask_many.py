@@ -16,6 +16,7 @@ from dmdoc.errors import DmdocError, PartialFailureError
 if TYPE_CHECKING:
     from dmdoc.answer.evidence import Passage
     from dmdoc.answer.recall import Inquiry, Recalled
+    from dmdoc.memory.judges import Judgement
     from dmdoc.model.prompt import Prompt
     from dmdoc.model.reader import Reader
     from dmdoc.settings.generation import GenerationSettings, Way
@@ -57,8 +58,11 @@ class Failures:
         return len({name for name, _ in self._told})
 
 
-def answer_many(requests: Requests, machine: Machine, *, as_jsonl: bool) -> None:
-    """Print an answer a line: document, question and answer with tabs between them, or as JSON.
+def answer_many(requests: Requests, machine: Machine, *, as_jsonl: bool, best_first: bool) -> None:
+    """Print an answer a line: document, question, answer and verdict with tabs between them, or as JSON.
+
+    Args:
+        best_first: in the order of how far to trust them, all at the end; else as they come.
 
     Raises:
         PartialFailureError: documents could not be asked; the others were.
@@ -66,34 +70,55 @@ def answer_many(requests: Requests, machine: Machine, *, as_jsonl: bool) -> None
     from dmdoc.answer.recall import cite
 
     failures = Failures()
-    for target, inquiry, recalled, reader in _answers(requests, machine, failures):
+    given = _answers(requests, machine, failures)
+    if best_first:
+        given = iter(sorted(given, key=lambda answer: -_merit(answer[3])))
+    absent = bool(requests.targets)
+    for target, inquiry, recalled, judgement, reader in given:
+        absent = absent and judgement is not None and judgement.verdict == "not in the document"
         if as_jsonl:
             found = (
                 cite(inquiry.question, recalled, inquiry.pages) if requests.citations else recalled.evidence
             )
-            console.write_json(answer_record(target, recalled, found, reader))
+            console.write_json(answer_record(target, recalled, judgement, found, reader))
             continue
-        row = (target.name, inquiry.question or "", recalled.answer.text)
+        row = (target.name, inquiry.question or "", recalled.answer.text, *_words(judgement))
         console.write_answer("\t".join(" ".join(cell.split()) for cell in row) + "\n")
         # What the model was shown of the text is never kept quiet.
         if recalled.document_tokens:
             console.note(f"{target.name}: {answers.origin(recalled)}")
+    if best_first and absent:
+        console.note(f"none of the {len(requests.targets):,} documents says so")
     if failures:
         asked = len({target.name for target in requests.targets})
         raise PartialFailureError(f"{len(failures)} of {asked} documents could not be asked")
 
 
+def _words(judgement: "Judgement | None") -> tuple[str, ...]:
+    return () if judgement is None else (judgement.verdict,)
+
+
+def _merit(judgement: "Judgement | None") -> float:
+    """By what answers to one question are ordered; those that nobody can judge stay in their order."""
+    if judgement is None:
+        return 0.0
+    return judgement.probability - (judgement.verdict == "not in the document")
+
+
 def _answers(
     requests: Requests, machine: Machine, failures: Failures
-) -> "Iterator[tuple[Target, Inquiry, Recalled, Reader]]":
+) -> "Iterator[tuple[Target, Inquiry, Recalled, Judgement | None, Reader]]":
     """Every question of every document, answered in groups; what cannot be answered is told and left out."""
+    from dmdoc.answer.judging import judge
+
     # A draw depends on what is drawn beside it, and prompts with text in them are long: these go one by one.
     alone = requests.way in ("evidence", "full") or requests.settings.temperature > 0
     for reader, targets in _by_reader(requests.targets, machine, failures):
         asked = _inquiries(targets, requests, reader, failures, quiet=machine.quiet)
         while group := list(islice(asked, 1 if alone else TOGETHER)):
             for target, inquiry, recalled in _recalled(group, requests, reader, failures):
-                yield target, inquiry, recalled, reader
+                judgement = judge(target.question, recalled, inquiry.state, target.saved().pages, reader)
+                yield target, inquiry, recalled, judgement, reader
 
 
 def _recalled(
@@ -158,7 +183,11 @@ def _inquiries(
 
 
 def answer_record(
-    target: Target, recalled: "Recalled", found: "Sequence[Passage]", reader: "Reader"
+    target: Target,
+    recalled: "Recalled",
+    judgement: "Judgement | None",
+    found: "Sequence[Passage]",
+    reader: "Reader",
 ) -> dict[str, Any]:
     """What JSON says of an answer."""
     saved = target.saved()
@@ -180,7 +209,9 @@ def answer_record(
         "recall": recalled.way,
         "lift": None if support is None else round(support.lift, 4),
         "log_likelihood": None if support is None else round(support.log_likelihood, 4),
-        "supported": recalled.supported,
+        "verdict": None if judgement is None else judgement.verdict,
+        "probability": None if judgement is None else round(judgement.probability, 4),
+        "supported": None if judgement is None else judgement.holds,
         "citations": [asdict(passage) for passage in found],
         "places": [] if choice is None else [place._asdict() for place in choice.places],
         "free_answer": None if choice is None else choice.free,

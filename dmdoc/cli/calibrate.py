@@ -1,7 +1,10 @@
-"""`calibrate`: how likely an answer of an adapter has to be to count as supported."""
+"""`calibrate`: which answers of an adapter can be believed."""
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
 
 from dmdoc import console
 from dmdoc.cli.compare import Asked
@@ -13,37 +16,49 @@ from dmdoc.text.counting import counted
 
 @spread
 def calibrate(
+    way: Annotated[
+        Literal["state", "spans"],
+        typer.Option("--recall", help="The way of answering whose answers are judged."),
+    ] = "state",
     max_tokens: MaxTokensOption = 32,
     as_json: JsonOption = False,
     *,
     asked: Asked,
     machine: Machine,
 ) -> None:
-    """Measure which of an adapter's answers can be believed, and keep the threshold in its folder."""
+    """Measure which of an adapter's answers can be believed, and keep what tells them in its folder."""
     from dmdoc.compare import calibration
-    from dmdoc.memory.adapter_config import write_support_threshold
+    from dmdoc.memory.judges import write_judges
     from dmdoc.settings.generation import GenerationSettings
     from dmdoc.training.card import CARD
 
     folder = Path(machine.adapter or "")
     if machine.adapter is None or not folder.is_dir():
-        raise UsageError("the threshold is kept in the adapter's folder; give that folder with --adapter")
+        raise UsageError("what is measured is kept in the adapter's folder; give that folder with --adapter")
     cases, reader, steps = asked.open(None, machine)
+    settings = GenerationSettings(max_tokens=max_tokens)
     with comparison_progress(quiet=machine.quiet) as progress:
-        answers = calibration.judge(
-            cases, reader, settings=GenerationSettings(max_tokens=max_tokens), progress=progress
+        answers = calibration.ask_all_kinds(
+            cases, reader, way, settings=settings, seed=asked.seed, progress=progress
         )
     found = calibration.calibrate(answers, seed=asked.seed)
-    write_support_threshold(folder, found.threshold)
+    write_judges(folder, {way: found.judge})
     card = folder / CARD
     if card.is_file():
         data = asked.describe() + (f"; states refined in {counted(steps, 'step')}" if steps else "")
-        text = calibration.card_with_support(card.read_text(encoding="utf-8"), found, data)
+        text = calibration.card_with_verdicts(card.read_text(encoding="utf-8"), way, found, data)
         card.write_text(text, encoding="utf-8")
     if as_json:
-        console.write_json({"schema": JSON_SCHEMA, "adapter": reader.adapter_identity.name, **asdict(found)})
+        figures = {key: value for key, value in asdict(found).items() if key != "judge"}
+        record = {"schema": JSON_SCHEMA, "adapter": reader.adapter_identity.name, "recall": way, **figures}
+        console.write_json(record)
         return
-    console.write_answer(
-        f"supported from a likelihood of {found.threshold:+.2f} nats a token on, chosen on {found.chosen_on} answers\n"
-        f"on other documents: supported {found.supported}, not supported {found.unsupported}\n"
-    )
+    lines = [f"fitted on {found.fitted_on:,} answers; on other documents:"]
+    lines += [f"  {word}: {count}" for word, count in found.verdicts.items()]
+    lines.append(f"  {found.kept:.0%} of the right answers are sure or likely")
+    lines += [
+        f"  {share:.0%} of the answers to foreign questions ({kind}) are"
+        for kind, share in found.foreign.items()
+    ]
+    lines.append(f"  expected calibration error {found.calibration_error:.3f}")
+    console.write_answer("".join(f"{line}\n" for line in lines))

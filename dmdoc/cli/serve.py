@@ -99,7 +99,7 @@ def answer_record_of(answered: "Answered") -> dict[str, Any]:
     """What JSON says of an answer."""
     finding = answered.finding
     target = Target(answered.question.text, finding.document, finding.by, finding.among)
-    return answer_record(target, answered.recalled, answered.found, answered.reader)
+    return answer_record(target, answered.recalled, answered.judgement, answered.found, answered.reader)
 
 
 def _key(key: str | None, file: Path | None) -> str | None:

@@ -1,29 +1,30 @@
-"""How likely an answer of an adapter has to be to count as supported: chosen on some documents, checked on others.
+"""How far to trust the answers of an adapter: a judge fitted on the answers about some documents, checked on others'.
 
-The threshold is the one that parts right answers from wrong ones best. It holds if, on documents that it was not
-chosen on, supported answers are right at least twice as often as unsupported ones. Knows nothing about where the
-documents come from.
+Each document is asked its own questions and such as it does not answer (foreign.py). What is kept of the check are
+figures about documents that the judge has not seen. Knows nothing about where the documents come from.
 """
 
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
 
 from dmdoc.answer.recall import Inquiry, recall_all
-from dmdoc.answer.support import Support
-from dmdoc.compare import Cases
+from dmdoc.answer.signals import Signals, signals
+from dmdoc.compare.cases import Cases
+from dmdoc.compare.fitting import fit_judge
+from dmdoc.compare.foreign import FOREIGN, Kind, posed
+from dmdoc.compare.reliability import calibration_error
 from dmdoc.compare.scoring import contains
 from dmdoc.errors import DmdocError
+from dmdoc.memory.judges import Judge
 from dmdoc.model.reader import Reader
-from dmdoc.settings.generation import GenerationSettings
+from dmdoc.settings.generation import GenerationSettings, Way
 
 TIMES = 2
-"""Supported answers are to be right at least so many times as often as unsupported ones."""
-
-SMALLEST_SHARE = 0.1
-"""Of the answers that a threshold is chosen on, at least this share falls on either side of it."""
+"""Answers that hold (sure or likely) are to be right at least so many times as often as the others."""
 
 TOGETHER = 16
 """Questions that are asked at once."""
@@ -31,17 +32,18 @@ TOGETHER = 16
 
 @dataclass(frozen=True)
 class Judged:
-    """An answer from a document's state."""
+    """An answer from a document's state, and whether it is right."""
 
     document: str
-    support: Support
+    kind: Kind
+    signals: Signals
     right: bool
-    """A right answer stands in it."""
+    """A right answer stands in it; never true of a question that the document does not answer."""
 
 
 @dataclass(frozen=True)
-class Side:
-    """The answers on one side of a threshold."""
+class Count:
+    """Some of the answers, and those of them that are right."""
 
     answers: int
     right: int
@@ -57,119 +59,123 @@ class Side:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A threshold, and what it does to answers that it was not chosen on."""
+    """A judge, and how it did on documents that it was not fitted on."""
 
-    threshold: float
-    """The least log-likelihood of a supported answer, in nats a token (support.py)."""
-    chosen_on: int
+    judge: Judge
+    fitted_on: int
     """Answers."""
-    supported: Side
-    unsupported: Side
+    verdicts: dict[str, Count]
+    """By the word."""
+    kept: float
+    """The share of the right answers that hold."""
+    foreign: dict[Kind, float]
+    """By the kind of foreign question: the share of answers that hold, wrongly."""
+    calibration_error: float
+    """Expected calibration error of the probability."""
 
 
-def judge(
+def ask_all_kinds(
     cases: Cases,
     reader: Reader,
+    way: Way,
     *,
     settings: GenerationSettings,
+    seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Judged]:
-    """Answer every question from the state of its document.
+    """Put its own and foreign questions to every document.
 
     Args:
         progress: hears (answers given, answers in all).
     """
-    total = sum(len(document.questions) for document in cases.documents)
+    asked = posed(cases.documents, seed)
+    total = sum(map(len, asked))
     judged: list[Judged] = []
-    for number, document in enumerate(cases.documents):
-        state = cases.state(number)
-        for start in range(0, len(document.questions), TOGETHER):
-            group = document.questions[start : start + TOGETHER]
-            inquiries = [Inquiry(asked.question, state, lambda: ()) for asked in group]
-            answers = recall_all(inquiries, reader, settings=settings)
-            for asked, recalled in zip(group, answers, strict=True):
-                assert recalled.support is not None  # there is a state
-                right = any(contains(recalled.answer.text, answer) for answer in asked.answers)
-                judged.append(Judged(document.name, recalled.support, right))
+    for number, (document, own) in enumerate(zip(cases.documents, asked, strict=True)):
+        state, text = cases.state(number), partial(tuple[str, ...], document.sections)
+        questions = iter(own)
+        while group := list(islice(questions, TOGETHER)):
+            inquiries = [Inquiry(each.question, state, text) for each in group]
+            for each, recalled in zip(
+                group, recall_all(inquiries, reader, settings=settings, way=way), strict=True
+            ):
+                right = any(contains(recalled.answer.text, answer) for answer in each.answers)
+                found = signals(each.question, recalled, state, document.sections, reader)
+                judged.append(Judged(document.name, each.kind, found, right))
             if progress is not None:
                 progress(len(judged), total)
     return judged
 
 
 def calibrate(answers: Sequence[Judged], *, seed: int = 0) -> Calibration:
-    """Choose a threshold on the answers of half of the documents, drawn by the seed, and check it on the others'.
+    """Fit a judge on the answers about half of the documents, drawn by the seed, and check it on the others'.
 
     Raises:
-        DmdocError: there is one document; no threshold parts the one half, or that which does fails on the other.
+        DmdocError: there are too few answers, or the judge fails on the other half.
     """
     documents = sorted({answer.document for answer in answers})
-    if len(documents) < 2:
-        raise DmdocError(
-            "a threshold is chosen on some documents and checked on others; ask about more than one"
-        )
     random.Random(seed).shuffle(documents)
     first = set(documents[: len(documents) // 2])
-    chosen_on = [answer for answer in answers if answer.document in first]
-    others = [answer for answer in answers if answer.document not in first]
-    threshold = _best_threshold(chosen_on)
-    supported, unsupported = sides(others, threshold)
-    if not _parts(supported, unsupported):
-        raise DmdocError(
-            f"no threshold was set: of answers with a likelihood of {threshold:+.2f} nats a token or more, "
-            f"{supported} on other documents, of those below {unsupported}; supported answers are to be right {TIMES} "
-            "times as often"
-        )
-    return Calibration(threshold, len(chosen_on), supported, unsupported)
-
-
-def sides(answers: Sequence[Judged], threshold: float) -> tuple[Side, Side]:
-    """The answers that a threshold supports, and those that it does not."""
-    above = [answer.right for answer in answers if answer.support.suffices(threshold)]
-    below = [answer.right for answer in answers if not answer.support.suffices(threshold)]
-    return Side(len(above), sum(above)), Side(len(below), sum(below))
-
-
-def card_with_support(card: str, calibration: Calibration, data: str) -> str:
-    """A model card with a section on support, in the place of the one it may have; `data` says what was asked."""
-    section = (
-        "## Support\n\n"
-        "An answer counts as supported by the state that lifts it and makes it likely: "
-        f"{calibration.threshold:+.2f} nats a token or more. Chosen on {calibration.chosen_on:,} answers about half "
-        f"of the documents ({data}); on the other half:\n\n"
-        "| | answers | right |\n|---|---|---|\n"
-        f"| supported | {calibration.supported.answers:,} | {calibration.supported.rate:.0%} |\n"
-        f"| not supported | {calibration.unsupported.answers:,} | {calibration.unsupported.rate:.0%} |\n"
+    fitted = [answer for answer in answers if answer.document in first]
+    judge = fit_judge(
+        [asdict(answer.signals) for answer in fitted],
+        [answer.right for answer in fitted],
+        [answer.kind == "own" for answer in fitted],
+        [answer.document for answer in fitted],
     )
-    without = re.sub(r"\n## Support\n.*?(?=\n## |\Z)", "", card, flags=re.DOTALL)
+    return check(judge, [answer for answer in answers if answer.document not in first], len(fitted))
+
+
+def check(judge: Judge, answers: Sequence[Judged], fitted_on: int) -> Calibration:
+    """How a judge does on answers that it was not fitted on.
+
+    Raises:
+        DmdocError: answers that hold are not right TIMES as often as others.
+    """
+    found = [(answer, judge.judge(asdict(answer.signals))) for answer in answers]
+    words: dict[str, Count] = {}
+    for word in ("sure", "likely", "doubtful", "not in the document"):
+        own = [answer.right for answer, judgement in found if judgement.verdict == word]
+        words[word] = Count(len(own), sum(own))
+    holding = _count([answer for answer, judgement in found if judgement.holds])
+    others = _count([answer for answer, judgement in found if not judgement.holds])
+    if not holding.right or holding.rate < TIMES * others.rate:
+        raise DmdocError(
+            f"nothing was kept: of answers that hold {holding} on other documents, of others {others}; those that hold "
+            f"are to be right {TIMES} times as often"
+        )
+    foreign = {
+        kind: _count_holding([judgement.holds for answer, judgement in found if answer.kind == kind])
+        for kind in FOREIGN
+        if any(answer.kind == kind for answer in answers)
+    }
+    error = calibration_error([(judgement.probability, answer.right) for answer, judgement in found])
+    kept = holding.right / (holding.right + others.right)
+    return Calibration(judge, fitted_on, words, round(kept, 4), foreign, round(error, 4))
+
+
+def card_with_verdicts(card: str, way: Way, calibration: Calibration, data: str) -> str:
+    """A model card with a section on the verdicts of a way, in the place of the one it may have."""
+    rows = "".join(
+        f"| {word} | {count.answers:,} | {count.rate:.0%} |\n" for word, count in calibration.verdicts.items()
+    )
+    foreign = ", ".join(f"{kind} {share:.0%}" for kind, share in calibration.foreign.items())
+    heading = f"## Verdicts: {way}"
+    section = (
+        f"{heading}\n\nFitted on {calibration.fitted_on:,} answers about half of the documents ({data}); on the other "
+        f"half:\n\n| verdict | answers | right |\n|---|---|---|\n{rows}\n"
+        f"{calibration.kept:.0%} of the right answers are sure or likely. So are, of answers to questions that the "
+        f"document does not answer: {foreign}. Expected calibration error {calibration.calibration_error:.2f}.\n"
+    )
+    pattern = rf"\n(?:## Support|{re.escape(heading)})\n.*?(?=\n## |\Z)"
+    without = re.sub(pattern, "", card, flags=re.DOTALL)
     before, limits, after = without.partition("\n## Limits\n")
     return f"{before.rstrip()}\n\n{section}{limits}{after}"
 
 
-def _best_threshold(answers: Sequence[Judged]) -> float:
-    """Half-way between two likelihoods: where most right answers lie above and most wrong ones below."""
-    least = max(1, round(SMALLEST_SHARE * len(answers)))
-    likelihoods = sorted({answer.support.log_likelihood for answer in answers})
-    candidates = []
-    for low, high in pairwise(likelihoods):
-        threshold = round((low + high) / 2, 3)
-        supported, unsupported = sides(answers, threshold)
-        if min(supported.answers, unsupported.answers) >= least and _parts(supported, unsupported):
-            candidates.append((_informedness(supported, unsupported), threshold))
-    if not candidates:
-        right = sum(answer.right for answer in answers)
-        raise DmdocError(
-            f"no threshold was set: of {len(answers)} answers {right} are right, and no likelihood parts them from "
-            "the wrong ones; ask more questions, or train the adapter further"
-        )
-    return max(candidates)[1]
+def _count(answers: Sequence[Judged]) -> Count:
+    return Count(len(answers), sum(answer.right for answer in answers))
 
 
-def _parts(supported: Side, unsupported: Side) -> bool:
-    return supported.right > 0 and supported.rate >= TIMES * unsupported.rate
-
-
-def _informedness(supported: Side, unsupported: Side) -> float:
-    """The share of right answers that are supported, less that of wrong ones (Youden's J)."""
-    right = supported.right + unsupported.right
-    wrong = supported.answers + unsupported.answers - right
-    return supported.right / right - (supported.answers - supported.right) / max(1, wrong)
+def _count_holding(holds: Sequence[bool]) -> float:
+    return round(sum(holds) / len(holds), 4)

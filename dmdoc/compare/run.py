@@ -152,7 +152,7 @@ class _Turn:
         seconds = time.monotonic() - started
         prompt_ids = self.reader.prompt_ids(load_prompt("answer").fill(question=question))
         answer = Answer(text, tuple(prompt_ids), (), None, seconds, seconds)
-        return Recalled(answer, "frozen", None, None, (), 0)
+        return Recalled(answer, "frozen", None, (), 0)
 
     def _groups(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """As many at a time as go into one pass."""

@@ -10,52 +10,87 @@ if TYPE_CHECKING:
     from dmdoc.answer.recall import Recalled
     from dmdoc.answer.spans import Choice
     from dmdoc.library.saved_document import SavedDocument
+    from dmdoc.memory.judges import Judgement
 
 
-def placed(recalled: "Recalled", found: Sequence["Passage"], saved: "SavedDocument", among: int) -> str:
-    """As `origin`, behind the document that answered and its page, or the pages of the section that did."""
-    if recalled.way == "frozen":
-        return origin(recalled)
+def verdict(
+    recalled: "Recalled",
+    judgement: "Judgement | None",
+    found: Sequence["Passage"],
+    saved: "SavedDocument",
+    among: int = 1,
+) -> str:
+    """In one line: which document answered, on which page, and how far to trust it.
+
+    Args:
+        found: the passages that are cited.
+        among: how many documents this one was chosen from.
+    """
+    where = _place(recalled, found, saved)
+    if recalled.way not in ("state", "spans"):
+        return origin(recalled) if recalled.way == "frozen" else f"{where}: {origin(recalled)}"
+    if judgement is not None and judgement.verdict == "not in the document" and among > 1:
+        return f"none of the {among:,} documents says so; the nearest is {where}"
+    if among > 1:
+        where += f" (of {among:,} documents)"
+    return where if judgement is None else f"{where}: {judgement.verdict}"
+
+
+def _place(recalled: "Recalled", found: Sequence["Passage"], saved: "SavedDocument") -> str:
     pages = {passage.page for passage in found[:1] if passage.verbatim}
     if not pages and recalled.answer.section is not None:
         _, first, last = saved.header().sections[recalled.answer.section]
         pages = {first, last}
-    where = saved.name
-    if pages and saved.page_count > 1:
-        where += f", {_pages(sorted(pages))}"
-    if among > 1:
-        where += f" (of {among:,} documents)"
-    return f"{where}: {origin(recalled)}"
+    if not pages or saved.page_count == 1:
+        return saved.name
+    first, last = min(pages), max(pages)
+    return f"{saved.name}, " + (f"page {first}" if first == last else f"pages {first} to {last}")
 
 
-def _pages(pages: Sequence[int]) -> str:
-    return f"page {pages[0]}" if len(pages) == 1 else f"pages {pages[0]} to {pages[-1]}"
+def advice(
+    recalled: "Recalled", judgement: "Judgement | None", refine_steps: int, found: Sequence["Passage"]
+) -> str:
+    """What would help most with a doubtful answer; "" where there is nothing to say."""
+    if judgement is None or judgement.verdict != "doubtful":
+        return ""
+    if recalled.way == "state":
+        return "--recall spans picks the answer from the words of the text: it is right more often"
+    if refine_steps == 0:
+        return "read again with --refine 40, the document may answer better"
+    return "read the passage below before you believe it" if found else ""
 
 
 def origin(recalled: "Recalled") -> str:
-    """What an answer was made from, in one line, and how much the state had to do with it."""
+    """What an answer was made from, in one line."""
     if recalled.way == "frozen":
         return "answered without the document"
     if recalled.way == "full":
         return (
             f"answered from the whole text: {recalled.document_tokens:,} tokens of it in the prompt, no state"
         )
-    assert recalled.support is not None  # both other ways have a state
-    lift, likelihood = recalled.support.lift, recalled.support.log_likelihood
-    measured = f"lift {lift:+.2f}, likelihood {likelihood:+.2f} nats a token"
-    if recalled.way == "state":
-        verdicts = {True: ": supported by the state", False: ": not supported by the state", None: ""}
-        return measured + verdicts[recalled.supported]
     if recalled.choice is not None:
-        return f"{_choice(recalled.choice)}; {measured}"
+        return _choice(recalled.choice)
+    if recalled.way == "state":
+        return "answered from the state alone"
     if not recalled.evidence:
-        return f"answered from the state alone: no passage shares a word with the question; {measured}"
+        return "answered from the state alone: no passage shares a word with the question"
     count, pages = len(recalled.evidence), sorted({passage.page for passage in recalled.evidence})
     return (
         f"answered from the state and {count} passage{'s' if count > 1 else ''} "
         f"of page{'s' if len(pages) > 1 else ''} {', '.join(map(str, pages))}: "
-        f"{recalled.document_tokens:,} tokens of the document in the prompt; {measured}"
+        f"{recalled.document_tokens:,} tokens of the document in the prompt"
     )
+
+
+def measured(recalled: "Recalled", judgement: "Judgement | None") -> str:
+    """The numbers behind a verdict, in one line; "" where there are none."""
+    told = []
+    if judgement is not None:
+        told.append(f"right with a probability of {judgement.probability:.2f}")
+        told.append(f"answered by the document with one of {judgement.answerable:.2f}")
+    if (support := recalled.support) is not None:
+        told.append(f"lift {support.lift:+.2f}, likelihood {support.log_likelihood:+.2f} nats a token")
+    return "; ".join(told)
 
 
 def _choice(choice: "Choice") -> str:

@@ -5,13 +5,11 @@ from published files. Knows nothing about weights.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from dmdoc.atomic_file import write_atomically
 from dmdoc.errors import AdapterError
 from dmdoc.memory.adapter import DeltaMemConfig
 
@@ -21,7 +19,7 @@ OUR_FIELDS = ("shifts_keys", "corrects_while_writing", "write_layout", "write_bu
 """The fields of DeltaMemConfig that the public format lacks."""
 
 _THRESHOLD = "support_threshold"
-"""Measured after training, so it is no part of what the adapter is: its identity does not depend on it."""
+"""Measured after training by earlier versions and read no more. The identity of an adapter never depended on it."""
 
 _SHAPING = frozenset(field.name for field in fields(DeltaMemConfig)) - frozenset(OUR_FIELDS)
 """The fields that it has."""
@@ -78,30 +76,6 @@ def write_config(config: DeltaMemConfig, folder: Path) -> None:
     document = {key: value for key, value in values.items() if key in _SHAPING}
     document["dmdoc"] = {key: values[key] for key in OUR_FIELDS}
     (folder / CONFIG_FILE).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-
-
-def read_support_threshold(folder: Path) -> float | None:
-    """The least log-likelihood of a supported answer, in nats a token; None if nobody has calibrated the adapter.
-
-    Raises:
-        AdapterError: it is not a number.
-    """
-    threshold = _read_raw(folder).get("dmdoc", {}).get(_THRESHOLD)
-    if threshold is not None and (type(threshold) not in (int, float) or not math.isfinite(threshold)):
-        raise AdapterError(f"adapter config: dmdoc.{_THRESHOLD} must be a number, got {threshold!r}")
-    return None if threshold is None else float(threshold)
-
-
-def write_support_threshold(folder: Path, threshold: float) -> None:
-    """Keep what was calibrated in the configuration of the adapter in `folder`; all else stays as it is.
-
-    Raises:
-        AdapterError: there is no adapter.
-        OSError: the folder cannot be written.
-    """
-    raw = _read_raw(folder)
-    raw["dmdoc"] = {**raw.get("dmdoc", {}), _THRESHOLD: threshold}
-    write_atomically(folder / CONFIG_FILE, (json.dumps(raw, indent=2) + "\n").encode())
 
 
 def what_an_adapter_is(folder: Path) -> bytes:

@@ -3,7 +3,7 @@
 Token ids and states go in, states and token ids come out; knows nothing about files, documents or questions.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -16,9 +16,9 @@ from torch import Tensor
 
 from dmdoc.errors import UsageError
 from dmdoc.memory.adapter import DeltaMemAdapter, WriteInputs
-from dmdoc.memory.adapter_config import read_support_threshold
 from dmdoc.memory.adapter_file import load_adapter
 from dmdoc.memory.attach import AllLayersWritten, MemoryPass, attention_inputs, attention_sizes
+from dmdoc.memory.judges import Judge, read_judges
 from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_file import Identity
 from dmdoc.model import registry as models
@@ -38,8 +38,8 @@ class Reader:
     backbone: Backbone
     adapter: DeltaMemAdapter
     adapter_identity: Identity
-    support_threshold: float | None = None
-    """The least log-likelihood of a supported answer, in nats a token (support.py); None: nobody has calibrated it."""
+    judges: Mapping[str, Judge] = field(default_factory=dict)
+    """Who judges its answers, by the way of answering; none: nobody has calibrated it."""
     _places: FixedPlaces = field(default_factory=FixedPlaces, init=False, repr=False, compare=False)
 
     def zero_state(self, batch: int = 1) -> MemoryState:
@@ -287,8 +287,7 @@ def load_reader(backbone: Backbone, adapter_folder: Path, *, adapter_name: str) 
     adapter, identity = load_adapter(
         adapter_folder, name=adapter_name, sizes=attention_sizes(backbone.model), device=backbone.device
     )
-    threshold = read_support_threshold(adapter_folder)
-    return Reader(backbone, adapter.to(dtype=backbone.dtype), identity, threshold)
+    return Reader(backbone, adapter.to(dtype=backbone.dtype), identity, read_judges(adapter_folder))
 
 
 class _TokenStream:

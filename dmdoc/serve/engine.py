@@ -13,10 +13,12 @@ from typing import Any
 
 from dmdoc.answer.evidence import Passage
 from dmdoc.answer.finding import Finding, find_document
+from dmdoc.answer.judging import judge
 from dmdoc.answer.recall import Inquiry, Recalled, cite, recall, recall_all
 from dmdoc.errors import DmdocError
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
+from dmdoc.memory.judges import Judgement
 from dmdoc.model.reader import Reader
 from dmdoc.serve.states import StateCache
 from dmdoc.settings.generation import EVIDENCE_PASSAGES, GenerationSettings, Way
@@ -60,6 +62,8 @@ class Answered:
     finding: Finding
     """The document, and how it was found."""
     reader: Reader
+    judgement: Judgement | None
+    """How far to trust it."""
 
 
 class Busy(DmdocError):
@@ -250,4 +254,5 @@ def _groups(ready: Sequence[_Ready]) -> list[list[_Ready]]:
 def _answered(each: _Ready, recalled: Recalled) -> Answered:
     question, pages = each.asked.question, each.inquiry.pages
     found = cite(question.text, recalled, pages) if question.citations else recalled.evidence
-    return Answered(question, recalled, found, each.finding, each.reader)
+    judgement = judge(question.text, recalled, each.inquiry.state, pages, each.reader)
+    return Answered(question, recalled, found, each.finding, each.reader, judgement)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 import torch
@@ -12,13 +11,11 @@ from tiny import tiny_reader
 from dmdoc.answer.recall import (
     EVIDENCE_TOKENS,
     Inquiry,
-    check_support,
-    check_that_support_is_known,
     recall,
     recall_all,
 )
 from dmdoc.answer.support import supports
-from dmdoc.errors import UnsupportedError, UsageError
+from dmdoc.errors import UsageError
 from dmdoc.ingest.sections import write_text
 from dmdoc.memory.adapter import DeltaMemConfig
 from dmdoc.memory.state import MemoryState
@@ -80,7 +77,6 @@ def test_the_lift_is_that_of_the_answer_from_the_state(reader: Reader, state: Me
     (expected,) = supports([answer.prompt_ids], [answer.answer_ids], state, reader)
     assert recalled.support == expected
     assert recalled.lift == expected.lift
-    assert recalled.supported is None
 
 
 @pytest.mark.parametrize("way", ["state", "evidence", "full", "frozen"])
@@ -171,38 +167,6 @@ def test_a_prompt_without_a_place_for_the_text_is_refused(reader: Reader, state:
     mine = Prompt("mine", "", "{{ question }}")
     with pytest.raises(UsageError, match=r"prompt 'mine' has no place for \{\{ document \}\}"):
         recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, way="evidence", prompt=mine)
-
-
-@pytest.mark.parametrize(("threshold", "supported"), [(-1e9, True), (0.0, False)])
-def test_the_adapters_threshold_decides_what_is_supported(
-    threshold: float, supported: bool, reader: Reader, state: MemoryState
-) -> None:
-    calibrated = replace(reader, support_threshold=threshold)
-    check_that_support_is_known("state", calibrated)
-    recalled = recall(QUESTION, calibrated, state, no_pages, settings=SHORT)
-    assert recalled.supported is supported
-    if supported:
-        check_support(recalled, calibrated)
-    else:
-        with pytest.raises(
-            UnsupportedError, match=r"not supported by the saved state: likelihood .*\+0.00 is needed"
-        ):
-            check_support(recalled, calibrated)
-
-
-def test_support_is_known_of_answers_from_the_state_alone(reader: Reader, state: MemoryState) -> None:
-    calibrated = replace(reader, support_threshold=0.0)
-    recalled = recall(QUESTION, calibrated, state, lambda: PAGES, settings=SHORT, way="evidence")
-    assert recalled.supported is None
-    with pytest.raises(
-        UsageError, match="only answers from the state alone are judged, not those from evidence"
-    ):
-        check_that_support_is_known("evidence", calibrated)
-
-
-def test_support_is_unknown_of_an_adapter_that_nobody_calibrated(reader: Reader) -> None:
-    with pytest.raises(UsageError, match=r"nobody has measured .* tiny-adapter .* calibrate the adapter"):
-        check_that_support_is_known("state", reader)
 
 
 def _saying(text: str) -> object:

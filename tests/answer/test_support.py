@@ -87,16 +87,6 @@ def test_an_empty_answer_has_no_lift(reader: Reader, prompt: list[int]) -> None:
     assert supports([prompt], [[]], state_of("Ada.", reader), reader) == [Support(0.0, 0.0)]
 
 
-@pytest.mark.parametrize(
-    ("log_likelihood", "lift", "suffices"),
-    [(-0.4, 3.0, True), (-0.5, 3.0, True), (-0.6, 9.0, False), (-0.1, 0.0, False), (-0.1, -1.0, False)],
-)
-def test_a_state_supports_what_it_lifts_and_is_sure_of(
-    log_likelihood: float, lift: float, suffices: bool
-) -> None:
-    assert Support(log_likelihood, lift).suffices(-0.5) is suffices
-
-
 def test_the_frozen_backbone_has_a_likelihood_too(reader: Reader, prompt: list[int]) -> None:
     answer = reader.encode("Ada.")
     frozen = log_likelihoods([prompt], [answer], None, reader)

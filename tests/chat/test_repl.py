@@ -49,8 +49,10 @@ Anything else is a question. Alt-Enter, or a backslash at the end of a line, beg
 Tab completes; Ctrl-C stops an answer or drops the line; Ctrl-D leaves.
 """
 
-LIFT = "lift +1.00, likelihood -1.00 nats a token\n"
-CITED = f"{LIFT}page 1: The ferry Halvorsen left at noon.\n"
+SAID = "from what was said\n"
+"""An answer from the turns before has no page."""
+
+CITED = "page 1: The ferry Halvorsen left at noon.\n"
 """What is said of "When?", whose answer shares a word with the report."""
 
 
@@ -77,12 +79,12 @@ def repl_of(library: Library, name: str | None = "report", *, remember: bool = T
 
 
 SCRIPTS: dict[str, tuple[str, str, str]] = {
-    "a question": ("Who wrote it?\n", "Ada Lovelace.\n", LIFT),
-    "no line end at the end": ("Who wrote it?", "Ada Lovelace.\n", LIFT),
-    "blank lines": ("\n  \nWho wrote it?\n\n", "Ada Lovelace.\n", LIFT),
-    "two questions": ("Who wrote it?\nWhen?\n", "Ada Lovelace.\nAt noon,\nin May.\n", LIFT + CITED),
-    "several lines": ("Please, say:\\\nWho wrote it?\n", "Ada Lovelace.\n", LIFT),
-    "a backslash at the very end": ("Who wrote it?\\", "Ada Lovelace.\n", LIFT),
+    "a question": ("Who wrote it?\n", "Ada Lovelace.\n", ""),
+    "no line end at the end": ("Who wrote it?", "Ada Lovelace.\n", ""),
+    "blank lines": ("\n  \nWho wrote it?\n\n", "Ada Lovelace.\n", ""),
+    "two questions": ("Who wrote it?\nWhen?\n", "Ada Lovelace.\nAt noon,\nin May.\n", SAID + CITED),
+    "several lines": ("Please, say:\\\nWho wrote it?\n", "Ada Lovelace.\n", ""),
+    "a backslash at the very end": ("Who wrote it?\\", "Ada Lovelace.\n", ""),
     "an empty answer": ("Nothing?\n", "\n", "the answer is empty\n"),
     "help": ("/help\n", "", HELP),
     "documents": ("/docs\n", "", "  notes   1 page\n* report  1 page\n"),
@@ -99,14 +101,14 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
     "no such document": (
         "/use notez\nWho wrote it?\n",
         "Ada Lovelace.\n",
-        "error: there is no saved document 'notez'; did you mean 'notes'? saved: notes, report\n" + LIFT,
+        "error: there is no saved document 'notez'; did you mean 'notes'? saved: notes, report\n",
     ),
     "statistics": (
         "/stats\nWho wrote it?\n/stats\n",
         "Ada Lovelace.\n",
         "document  report, 41 tokens\n"
         "turns     0 remembered, 0 tokens\n"
-        f"states    1, 128 numbers, 136 bytes\n{LIFT}"
+        "states    1, 128 numbers, 136 bytes\n"
         "document  report, 41 tokens\n"
         "turns     1 remembered, 52 tokens\n"
         "states    2, 256 numbers, 272 bytes\n"
@@ -120,14 +122,14 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
     "save": (
         "Who wrote it?\n/save talk\n/docs\n/use talk\n",
         "Ada Lovelace.\n",
-        f"{LIFT}saved as talk; the session goes on with report\n"
+        "saved as talk; the session goes on with report\n"
         "  notes   1 page\n* report  1 page\n  talk    2 pages\n"
         "talk, 93 tokens read; 1 turn forgotten\n",
     ),
     "save over a document": (
         "Who wrote it?\n/save notes\n",
         "Ada Lovelace.\n",
-        f"{LIFT}error: the name 'notes' is taken; choose another, or `dmdoc rm notes` first\n",
+        "error: the name 'notes' is taken; choose another, or `dmdoc rm notes` first\n",
     ),
     "nothing to save": (
         "/save talk\n",
@@ -138,9 +140,9 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
         "/recall evidence\nWhen?\nWho wrote it?\n/recall full\nWho wrote it?\n/recall frozen\nWho wrote it?\n",
         "At noon,\nin May.\nAda Lovelace.\nI cannot say.\nI cannot say.\n",
         "answers come from: evidence\n"
-        f"answered from the state alone: no passage shares a word with the question; {LIFT}"
+        "answered from the state alone: no passage shares a word with the question\n"
         "page 1: The ferry Halvorsen left at noon.\n"
-        f"answered from the state alone: no passage shares a word with the question; {LIFT}"
+        "answered from the state alone: no passage shares a word with the question\n"
         "answers come from: full\n"
         "answered from the whole text: 33 tokens of it in the prompt, no state\n"
         "answers come from: frozen\n"
@@ -150,8 +152,7 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
         "/recall evidence\nWhen left the ferry?\n",
         "At noon.\n",
         "answers come from: evidence\n"
-        "answered from the state and 1 passage of page 1: 33 tokens of the document in the prompt; "
-        "lift +1.00, likelihood -1.00 nats a token\n"
+        "answered from the state and 1 passage of page 1: 33 tokens of the document in the prompt\n"
         "page 1 (word for word): The ferry Halvorsen left at noon.\n",
     ),
     "no such way": (
@@ -176,7 +177,7 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
         "  frozen      Who wrote it?\n"
         "  state       When?\n"
         "  not judged  Who wrote it?\n"
-        f"answers come from: state\n{CITED}",
+        f"answers come from: state\n{SAID}{CITED}",
     ),
     "nothing to prefer": (
         "/prefer a\n/ab report\n/ab maybe\n/ab on\nWho wrote it?\n/prefer c\n",
@@ -193,7 +194,7 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
         "/sats\n/xyzzy\nWho wrote it?\n",
         "Ada Lovelace.\n",
         "error: there is no command /sats; did you mean /stats? /help lists them\n"
-        "error: there is no command /xyzzy; /help lists them\n" + LIFT,
+        "error: there is no command /xyzzy; /help lists them\n",
     ),
     "no argument": (
         "/use\n/ingest  \n",
@@ -234,7 +235,7 @@ def test_a_file_is_read_and_talked_with(
     assert capsys.readouterr() == (
         "At noon,\nin May.\nAda Lovelace.\n",
         f"{CITED}added: a-new-file, 32 tokens read; 1 turn forgotten\n"
-        f"unchanged: a-new-file, 32 tokens read\n{LIFT}",
+        f"unchanged: a-new-file, 32 tokens read\n",
     )
     assert library.current().name == "a-new-file"
     assert session.prompt == "a-new-file> "
@@ -247,7 +248,7 @@ def test_a_file_that_is_not_there_leaves_the_session_as_it_was(
     run_lines(repl_of(library), io.StringIO("/ingest -\nWho wrote it?\n"))
     assert capsys.readouterr() == (
         "Ada Lovelace.\n",
-        f"error: no such file: {tmp_path}/-; give a document's path, or - for stdin\n{LIFT}",
+        f"error: no such file: {tmp_path}/-; give a document's path, or - for stdin\n",
     )
 
 
@@ -264,8 +265,7 @@ def test_an_empty_library_begins_with_nothing_read(
         "nothing is read yet: /ingest FILE reads a document, /help lists the commands",
         "the library is empty: /ingest FILE reads a document",
     ]
-    assert told[2].startswith("lift +0.00, likelihood -")
-    assert told[3] == "document  none"
+    assert told[2] == "document  none"
     assert stderr.splitlines()[-2:] == [
         "error: nothing has been read yet; read a document first, then save the session",
         "nothing is read; 1 turn forgotten",
@@ -278,7 +278,7 @@ def test_an_interrupted_answer_ends_its_line_and_the_session_goes_on(
     session = repl_of(library)
     reply = session.handle_line("Long?")
     assert reply == Reply("interrupted; this turn is not remembered", interrupted=True)
-    assert session.handle_line("Who wrote it?") == Reply(LIFT.strip())
+    assert session.handle_line("Who wrote it?") == Reply()
     assert capsys.readouterr().out == "The ferry\nAda Lovelace.\n"
     assert session.session.stats().turns == 1
 
@@ -376,7 +376,7 @@ def test_a_terminal_is_asked_with_the_documents_name_until_ctrl_d(
     assert prompts == ["report> "] * 4 + ["notes> "]
     assert capsys.readouterr() == (
         "Ada Lovelace.\nThe ferry\n",
-        f"report, 41 tokens read; /help lists the commands\n{LIFT}"
+        "report, 41 tokens read; /help lists the commands\n"
         "interrupted; this turn is not remembered\n"
         "notes, 28 tokens read; 1 turn forgotten\n",
     )
@@ -402,7 +402,7 @@ def test_chat_reads_piped_lines(
     )
     stdout, stderr = capsys.readouterr()
     assert stdout == "Ada Lovelace.\n"
-    assert stderr.startswith(f"{LIFT}document  notes, 28 tokens\nturns     1 remembered, 52 tokens\n")
+    assert stderr.startswith("document  notes, 28 tokens\nturns     1 remembered, 52 tokens\n")
     assert not (tmp_path / "history").exists()
 
 
@@ -421,7 +421,7 @@ def test_a_chat_without_citations_that_compared_answers_ends_with_its_report(
         history=tmp_path / "history",
     )
     assert capsys.readouterr().err == (
-        f"{LIFT}every question gets two answers, a and b: from the state and by the frozen model, in any order\n"
+        "every question gets two answers, a and b: from the state and by the frozen model, in any order\n"
         "/prefer a or /prefer b says which is better\n"
         "preferred: b, which is from: state\n"
         "1 question answered twice; preferred: state 1, frozen 0, not judged 0\n"

@@ -105,7 +105,7 @@ def test_a_question_finds_its_document(
     record = checked("ask", invoke("ask", question, *chosen, *SHORT, "--json").out)
     assert (record["document"], record["found_by"], record["found_among"]) == (document, by, among)
     told = invoke("ask", question, *chosen, *SHORT, "--no-citations").err
-    assert told.startswith(f"{document}: " if among == 1 else f"{document} (of {among} documents): ")
+    assert told == (f"{document}\n" if among == 1 else f"{document} (of {among} documents)\n")
 
 
 def test_states_choose_where_no_text_has_a_word_of_the_question(invoke: Invoke, home: Path) -> None:

@@ -1,89 +1,102 @@
+"""A judge fitted on half of the documents, and what is said of it on the other half."""
+
 import random
+from dataclasses import replace
 
 import pytest
 
-from dmdoc.answer.support import Support
-from dmdoc.compare.calibration import Calibration, Judged, Side, calibrate, card_with_support, sides
+from dmdoc.answer.signals import Signals
+from dmdoc.compare.calibration import (
+    Calibration,
+    Count,
+    Judged,
+    ask_all_kinds,
+    calibrate,
+    card_with_verdicts,
+    check,
+)
+from dmdoc.compare.cases import dataset_cases, generated_documents
+from dmdoc.compare.foreign import Kind
 from dmdoc.errors import DmdocError
+from dmdoc.model.reader import Reader
+from dmdoc.settings.generation import GenerationSettings
 
 
-def answer(document: str, likelihood: float, right: bool, *, lift: float = 1.0) -> Judged:
-    return Judged(document, Support(likelihood, lift), right)
+def answers_of(documents: int, *, seed: int = 0) -> list[Judged]:
+    """Two own and two foreign answers a document; what is likely is right, and foreign words are missing."""
+    draw = random.Random(seed)
+    kinds: tuple[Kind, ...] = ("own", "own", "other", "near miss")
+    found = []
+    for number in range(documents):
+        for kind in kinds:
+            own, likelihood = kind == "own", draw.uniform(-3, 0)
+            right = own and draw.random() < (0.95 if likelihood > -1.5 else 0.1)
+            words = draw.uniform(0.6, 1) if own else draw.uniform(0, 0.7)
+            signals = Signals(words, 1.0, 0.3, likelihood, 0.5, 0.5)
+            found.append(Judged(f"document {number}", kind, signals, right))
+    return found
 
 
-def answers_of(documents: int, *, parted_at: float | None, seed: int = 0) -> list[Judged]:
-    """Four answers a document with likelihoods from -4 to 0: above `parted_at` most are right, below it few."""
-    generator = random.Random(seed)
-    answers = []
-    for number in range(documents * 4):
-        likelihood = generator.uniform(-4, 0)
-        chance = 0.3 if parted_at is None else 0.6 if likelihood >= parted_at else 0.1
-        answers.append(answer(f"document {number // 4}", likelihood, generator.random() < chance))
-    return answers
+def test_a_judge_tells_right_answers_on_documents_that_it_has_not_seen() -> None:
+    found = calibrate(answers_of(120))
+    assert found.fitted_on == 60 * 4
+    assert sum(count.answers for count in found.verdicts.values()) == 60 * 4
+    assert found.kept > 0.75
+    assert max(found.foreign.values()) < 0.15
+    assert set(found.foreign) == {"near miss", "other"}
+    assert found.calibration_error < 0.1
+    assert found.verdicts["sure"].answers > 10
+    assert found.verdicts["sure"].rate > 0.8
 
 
-def test_the_threshold_lies_where_right_answers_begin() -> None:
-    answers = answers_of(60, parted_at=-1.5)
-    found = calibrate(answers)
-    assert -1.8 < found.threshold < -1.2
-    assert found.supported.rate >= 2 * found.unsupported.rate
+def test_the_seed_draws_the_halves() -> None:
+    answers = answers_of(60)
+    assert calibrate(answers, seed=3) == calibrate(answers, seed=3) != calibrate(answers, seed=4)
 
 
-def test_the_figures_are_of_documents_that_it_was_not_chosen_on() -> None:
-    answers = answers_of(61, parted_at=-2.0)
-    found = calibrate(answers, seed=3)
-    assert found.chosen_on == 30 * 4
-    assert found.supported.answers + found.unsupported.answers == 31 * 4
-    assert calibrate(answers, seed=3) == found
-    assert calibrate(answers, seed=4) != found
+def test_a_judge_that_fails_on_other_documents_is_not_kept() -> None:
+    judge = calibrate(answers_of(60)).judge
+    turned = [replace(answer, right=not answer.right) for answer in answers_of(60, seed=1)]
+    with pytest.raises(DmdocError, match="nothing was kept: of answers that hold"):
+        check(judge, turned, 1)
 
 
-def test_a_likelihood_that_says_nothing_sets_no_threshold() -> None:
-    with pytest.raises(DmdocError, match="no threshold was set"):
-        calibrate(answers_of(200, parted_at=None))
+def test_too_few_answers_to_learn_from() -> None:
+    with pytest.raises(DmdocError, match=r"too few answers to learn from: 8 about 2 documents"):
+        calibrate(answers_of(4))
 
 
-def test_a_threshold_that_fails_on_other_documents_is_not_kept() -> None:
-    parted = [answer("parted", likelihood, likelihood > -5) for likelihood in range(-10, 0)]
-    wrong = [answer("wrong", likelihood, False) for likelihood in range(-10, 0)]
-    messages = set()
-    for seed in range(10):
-        with pytest.raises(DmdocError) as raised:
-            calibrate(parted + wrong, seed=seed)
-        messages.add(str(raised.value).split(";")[0])
-    assert messages == {
-        "no threshold was set: of answers with a likelihood of -4.50 nats a token or more, 0 of 4 right (0%) on other "
-        "documents, of those below 0 of 6 right (0%)",
-        "no threshold was set: of 10 answers 0 are right, and no likelihood parts them from the wrong ones",
-    }
+def test_every_kind_of_question_is_asked_of_a_state(reader: Reader) -> None:
+    cases = dataset_cases(generated_documents(3, 3, seed=0), reader)
+    progress: list[tuple[int, int]] = []
+    found = ask_all_kinds(
+        cases,
+        reader,
+        "spans",
+        settings=GenerationSettings(max_tokens=2),
+        progress=lambda done, total: progress.append((done, total)),
+    )
+    assert progress[-1] == (len(found), len(found))
+    assert {each.document for each in found} == {document.name for document in cases.documents}
+    assert {each.kind for each in found} >= {"own", "other"}
+    assert not any(each.right for each in found if each.kind != "own")
+    assert min(each.signals.words for each in found if each.kind == "own") > 0
 
 
-def test_too_little_to_choose_on() -> None:
-    with pytest.raises(DmdocError, match="ask about more than one"):
-        calibrate([answer("only", -1.0, True)] * 9)
-    with pytest.raises(DmdocError, match=r"of 4 answers 0 are right"):
-        calibrate([answer(f"document {number // 4}", -number, False) for number in range(8)])
-
-
-def test_what_has_the_threshold_and_is_lifted_is_supported() -> None:
-    answers = [answer("one", -1.0, True), answer("one", -1.5, False), answer("two", -2.0, True)]
-    assert sides(answers, -1.5) == (Side(2, 1), Side(1, 1))
-    assert sides(answers, 0.0) == (Side(0, 0), Side(3, 2))
-    unlifted = [answer("one", -1.0, True, lift=0.0)]
-    assert sides(unlifted, -1.5) == (Side(0, 0), Side(1, 1))
-
-
-def test_a_card_says_it_before_its_limits_and_once() -> None:
-    card = "# Adapter\n\n## Figures\n\nGood.\n\n## Limits\n\n- Few.\n"
-    first = card_with_support(card, Calibration(-1.5, 80, Side(20, 10), Side(60, 3)), "dev.jsonl")
-    assert first == (
-        "# Adapter\n\n## Figures\n\nGood.\n\n## Support\n\n"
-        "An answer counts as supported by the state that lifts it and makes it likely: -1.50 nats a token or more. "
-        "Chosen on 80 answers about half of the documents (dev.jsonl); on the other half:\n\n"
-        "| | answers | right |\n|---|---|---|\n| supported | 20 | 50% |\n| not supported | 60 | 5% |\n"
+def test_a_card_says_it_before_its_limits_and_once_for_each_way() -> None:
+    judge = calibrate(answers_of(60)).judge
+    counts = {"sure": Count(20, 19), "likely": Count(30, 20)}
+    first = Calibration(judge, 80, counts, 0.9, {"near miss": 0.125, "other": 0.0}, 0.04)
+    card = "# Adapter\n\n## Support\n\nOld.\n\n## Limits\n\n- Few.\n"
+    once = card_with_verdicts(card, "state", first, "dev.jsonl")
+    assert once == (
+        "# Adapter\n\n## Verdicts: state\n\n"
+        "Fitted on 80 answers about half of the documents (dev.jsonl); on the other half:\n\n"
+        "| verdict | answers | right |\n|---|---|---|\n| sure | 20 | 95% |\n| likely | 30 | 67% |\n\n"
+        "90% of the right answers are sure or likely. So are, of answers to questions that the document does not "
+        "answer: near miss 12%, other 0%. Expected calibration error 0.04.\n"
         "\n## Limits\n\n- Few.\n"
     )
-    second = card_with_support(first, Calibration(-2.5, 90, Side(10, 9), Side(60, 6)), "other.jsonl")
-    assert second.count("## Support") == 1
-    assert "-2.50" in second and "-1.50" not in second
-    assert second.endswith("| not supported | 60 | 10% |\n\n## Limits\n\n- Few.\n")
+    twice = card_with_verdicts(card_with_verdicts(once, "spans", first, "a"), "state", first, "b")
+    assert (twice.count("## Verdicts: state"), twice.count("## Verdicts: spans")) == (1, 1)
+    assert "(b)" in twice and "(dev.jsonl)" not in twice

@@ -11,10 +11,8 @@ from dmdoc.memory.adapter_config import (
     RETIRED_FIELDS,
     parse_config,
     read_config,
-    read_support_threshold,
     what_an_adapter_is,
     write_config,
-    write_support_threshold,
 )
 
 PUBLIC = Path(__file__).parents[1] / "reference" / "qwen3-tsw"
@@ -81,20 +79,12 @@ def test_a_configuration_that_is_not_one_is_refused(content: str, folder: Path) 
         read_config(folder)
 
 
-def test_a_support_threshold_is_kept_and_changes_nothing_else(folder: Path) -> None:
+def test_the_threshold_of_an_earlier_version_is_no_part_of_what_an_adapter_is(folder: Path) -> None:
     before, identity = read_config(folder), what_an_adapter_is(folder)
-    assert read_support_threshold(folder) is None
-    write_support_threshold(folder, 0.75)
-    assert read_support_threshold(folder) == 0.75
-    assert read_config(folder) == before
-    # Saved states name the adapter that wrote them by its hash; calibrating it must not orphan them.
-    assert what_an_adapter_is(folder) == identity
-
-
-@pytest.mark.parametrize("threshold", ['"high"', "true", "NaN"])
-def test_a_support_threshold_that_is_no_number_is_refused(folder: Path, threshold: str) -> None:
-    write_support_threshold(folder, 0.75)
     path = folder / CONFIG_FILE
-    path.write_text(path.read_text().replace("0.75", threshold))
-    with pytest.raises(AdapterError, match="support_threshold must be a number"):
-        read_support_threshold(folder)
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    raw["dmdoc"]["support_threshold"] = -0.5
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    assert read_config(folder) == before
+    # Saved states name the adapter that wrote them by its hash.
+    assert what_an_adapter_is(folder) == identity

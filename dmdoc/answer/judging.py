@@ -1,0 +1,73 @@
+"""What is to be thought of an answer: a verdict and a probability, from its signals.
+
+The weights are those that `dmdoc calibrate` measured for the adapter and the way of answering; for others there is no
+verdict. Knows nothing about how an answer was made.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from dmdoc.answer.recall import Recalled
+from dmdoc.answer.signals import signals
+from dmdoc.errors import UnsupportedError, UsageError
+from dmdoc.memory.judges import Judgement
+from dmdoc.memory.state import MemoryState
+from dmdoc.model.reader import Reader
+from dmdoc.settings.generation import Way
+
+
+def judge(
+    question: str | None,
+    recalled: Recalled,
+    state: MemoryState,
+    pages: Callable[[], Sequence[str]],
+    reader: Reader,
+) -> Judgement | None:
+    """What is to be thought of an answer; None where there is no question, whole sentences answer it, or
+    nobody has measured such answers.
+
+    Args:
+        state: of the document, a section a row.
+        pages: the document's text; called only where there is a verdict. The model sees none of it.
+    """
+    known = reader.judges.get(recalled.way)
+    quoted = recalled.choice is not None and bool(recalled.choice.quoted)
+    if known is None or question is None or recalled.support is None or quoted:
+        return None
+    return known.judge(asdict(signals(question, recalled, state, pages(), reader)))
+
+
+def check_that_answers_are_judged(way: Way, reader: Reader) -> None:
+    """
+    Raises:
+        UsageError: answers of this way, or of this adapter, have no verdict.
+    """
+    if way not in ("state", "spans"):
+        raise UsageError(
+            f"only answers from the state are judged, not those from {way}; leave out one of them"
+        )
+    if way not in reader.judges:
+        raise UsageError(
+            f"nobody has measured which answers of {reader.adapter_identity.name} are right; ask without strictness, "
+            "or calibrate the adapter"
+        )
+
+
+def check_judgement(judgement: Judgement | None, name: str, among: int) -> None:
+    """
+    Args:
+        name: of the document that was asked, out of `among`.
+
+    Raises:
+        UnsupportedError: the answer is neither sure nor likely, or nobody has measured such answers.
+    """
+    if judgement is None:
+        raise UnsupportedError("nobody has measured how far such an answer can be trusted")
+    if judgement.verdict == "not in the document":
+        raise UnsupportedError(
+            f"none of the {among:,} documents says so" if among > 1 else f"{name} does not say so"
+        )
+    if not judgement.holds:
+        raise UnsupportedError(
+            f"the answer from {name} is doubtful: {judgement.probability:.0%} likely to be right"
+        )

@@ -1,0 +1,96 @@
+"""A judge's weights: logistic regressions over signals, with scikit-learn, and thresholds that make words of them.
+
+Probabilities are Platt-scaled on documents that each regression was not fitted on. Knows nothing about models or
+documents.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmdoc.errors import DmdocError
+from dmdoc.memory.judges import Judge, Logistic
+
+ANSWERABLE = ("words", "names", "match")
+"""The signals that tell whether a document answers a question at all."""
+
+RIGHT = ("words", "names", "match", "likelihood", "agreement", "fits")
+"""Those that tell whether the answer is right."""
+
+KEPT = 0.88
+"""The share of the right answers that is likely or sure, on what the threshold is chosen on."""
+
+PRESENT = 0.97
+"""The share of the right answers whose document is not said to be silent, likewise."""
+
+SURE = 0.9
+"""The share of the sure answers that is right, likewise."""
+
+FEWEST_SURE = 10
+"""Answers that this share is counted on."""
+
+FOLDS = 8
+
+
+def fit_judge(
+    rows: Sequence[Mapping[str, float]],
+    right: Sequence[bool],
+    own: Sequence[bool],
+    documents: Sequence[str],
+) -> Judge:
+    """A judge of answers whose signals, rightness, kind of question and document are known.
+
+    Raises:
+        DmdocError: scikit-learn is missing, or there are too few answers to fit anything to.
+    """
+    if len(set(documents)) < FOLDS or min(sum(right), sum(own), len(own) - sum(own)) < FOLDS:
+        raise DmdocError(
+            f"too few answers to learn from: {len(right)} about {len(set(documents))} documents, {sum(right)} of them "
+            f"right; ask about more"
+        )
+    answerable, present = _fitted(rows, ANSWERABLE, np.array(own), documents)
+    judged, probability = _fitted(rows, RIGHT, np.array(right), documents)
+    good = np.array(right)
+    floor = float(np.quantile(present[good], 1 - PRESENT))
+    kept = probability[good & (present >= floor)]
+    likely = float(np.quantile(kept, 1 - KEPT))
+    return Judge(answerable, judged, round(floor, 4), round(likely, 4), _sure(probability, good, likely))
+
+
+def _sure(probability: NDArray[np.float64], right: NDArray[np.bool_], likely: float) -> float:
+    """The least probability from which on SURE of the answers are right; at least SURE itself where none is."""
+    order = np.argsort(-probability)
+    shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    enough = [at for at in range(FEWEST_SURE - 1, len(order)) if shares[at] >= SURE]
+    return round(max(likely, float(probability[order[enough[-1]]]) if enough else SURE), 4)
+
+
+def _fitted(
+    rows: Sequence[Mapping[str, float]],
+    names: Sequence[str],
+    truth: NDArray[np.bool_],
+    documents: Sequence[str],
+) -> tuple[Logistic, NDArray[np.float64]]:
+    """The regression, and the probabilities that others like it give to documents that they were not fitted on."""
+    try:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import GroupKFold
+    except ImportError as error:
+        raise DmdocError("scikit-learn is missing; pip install 'dmdoc[calibrate]'") from error
+    values = np.array([[row[name] for name in names] for row in rows])
+    centre, spread = values.mean(0), values.std(0)
+    spread[spread == 0] = 1.0
+    scaled = (values - centre) / spread
+    raw = np.zeros(len(truth))
+    for train, test in GroupKFold(FOLDS, shuffle=True, random_state=0).split(scaled, truth, documents):
+        raw[test] = LogisticRegression().fit(scaled[train], truth[train]).decision_function(scaled[test])
+    platt = LogisticRegression(C=1e6).fit(raw[:, None], truth)
+    slope, shift = float(platt.coef_[0, 0]), float(platt.intercept_[0])
+    whole: Any = LogisticRegression().fit(scaled, truth)
+    weights = slope * whole.coef_[0] / spread
+    bias = slope * float(whole.intercept_[0]) + shift - float(weights @ centre)
+    kept = {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True)}
+    probability: NDArray[np.float64] = platt.predict_proba(raw[:, None])[:, 1]
+    return Logistic(round(bias, 4), kept), probability

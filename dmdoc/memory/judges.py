@@ -1,0 +1,115 @@
+"""How the answers of an adapter are judged: what `dmdoc calibrate` measured, in `judges.json` beside its weights.
+
+A judge makes two probabilities of an answer's signals (answer/signals.py), each by a logistic regression: that the
+document answers the question at all, and that the answer is right. Thresholds make a word of them. They are measured
+after training, so that they are no part of what an adapter is. Knows nothing about how a signal is measured.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dmdoc.atomic_file import write_atomically
+from dmdoc.errors import AdapterError
+
+JUDGES_FILE = "judges.json"
+
+Verdict = Literal["sure", "likely", "doubtful", "not in the document"]
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """A logistic regression: a weight for each signal that it looks at."""
+
+    bias: float
+    weights: Mapping[str, float]
+
+    def __call__(self, signals: Mapping[str, float]) -> float:
+        """The probability, from 0 to 1."""
+        total = self.bias + sum(weight * signals[name] for name, weight in self.weights.items())
+        return 1 / (1 + math.exp(-max(-40.0, min(40.0, total))))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is to be thought of an answer."""
+
+    verdict: Verdict
+    probability: float
+    """That it is right, from 0 to 1."""
+    answerable: float
+    """The probability that the document answers the question at all."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether `ask --strict` gives it."""
+        return self.verdict in ("sure", "likely")
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges answers that came about in one way."""
+
+    answerable: Logistic
+    right: Logistic
+    least_answerable: float
+    """Below it the document does not answer the question."""
+    likely: float
+    """The least probability of a likely answer."""
+    sure: float
+
+    def judge(self, signals: Mapping[str, float]) -> Judgement:
+        answerable, right = self.answerable(signals), self.right(signals)
+        verdict: Verdict = "doubtful"
+        if answerable < self.least_answerable:
+            verdict = "not in the document"
+        elif right >= self.likely:
+            verdict = "sure" if right >= self.sure else "likely"
+        return Judgement(verdict, right, answerable)
+
+
+def read_judges(folder: Path) -> dict[str, Judge]:
+    """The judges of the adapter in `folder`, by the way of answering; none where nobody has calibrated it.
+
+    Raises:
+        AdapterError: the file is damaged.
+    """
+    path = folder / JUDGES_FILE
+    if not path.exists():
+        return {}
+    try:
+        ways = json.loads(path.read_text(encoding="utf-8"))["ways"]
+        return {str(way): _judge(record) for way, record in ways.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AdapterError(f"{path} is damaged; remove it, or calibrate the adapter again") from error
+
+
+def write_judges(folder: Path, judges: Mapping[str, Judge]) -> None:
+    """Keep these judges beside those of other ways.
+
+    Raises:
+        AdapterError: what is there is damaged.
+        OSError: the folder cannot be written.
+    """
+    ways = {way: asdict(judge) for way, judge in {**read_judges(folder), **judges}.items()}
+    text = json.dumps({"schema": 1, "ways": ways}, indent=1)
+    write_atomically(folder / JUDGES_FILE, (text + "\n").encode())
+
+
+def _judge(record: Mapping[str, Any]) -> Judge:
+    numbers = {name: _number(record[name]) for name in ("least_answerable", "likely", "sure")}
+    return Judge(_logistic(record["answerable"]), _logistic(record["right"]), **numbers)
+
+
+def _logistic(record: Mapping[str, Any]) -> Logistic:
+    weights = {str(name): _number(weight) for name, weight in record["weights"].items()}
+    return Logistic(_number(record["bias"]), weights)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"not a number: {value!r}")
+    return float(value)

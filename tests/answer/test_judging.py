@@ -1,0 +1,141 @@
+"""Signals of an answer, and the verdict that is made of them."""
+
+from dataclasses import replace
+
+import pytest
+from judges_of_tests import always
+from tiny import tiny_reader
+
+from dmdoc.answer.judging import check_judgement, check_that_answers_are_judged, judge
+from dmdoc.answer.recall import Recalled, recall
+from dmdoc.answer.signals import signals
+from dmdoc.errors import UnsupportedError, UsageError
+from dmdoc.ingest.sections import write_text
+from dmdoc.memory.judges import Judgement, Verdict
+from dmdoc.memory.state import MemoryState
+from dmdoc.model.reader import Reader
+from dmdoc.settings.generation import GenerationSettings, Way
+
+PAGES = ("Lot seven holds salt.", "The barge Sorrel was built in 1937 by Ada Quill.")
+SHORT = GenerationSettings(max_tokens=4)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return tiny_reader()
+
+
+@pytest.fixture(scope="module")
+def state(reader: Reader) -> MemoryState:
+    return write_text("\n\n".join(PAGES), reader)
+
+
+def answered(question: str | None, reader: Reader, state: MemoryState, way: Way = "state") -> Recalled:
+    return recall(question or "", reader, state, lambda: PAGES, settings=SHORT, way=way)
+
+
+def said(recalled: Recalled, text: str) -> Recalled:
+    return replace(recalled, answer=replace(recalled.answer, text=text))
+
+
+@pytest.mark.parametrize(
+    ("question", "words", "names"),
+    [
+        ("What does lot seven hold?", 1.0, 1.0),
+        ("What do the lots hold?", 1.0, 1.0),
+        ("When was the barge Sorrel built?", 1.0, 1.0),
+        ("When was the barge Halcyon built?", 2 / 3, 0.0),
+        ("Which dog sleeps there?", 0.0, 1.0),
+        ("Was it built in 1937 or in 1938?", 2 / 3, 0.5),
+        ("?", 1.0, 1.0),
+    ],
+)
+def test_the_words_and_names_of_a_question_are_sought_in_the_text(
+    question: str, words: float, names: float, reader: Reader, state: MemoryState
+) -> None:
+    found = signals(question, answered(question, reader, state), state, PAGES, reader)
+    assert (found.words, found.names) == pytest.approx((words, names))
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "fits"),
+    [
+        ("When was it built?", "in 1937", 1.0),
+        ("How many lots are there?", "seven", 1.0),
+        ("How many lots are there?", "salt", 0.0),
+        ("Who built it?", "Ada Quill", 1.0),
+        ("Who built it?", "the salt", 0.0),
+        ("Why does it hold?", "salt", 0.5),
+    ],
+)
+def test_an_answer_is_of_the_kind_that_is_asked_for(
+    question: str, answer: str, fits: float, reader: Reader, state: MemoryState
+) -> None:
+    recalled = said(answered(question, reader, state), answer)
+    assert signals(question, recalled, state, PAGES, reader).fits == fits
+
+
+@pytest.mark.parametrize(
+    ("answer", "agreement"), [("built in 1937!", 1.0), ("built 1937", 0.0), ("lot", 1.0)]
+)
+def test_free_words_agree_where_they_stand_in_the_text(
+    answer: str, agreement: float, reader: Reader, state: MemoryState
+) -> None:
+    recalled = said(answered("When?", reader, state), answer)
+    assert signals("When?", recalled, state, PAGES, reader).agreement == agreement
+
+
+def test_a_chosen_phrase_brings_its_own_signals(reader: Reader, state: MemoryState) -> None:
+    question = "When was the barge Sorrel built?"
+    recalled = answered(question, reader, state, "spans")
+    assert recalled.choice is not None and recalled.choice.span is not None
+    span, found = recalled.choice.span, signals(question, recalled, state, PAGES, reader)
+    assert found.likelihood == max(-6.0, span.log_likelihood)
+    assert 0 <= found.agreement <= 1
+    free = replace(recalled, choice=replace(recalled.choice, free=span.text))
+    assert signals(question, free, state, PAGES, reader).agreement == 1
+    assert -1 <= found.match <= 1
+
+
+def test_there_is_a_verdict_where_the_way_has_a_judge(reader: Reader, state: MemoryState) -> None:
+    judged = replace(reader, judges={"spans": always("likely")})
+    expected: dict[Way, Verdict | None] = {"state": None, "spans": "likely", "evidence": None}
+    for way, verdict in expected.items():
+        recalled = answered("Which barge?", judged, state, way)
+        found = judge("Which barge?", recalled, state, lambda: PAGES, judged)
+        assert (None if found is None else found.verdict) == verdict
+    recalled = answered("Which barge?", judged, state, "spans")
+    assert judge(None, recalled, state, lambda: PAGES, judged) is None
+
+
+def test_the_text_stays_closed_where_there_is_no_verdict(reader: Reader, state: MemoryState) -> None:
+    recalled = answered("Which barge?", reader, state)
+    assert judge("Which barge?", recalled, state, lambda: pytest.fail("opened"), reader) is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "among", "message"),
+    [
+        ("not in the document", 9, "none of the 9 documents says so"),
+        ("not in the document", 1, "lots does not say so"),
+        ("doubtful", 9, "the answer from lots is doubtful: 12% likely to be right"),
+    ],
+)
+def test_strict_says_why(verdict: Verdict, among: int, message: str) -> None:
+    with pytest.raises(UnsupportedError, match=message):
+        check_judgement(Judgement(verdict, 0.12, 0.5), "lots", among)
+
+
+def test_what_is_sure_or_likely_passes() -> None:
+    check_judgement(Judgement("sure", 0.95, 1.0), "lots", 1)
+    check_judgement(Judgement("likely", 0.5, 1.0), "lots", 1)
+    with pytest.raises(UnsupportedError, match="nobody has measured how far such an answer"):
+        check_judgement(None, "lots", 1)
+
+
+def test_strict_needs_a_judge(reader: Reader) -> None:
+    with pytest.raises(UsageError, match=r"nobody has measured .* tiny-adapter .* calibrate the adapter"):
+        check_that_answers_are_judged("state", reader)
+    with pytest.raises(UsageError, match="only answers from the state are judged, not those from evidence"):
+        check_that_answers_are_judged("evidence", replace(reader, judges={"state": always("sure")}))
+    check_that_answers_are_judged("state", replace(reader, judges={"state": always("sure")}))
