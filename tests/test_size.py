@@ -13,6 +13,7 @@ FUNCTION_LINES = 45
 
 LONG_MODULES = {
     "cli/options.py": "the options that commands share, mostly declarations",
+    "library/library.py": "every way in takes the same locks in the same order, which is seen best in one place",
     "memory/adapter.py": "the adapter's maths, formula by formula, half of it shapes and sources",
     "memory/delta_rule_triton.py": "one kernel and its gradient, read side by side",
     "memory/state_file.py": "the header and its checks, read and written side by side",
