@@ -77,13 +77,12 @@ def ingest_summary(result: "IngestResult") -> None:
     if result.status == "unchanged":
         note(f"{name}: unchanged, already read ({result.tokens:,} tokens); --force reads it again")
         return
-    size = result.document.state_path.stat().st_size / 1024
-    steps = result.document.header().refine_steps
+    steps = result.refine_steps
     refined = f", refined in {counted(steps, 'step')}" if steps else ""
     note(
         f"{name}: {result.status}, {counted(pages, 'page')}, {result.tokens:,} tokens "
         f"in {counted(result.sections, 'section')}{refined}, "
-        f"{result.seconds:.1f} s, state {size:.0f} KB"
+        f"{result.seconds:.1f} s, state {result.state_bytes / 1024:.0f} KB"
     )
 
 

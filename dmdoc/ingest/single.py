@@ -62,6 +62,8 @@ class IngestResult:
     tokens: int
     """Tokens that were written."""
     sections: int
+    refine_steps: int
+    state_bytes: int
     model: str
     adapter: str
     seconds: float
@@ -145,12 +147,14 @@ def already_done(task: Task, library: Library, tags: Sequence[str] = ()) -> Inge
 
 
 def result_of(task: Task, saved: SavedDocument, status: Status, seconds: float) -> IngestResult:
-    """What there is to tell of a task that is done."""
+    """What there is to tell of a task that is done; the document's lock is held."""
     return IngestResult(
         document=saved,
         status=status,
         tokens=task.tokens,
         sections=len(task.chunks),
+        refine_steps=task.header.refine_steps,
+        state_bytes=saved.state_path.stat().st_size,
         model=task.header.backbone.name,
         adapter=task.header.adapter.name,
         seconds=seconds,

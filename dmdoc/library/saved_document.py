@@ -11,8 +11,9 @@ dmdoc 0.1.0 wrote name the hash of the text alone.
 """
 
 import hashlib
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,8 +33,8 @@ DESCRIPTION, PAGES, STATE = "document.json", "pages.json", "state.safetensors"
 class SavedDocument:
     """A document as it was when it was looked up.
 
-    Should another process replace it meanwhile, reading its text or its state raises DmdocError: what they
-    return is always of the text that `sha256` names.
+    Should another process replace it by another text meanwhile, reading its text or its state raises DmdocError: what
+    they return is always of the text that `sha256` names.
     """
 
     name: str
@@ -100,6 +101,7 @@ class SavedDocument:
             StateFileError, StateVersionError: as `read_header`.
         """
         with self._unless_replaced():
+            self._wait_for_state()
             header = read_header(self.state_path)
             self._check_header(header)
             return header
@@ -111,6 +113,7 @@ class SavedDocument:
             StateFileError, StateVersionError: as `read_state`.
         """
         with self._unless_replaced():
+            self._wait_for_state()
             state, header = read_state(self.state_path)
             self._check_header(header)
             return state, header
@@ -149,10 +152,20 @@ class SavedDocument:
                 raise self._changed() from error
             raise
 
+    def _wait_for_state(self) -> None:
+        """Let a publishing that is between its two renames end: it takes no longer than these."""
+        if not self.state_path.exists():
+            time.sleep(0.05)
+
     def _check_header(self, header: StateHeader) -> None:
         self._check_text(header.document_sha256)
-        if self.header_sha256 not in (None, header.sha256):
-            raise self._changed()
+        if self.header_sha256 in (None, header.sha256):
+            return
+        # The same text may have been read again meanwhile; then the description names the state that is there now.
+        with suppress(FileNotFoundError):
+            if read_saved_document(self.name, self.folder).header_sha256 == header.sha256:
+                return
+        raise self._changed()
 
     def _check_text(self, sha256: str) -> None:
         if sha256 != self.sha256:

@@ -49,7 +49,7 @@ def kitchen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).mkdir(parents=True)
     for number in (7, 8):
         (folder / "inbox" / f"note {number}.txt").write_text(f"Lot {number} holds salt.", encoding="utf-8")
-    (folder / "inbox" / "picture.bin").write_bytes(b"\x00\x01")
+    (folder / "inbox" / "picture.bin").write_bytes(bytes(range(256)) * 4)
     for number in range(50):
         text = f"Contract {number} runs for {number} days."
         (folder / "contracts" / f"contract-{number:02}.txt").write_text(text, encoding="utf-8")

@@ -5,6 +5,7 @@ from tiny import tiny_reader
 from dmdoc.ingest import sections
 from dmdoc.ingest.sections import batches, write_sections, write_text
 from dmdoc.memory.adapter import DeltaMemConfig
+from dmdoc.memory.rounding import rounded
 from dmdoc.model.reader import Reader
 from dmdoc.text.chunking import Chunk
 
@@ -49,8 +50,10 @@ def test_sections_written_at_once_are_those_written_alone(reader: Reader) -> Non
     for row, each in enumerate(chunks):
         with torch.no_grad():
             alone = reader.write([each], reader.zero_state())
-        for one, other in zip(together.rows(row, row + 1).layers, alone.layers, strict=True):
-            assert float((one - other).abs().max()) < 1e-5
+        for one, other in zip(together.rows(row, row + 1).layers, rounded(alone).layers, strict=True):
+            # A number at the edge between two steps of a byte may fall to either.
+            assert float((one - other).abs().max()) < 1e-5 + float(other.abs().max()) / 127
+            assert float(((one - other).abs() < 1e-5).float().mean()) > 0.98
 
 
 def test_a_text_is_written_whole_however_it_falls_into_batches(
