@@ -315,7 +315,7 @@ def contents(home: Path, *, together: bool = False) -> Contents:
         try:
             state, header = saved.state()
             found[saved.name] = {
-                "saved": replace(saved, created="", folder=home, header_sha256=None),
+                "saved": replace(saved, created="", folder=home, header_sha256=None, file=None),
                 "pages": saved.pages(),
                 "header": replace(header, created=""),
                 "state": Numbers(state.layers, 1e-4 if together else 0.0),
