@@ -26,7 +26,7 @@ model: $(STAMP)  ## fetch and convert the embedded model, once
 	$(DMDOC) models pull smollm2-135m
 
 demo: model  ## read a note and a report once, then ask them, each question in a new process
-	$(DEMO) ingest --refine 40 $(SAMPLES)/sorrel-note.txt
+	$(DEMO) ingest $(SAMPLES)/sorrel-note.txt
 	$(DEMO) ask "In what year was the barge Sorrel built?"
 	$(DEMO) ask "Who is the captain of the barge Sorrel?"
 	$(DEMO) ask "How long is the barge Sorrel?"

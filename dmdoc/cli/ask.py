@@ -55,7 +55,10 @@ def ask(
     ] = None,
     recall: Annotated[
         Way | None,
-        typer.Option("--recall", help="What to answer from, and how: the state, unless told."),
+        typer.Option(
+            "--recall",
+            help="What to answer from: spans (a phrase of the text, chosen by the state), unless told.",
+        ),
     ] = None,
     evidence: Annotated[
         int | None,
@@ -84,7 +87,7 @@ def ask(
     from dmdoc.model.prompt import WAY_PROMPTS, load_prompt
 
     settings = drawing.settings()
-    way = _way(recall, evidence)
+    way = _way(recall, evidence, freely=prompt is not None or settings.temperature > 0)
     template = load_prompt(prompt or WAY_PROMPTS[way])
     asked = _questions(question, questions)
     if asked == [None] and "question" in template.required_variables():
@@ -189,13 +192,16 @@ def _questions(question: str | None, file: str | None) -> list[str | None]:
     return asked_in_file
 
 
-def _way(recall: Way | None, evidence: int | None) -> Way:
+def _way(recall: Way | None, evidence: int | None, *, freely: bool) -> Way:
     """
+    Args:
+        freely: the answer is to be in the model's own words, unless another way is named.
+
     Raises:
         UsageError: the options name two ways.
     """
     if evidence is None:
-        return recall or "state"
+        return recall or ("state" if freely else "spans")
     if recall not in (None, "evidence"):
         raise UsageError(f"--evidence is --recall evidence, got --recall {recall} too; leave one of them out")
     return "evidence"

@@ -30,7 +30,7 @@ def _unreadable(_saved: SavedDocument) -> tuple[str, ...]:
 
 
 def test_what_stands_beside_an_answer_is_on_stderr(invoke: Invoke, two_pages: str) -> None:
-    ask = ("ask", "What is in lot seven?", "--max-tokens", "4")
+    ask = ("ask", "What is in lot seven?", "--recall", "state", "--max-tokens", "4")
     run, as_json = invoke(*ask), checked("ask", invoke(*ask, "--json").out)
     place, *citations = run.err.splitlines()
     assert citations == ["page 1: Lot seven holds salt.", "page 2: Lot eight holds brine."]
@@ -48,7 +48,8 @@ def test_verbose_says_where_an_answer_comes_from(invoke: Invoke, two_pages: str,
     one_page.write_text("Lot nine holds flour.", encoding="utf-8")
     invoke("ingest", str(one_page), "--quiet")
     for name, place in ((two_pages, "pages 1 to 2"), ("note", "page 1")):
-        told = invoke("ask", "-d", name, "What?", "--max-tokens", "1", "--verbose").err.splitlines()[-1]
+        run = invoke("ask", "-d", name, "What?", "--recall", "state", "--max-tokens", "1", "--verbose")
+        told = run.err.splitlines()[-1]
         assert told.startswith(f"{name}: ")
         assert re.search(rf", 1 token in [\d.]+ s; from section 1 of 1, {place}$", told), told
 
@@ -62,7 +63,7 @@ def test_citations_feed_the_model_nothing(invoke: Invoke, reader: Reader, tmp_pa
     handle = embeddings.register_forward_pre_hook(
         lambda _module, args: fed.extend(args[0].flatten().tolist())
     )
-    run = invoke("ask", "Which code, 9876 or none?", "--max-tokens", "4", "--json")
+    run = invoke("ask", "Which code, 9876 or none?", "--recall", "state", "--max-tokens", "4", "--json")
     handle.remove()
     record = checked("ask", run.out)
     assert "ZXZX" in record["citations"][0]["text"]
@@ -73,10 +74,12 @@ def test_citations_feed_the_model_nothing(invoke: Invoke, reader: Reader, tmp_pa
 
 def test_citations_can_be_left_out(invoke: Invoke, two_pages: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SavedDocument, "pages", _unreadable)
-    run = invoke("ask", "What is in lot seven?", "--max-tokens", "4", "--no-citations")
+    run = invoke("ask", "What is in lot seven?", "--recall", "state", "--max-tokens", "4", "--no-citations")
     assert (run.code, len(run.err.splitlines())) == (0, 1)
     assert run.err == "pages, pages 1 to 2\n"
-    run = invoke("ask", "What is in lot seven?", "--max-tokens", "4", "--no-citations", "--quiet")
+    run = invoke(
+        "ask", "What is in lot seven?", "--recall", "state", "--max-tokens", "4", "--no-citations", "--quiet"
+    )
     assert (run.code, run.err) == (0, "")
 
 
@@ -105,8 +108,14 @@ def test_evidence_is_labelled_with_its_pages(
     assert (record["recall"], record["supported"]) == ("evidence", None)
 
 
+def test_the_model_speaks_for_itself_where_it_is_told_how(invoke: Invoke, two_pages: str) -> None:
+    ask = ("ask", "What is in lot eight?", "--max-tokens", "4", "--json")
+    for options, way in (((), "spans"), (("--prompt", "answer"), "state"), (("--temperature", "1"), "state")):
+        assert checked("ask", invoke(*ask, *options).out)["recall"] == way
+
+
 def test_an_answer_of_spans_brings_its_place(invoke: Invoke, two_pages: str) -> None:
-    ask = ("ask", "What is in lot eight?", "--recall", "spans", "--max-tokens", "4")
+    ask = ("ask", "What is in lot eight?", "--max-tokens", "4")
     run, record = invoke(*ask), checked("ask", invoke(*ask, "--json").out)
     assert run.out == f"{record['answer']}\n"
     (place,) = record["places"]
@@ -233,7 +242,7 @@ def test_a_doubtful_answer_comes_with_what_helps_most(
     invoke: Invoke, two_pages: str, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged(monkeypatch, reader, "doubtful")
-    ask = ("ask", "Salt?", "--max-tokens", "4", "--no-citations")
+    ask = ("ask", "Salt?", "--recall", "state", "--max-tokens", "4", "--no-citations")
     assert invoke(*ask).err.splitlines() == [
         "pages, pages 1 to 2: doubtful",
         "--recall spans picks the answer from the words of the text: it is right more often",
@@ -252,7 +261,7 @@ def test_the_numbers_behind_a_verdict_are_for_the_verbose(
     invoke: Invoke, two_pages: str, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged(monkeypatch, reader, "sure")
-    ask = ("ask", "Salt?", "--max-tokens", "4", "--no-citations")
+    ask = ("ask", "Salt?", "--recall", "state", "--max-tokens", "4", "--no-citations")
     assert invoke(*ask).err == "pages, pages 1 to 2: sure\n"
     *_, origin, numbers, _ = invoke(*ask, "--verbose").err.splitlines()
     assert origin == "answered from the state alone"

@@ -29,7 +29,7 @@ NEVER = (
 PROGRAM = """
 import json, sys
 from dmdoc.cli import main
-options = ["--no-citations", "--max-tokens", "3", "--model", {model!r}, "--adapter", {adapter!r}]
+options = ["--recall", "state", "--no-citations", "--max-tokens", "3", "--model", {model!r}, "--adapter", {adapter!r}]
 sys.argv = ["dmdoc", "ask", "What does lot seven hold?", *options]
 try:
     main()
