@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from command_line import CONFIG
@@ -27,7 +27,7 @@ TEXTS = {
     "barges": "The barge Sorrel was built in 1931. Her captain is Anna. " * 5,
 }
 
-Serve = Callable[..., httpx.Client]
+Serve = Callable[..., httpx2.Client]
 """The fixture `serve`: options of Settings and of Engine → a client of a new server."""
 
 
@@ -46,16 +46,16 @@ def served(tmp_path: Path, served_reader: Reader) -> Library:
 
 @pytest.fixture
 def serve(served: Library, served_reader: Reader) -> Iterator[Serve]:
-    running: list[tuple[uvicorn.Server, threading.Thread, httpx.Client]] = []
+    running: list[tuple[uvicorn.Server, threading.Thread, httpx2.Client]] = []
 
-    def start(*, open_reader: Any = None, most_waiting: int = 64, **settings: Any) -> httpx.Client:
+    def start(*, open_reader: Any = None, most_waiting: int = 64, **settings: Any) -> httpx2.Client:
         engine = Engine(served, open_reader or (lambda _: served_reader), most_waiting=most_waiting)
         app = Server(engine, Settings(answer_record_of, record, **settings)).app()
         listening = bind("127.0.0.1", 0)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
-        client = httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60)
+        client = httpx2.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60)
         running.append((server, thread, client))
         if open_reader is None:
             until(lambda: client.get("/health").status_code == 200)
@@ -75,7 +75,7 @@ def until(true: Callable[[], bool], seconds: float = 30) -> None:
         try:
             if true():
                 return
-        except httpx.TransportError:
+        except httpx2.TransportError:
             pass
         assert time.monotonic() < ends, "it never came"
         time.sleep(0.02)

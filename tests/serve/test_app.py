@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from serving import Serve, until
 from tiny import save_tiny_reader
@@ -181,7 +181,7 @@ def test_only_files_of_allowed_folders_are_read(serve: Serve, tmp_path: Path) ->
     client = serve(roots=(inside,))
     for path in (str(outside), str(inside / ".." / "outside.txt"), str(inside / "link.txt"), 3):
         assert client.post("/api/documents", json={"path": path}).status_code in (400, 403)
-    assert client.get("/api/jobs/0").status_code == httpx.codes.NOT_FOUND
+    assert client.get("/api/jobs/0").status_code == httpx2.codes.NOT_FOUND
 
 
 def test_a_file_is_read_beside_the_server(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import openai
 import pytest
 from serving import Serve
@@ -138,5 +138,5 @@ def test_a_way_of_answering_may_be_asked_for(client: openai.OpenAI) -> None:
 @pytest.mark.parametrize("body", [b"{", b"[1]", b'{"model": "dmdoc", "messages": 3}', b"[" * 100_000])
 def test_what_is_no_request_is_said_in_one_line(serve: Serve, body: bytes) -> None:
     answer = serve().post("/v1/chat/completions", content=body)
-    assert answer.status_code == httpx.codes.BAD_REQUEST
+    assert answer.status_code == httpx2.codes.BAD_REQUEST
     assert answer.json()["error"]["message"]
