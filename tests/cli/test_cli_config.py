@@ -46,7 +46,8 @@ def test_a_project_may_have_a_library_of_its_own(
     (tmp_path / ".dmdoc.toml").write_text('home = "papers"\nmax_tokens = 3\n', encoding="utf-8")
     invoke("ingest", str(lots), "--quiet")
     assert (tmp_path / "papers" / "documents" / "lots").is_dir()
-    assert checked("ask", invoke("ask", "Salt?", "--json").out)["answer_tokens"] <= 3
+    answer = invoke("ask", "Salt?", "--recall", "state", "--json").out
+    assert checked("ask", answer)["answer_tokens"] <= 3
 
 
 def test_what_a_stranger_s_file_sets_counts_once_it_is_trusted(
