@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from command_line import Invoke
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from dmdoc import console
 from dmdoc.console.tables import print_table, values_table
@@ -50,6 +51,7 @@ def test_a_message_is_no_markup(show: Callable[[str], None], text: str) -> None:
 
 
 @given(anything)
+@example("\U0001f3fb")
 def test_a_cell_is_no_markup(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         written: list[str] = []
@@ -59,7 +61,12 @@ def test_a_cell_is_no_markup(text: str) -> None:
         print_table([(text, "end")], ("", ""))
     shown = "".join(written)
     assert not DANGEROUS.search(shown)
-    assert "".join(shown.split()).count("".join(printable(text).split()) + "end") == 1
+    # What takes no room by itself, such as a lone shade of an emoji, rich may leave out.
+    cell, whole = (
+        "".join(mark for mark in each if cell_len(mark) and not mark.isspace())
+        for each in (printable(text), shown)
+    )
+    assert whole.count(f"{cell}end") == 1
 
 
 @pytest.mark.parametrize(
