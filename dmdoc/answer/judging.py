@@ -1,6 +1,6 @@
 """What is to be thought of an answer: a verdict and a probability, from its signals.
 
-The weights are those that `dmdoc calibrate` measured for the adapter and the way of answering; for others there is no
+The weights are those that `dmdoc calibrate` measured for the adapter and the recall mode; for others there is no
 verdict. Knows nothing about how an answer was made.
 """
 
@@ -12,8 +12,8 @@ from dmdoc.answer.signals import signals
 from dmdoc.errors import UnsupportedError, UsageError
 from dmdoc.memory.judges import Judgement
 from dmdoc.memory.state import MemoryState
+from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
-from dmdoc.settings.generation import Way
 
 
 def judge(
@@ -30,23 +30,23 @@ def judge(
         state: of the document, a section a row.
         pages: the document's text; called only where there is a verdict. The model sees none of it.
     """
-    known = reader.judges.get(recalled.way)
+    known = reader.judges.get(recalled.mode)
     quoted = recalled.choice is not None and bool(recalled.choice.quoted)
     if known is None or question is None or recalled.support is None or quoted:
         return None
     return known.judge(asdict(signals(question, recalled, state, pages(), reader)))
 
 
-def check_that_answers_are_judged(way: Way, reader: Reader) -> None:
+def check_that_answers_are_judged(mode: RecallMode, reader: Reader) -> None:
     """
     Raises:
-        UsageError: answers of this way, or of this adapter, have no verdict.
+        UsageError: answers of this mode, or of this adapter, have no verdict.
     """
-    if way not in ("state", "spans"):
+    if mode not in ("state", "spans"):
         raise UsageError(
-            f"only answers from the state are judged, not those from {way}; leave out one of them"
+            f"only answers from the state are judged, not those from {mode}; leave out one of them"
         )
-    if way not in reader.judges:
+    if mode not in reader.judges:
         raise UsageError(
             f"nobody has measured which answers of {reader.adapter_identity.name} are right; ask without strictness, "
             "or calibrate the adapter"

@@ -1,4 +1,4 @@
-"""The five ways of answering a question about a document, and what there is to say about each answer.
+"""The five modes of answering a question about a document, and what there is to say about each answer.
 
     state      from the document's state alone
     spans      the phrase of the text that the document's state makes likeliest as an answer (spans.py)
@@ -19,9 +19,9 @@ from dmdoc.answer.statements import BETWEEN_PAGES
 from dmdoc.answer.support import Support, supports
 from dmdoc.errors import UsageError
 from dmdoc.memory.state import MemoryState
-from dmdoc.model.prompt import WAY_PROMPTS, Prompt, load_prompt
+from dmdoc.model.prompt import MODE_PROMPTS, Prompt, RecallMode, load_prompt
 from dmdoc.model.reader import Reader
-from dmdoc.settings.generation import EVIDENCE_PASSAGES, GenerationSettings, Way
+from dmdoc.settings.generation import EVIDENCE_PASSAGES, GenerationSettings
 
 EVIDENCE_TOKENS = 600
 """The most tokens of all passages together."""
@@ -29,10 +29,10 @@ EVIDENCE_TOKENS = 600
 
 @dataclass(frozen=True)
 class Recalled:
-    """An answer, the way it came about, and how far to trust it."""
+    """An answer, the mode it came about in, and how far to trust it."""
 
     answer: Answer
-    way: Way
+    mode: RecallMode
     support: Support | None
     """What the state has to do with the answer; None without a state."""
     evidence: tuple[Passage, ...]
@@ -68,17 +68,17 @@ def recall(
     pages: Callable[[], Sequence[str]],
     *,
     settings: GenerationSettings,
-    way: Way = "state",
+    mode: RecallMode = "state",
     prompt: Prompt | None = None,
     most: int = EVIDENCE_PASSAGES,
     budget: int | None = None,
     on_text: Callable[[str], None] | None = None,
 ) -> Recalled:
-    """Answer a question in one way; `on_text` hears the answer as it grows, one that is chosen in one piece.
+    """Answer a question in one mode; `on_text` hears the answer as it grows, one that is chosen in one piece.
 
     Args:
         pages: the document's text; called only where the model is to be shown some of it, or an answer is chosen.
-        prompt: the built-in one of the way if None.
+        prompt: the built-in one of the mode if None.
         most: passages in the prompt of `evidence`; together they hold at most EVIDENCE_TOKENS.
         budget: the most tokens of a section, by which the document was written; the reader's own if None.
 
@@ -86,17 +86,17 @@ def recall(
         UsageError: the prompt needs a question and there is none, has no place for the text that is to be in it, or
             does not fit the backbone's context.
     """
-    prompt = _checked(prompt or load_prompt(WAY_PROMPTS[way]), way)
-    evidence, text = _shown(question or "", reader, pages, way, most)
-    (search,) = _searches([Inquiry(question, state, pages, budget)], reader, way)
+    prompt = _checked(prompt or load_prompt(MODE_PROMPTS[mode]), mode)
+    evidence, text = _shown(question or "", reader, pages, mode, most)
+    (search,) = _searches([Inquiry(question, state, pages, budget)], reader, mode)
     read = state if search is None else search.asked(state)
     answer = ask(
         question,
         reader,
-        None if way in ("full", "frozen") else read,
+        None if mode in ("full", "frozen") else read,
         prompt=prompt,
         settings=settings,
-        variables={"document": text} if way in ("evidence", "full") else None,
+        variables={"document": text} if mode in ("evidence", "full") else None,
         on_text=on_text if search is None else None,
     )
     choice = None
@@ -108,7 +108,7 @@ def recall(
     if answer.section is not None:
         chosen = state.rows(answer.section, answer.section + 1)
         (support,) = supports([answer.prompt_ids], [answer.answer_ids], chosen, reader)
-    return _recalled(answer, way, support, evidence, text, choice, reader)
+    return _recalled(answer, mode, support, evidence, text, choice, reader)
 
 
 def recall_all(
@@ -116,7 +116,7 @@ def recall_all(
     reader: Reader,
     *,
     settings: GenerationSettings,
-    way: Way = "state",
+    mode: RecallMode = "state",
     prompt: Prompt | None = None,
     most: int = EVIDENCE_PASSAGES,
 ) -> list[Recalled]:
@@ -127,9 +127,9 @@ def recall_all(
     Raises:
         UsageError: as `recall`.
     """
-    prompt = _checked(prompt or load_prompt(WAY_PROMPTS[way]), way)
-    shown = [_shown(each.question or "", reader, each.pages, way, most) for each in inquiries]
-    searches = _searches(inquiries, reader, way)
+    prompt = _checked(prompt or load_prompt(MODE_PROMPTS[mode]), mode)
+    shown = [_shown(each.question or "", reader, each.pages, mode, most) for each in inquiries]
+    searches = _searches(inquiries, reader, mode)
     states = [each.state for each in inquiries]
     read = [
         state if search is None else search.asked(state)
@@ -138,10 +138,10 @@ def recall_all(
     answers = ask_all(
         [each.question for each in inquiries],
         reader,
-        None if way in ("full", "frozen") else read,
+        None if mode in ("full", "frozen") else read,
         prompt=prompt,
         settings=settings,
-        variables=[{"document": text} if way in ("evidence", "full") else {} for _, text in shown],
+        variables=[{"document": text} if mode in ("evidence", "full") else {} for _, text in shown],
     )
     choices: list[Choice | None] = [None] * len(answers)
     for row, search in enumerate(searches):
@@ -153,7 +153,7 @@ def recall_all(
         prompts, given = [a.prompt_ids for a in answers], [a.answer_ids for a in answers]
         found = supports(prompts, given, chosen_rows(states, sections), reader)
     return [
-        _recalled(answer, way, found[row], *shown[row], choices[row], reader)
+        _recalled(answer, mode, found[row], *shown[row], choices[row], reader)
         for row, answer in enumerate(answers)
     ]
 
@@ -170,17 +170,17 @@ def cite(question: str | None, recalled: Recalled, pages: Callable[[], Sequence[
     return recalled.evidence or passages(pages(), question or "", recalled.answer.text)
 
 
-def _checked(prompt: Prompt, way: Way) -> Prompt:
-    if way in ("evidence", "full") and not prompt.uses("document"):
+def _checked(prompt: Prompt, mode: RecallMode) -> Prompt:
+    if mode in ("evidence", "full") and not prompt.uses("document"):
         raise UsageError(
-            f"prompt '{prompt.name}' has no place for {{{{ document }}}}; use another one with {way}"
+            f"prompt '{prompt.name}' has no place for {{{{ document }}}}; use another one with {mode}"
         )
     return prompt
 
 
 def _recalled(
     answer: Answer,
-    way: Way,
+    mode: RecallMode,
     support: Support | None,
     evidence: tuple[Passage, ...],
     text: str,
@@ -189,7 +189,7 @@ def _recalled(
 ) -> Recalled:
     return Recalled(
         answer=answer,
-        way=way,
+        mode=mode,
         support=support,
         evidence=marked(evidence, answer.text),
         document_tokens=len(reader.encode(text)),
@@ -197,9 +197,9 @@ def _recalled(
     )
 
 
-def _searches(inquiries: Sequence[Inquiry], reader: Reader, way: Way) -> list[Search | None]:
+def _searches(inquiries: Sequence[Inquiry], reader: Reader, mode: RecallMode) -> list[Search | None]:
     """Where the text speaks of each question, if answers are chosen from it; each document is opened once."""
-    if way != "spans":
+    if mode != "spans":
         return [None] * len(inquiries)
     opened = {id(each.pages): each for each in inquiries}
     written = {
@@ -209,10 +209,10 @@ def _searches(inquiries: Sequence[Inquiry], reader: Reader, way: Way) -> list[Se
 
 
 def _shown(
-    question: str, reader: Reader, pages: Callable[[], Sequence[str]], way: Way, most: int
+    question: str, reader: Reader, pages: Callable[[], Sequence[str]], mode: RecallMode, most: int
 ) -> tuple[tuple[Passage, ...], str]:
     """What the model is shown of the document: the passages, if it is passages, and the text."""
-    if way == "evidence":
+    if mode == "evidence":
         longest = EVIDENCE_TOKENS // most
         found = passages(
             pages(),
@@ -223,7 +223,7 @@ def _shown(
             size=lambda text: len(reader.encode(BETWEEN_PAGES + text)),
         )
         return found, BETWEEN_PAGES.join(passage.text for passage in found)
-    if way == "full":
+    if mode == "full":
         text = BETWEEN_PAGES.join(pages())
         tokens, limit = len(reader.encode(text)), reader.backbone.context_length
         if tokens > limit:

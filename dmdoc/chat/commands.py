@@ -17,14 +17,14 @@ from dmdoc.errors import UsageError
 from dmdoc.ingest.single import Progress, ingest
 from dmdoc.library.library import Library
 from dmdoc.library.shelf import Damaged
-from dmdoc.settings.generation import Way
+from dmdoc.model.prompt import RecallMode
 from dmdoc.text.counting import counted
 
 IngestProgress = Callable[[str], AbstractContextManager[Callable[[Progress], None] | None]]
 """A document's name → a context in which the progress of its ingest is shown."""
 
 
-WAYS: tuple[Way, ...] = get_args(Way)
+RECALL_MODES: tuple[RecallMode, ...] = get_args(RecallMode)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def completions(text: str, library: Library) -> tuple[str, ...]:
     if text.startswith("/use "):
         lines = [f"/use {name}" for name in library.names()]
     elif text.startswith("/recall "):
-        lines = [f"/recall {way}" for way in WAYS]
+        lines = [f"/recall {mode}" for mode in RECALL_MODES]
     elif text.startswith("/"):
         lines = [command.name for command in COMMANDS]
     else:
@@ -164,15 +164,15 @@ def _forget(context: Context, _: str) -> Reply:
 
 
 def _recall(context: Context, name: str) -> Reply:
-    way = next((way for way in WAYS if way == name), None)
-    if way is None:
-        raise UsageError(f"/recall takes one of {', '.join(WAYS)}, got {name!r}")
+    mode = next((mode for mode in RECALL_MODES if mode == name), None)
+    if mode is None:
+        raise UsageError(f"/recall takes one of {', '.join(RECALL_MODES)}, got {name!r}")
     if context.answers_twice:
         raise UsageError(
             "every question is answered from the state and by the frozen model; first say /ab off"
         )
-    context.session.way = way
-    return Reply(f"answers come from: {way}")
+    context.session.mode = mode
+    return Reply(f"answers come from: {mode}")
 
 
 def _ab(context: Context, switch: str) -> Reply:
@@ -185,7 +185,7 @@ def _ab(context: Context, switch: str) -> Reply:
         return Reply(
             "every question gets two answers, a and b: from the state and by the frozen model, in any order"
         )
-    return Reply(f"answers come from: {context.session.way}")
+    return Reply(f"answers come from: {context.session.mode}")
 
 
 def _prefer(context: Context, label: str) -> Reply:
@@ -215,7 +215,12 @@ COMMANDS = (
     Command("/stats", "", "what the session has read, and what the last answer took", _stats),
     Command("/save", "NAME", "keep the document and what was said as a document of its own", _save),
     Command("/forget", "", "forget what was said; the document stays", _forget),
-    Command("/recall", "WAY", f"what to answer from: {', '.join(WAYS[:-1])} or {WAYS[-1]}", _recall),
+    Command(
+        "/recall",
+        "MODE",
+        f"what to answer from: {', '.join(RECALL_MODES[:-1])} or {RECALL_MODES[-1]}",
+        _recall,
+    ),
     Command("/ab", "on|off|report", "two answers to every question, from the state and without it", _ab),
     Command("/prefer", "a|b", "which of the last two answers is the better one", _prefer),
     Command("/quit", "", "leave", _quit),

@@ -8,13 +8,13 @@ import random
 from dataclasses import dataclass, replace
 
 from dmdoc.errors import UsageError
-from dmdoc.settings.generation import Way
+from dmdoc.model.prompt import RecallMode
 
 LABELS = ("a", "b")
 
-PAIR: tuple[Way, Way] = ("state", "frozen")
+PAIR: tuple[RecallMode, RecallMode] = ("state", "frozen")
 
-_NAMES: dict[Way | None, str] = {"state": "state", "frozen": "frozen", None: "not judged"}
+_NAMES: dict[RecallMode | None, str] = {"state": "state", "frozen": "frozen", None: "not judged"}
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class JudgedTurn:
     """A question that was answered twice."""
 
     question: str
-    order: tuple[Way, Way]
+    order: tuple[RecallMode, RecallMode]
     """Where a and b came from."""
-    preferred: Way | None = None
+    preferred: RecallMode | None = None
 
 
 class Preferences:
@@ -34,15 +34,15 @@ class Preferences:
         self._generator = random.Random(seed)
         self.turns: tuple[JudgedTurn, ...] = ()
 
-    def draw_order(self) -> tuple[Way, Way]:
+    def draw_order(self) -> tuple[RecallMode, RecallMode]:
         """Where the next a and b are to come from."""
         first, second = self._generator.sample(PAIR, 2)
         return first, second
 
-    def add(self, question: str, order: tuple[Way, Way]) -> None:
+    def add(self, question: str, order: tuple[RecallMode, RecallMode]) -> None:
         self.turns = (*self.turns, JudgedTurn(question, order))
 
-    def prefer(self, label: str) -> Way:
+    def prefer(self, label: str) -> RecallMode:
         """Keep which answer of the last turn is the better one, and tell where it came from. The last word counts.
 
         Raises:
@@ -62,7 +62,7 @@ class Preferences:
         if not self.turns:
             return ""
         votes = [turn.preferred for turn in self.turns]
-        counts = ", ".join(f"{name} {votes.count(way)}" for way, name in _NAMES.items())
+        counts = ", ".join(f"{name} {votes.count(mode)}" for mode, name in _NAMES.items())
         lines = [f"  {_NAMES[turn.preferred]:10}  {' '.join(turn.question.split())}" for turn in self.turns]
         noun = "question" if len(lines) == 1 else "questions"
         return "\n".join([f"{len(lines)} {noun} answered twice; preferred: {counts}", *lines])

@@ -99,7 +99,7 @@ class Repl:
 
     def _told(self, question: str, recalled: Recalled, found: Sequence[Passage]) -> str:
         """How far to trust an answer, or what it was made from; "" where that is not known."""
-        if recalled.way not in ("state", "spans"):
+        if recalled.mode not in ("state", "spans"):
             return answers.origin(recalled)
         document, section = self.session.document, recalled.answer.section
         if document is not None and section == len(document.header().sections):
@@ -113,10 +113,10 @@ class Repl:
         """Nothing is said about the two answers, so that they are judged as they are."""
         order = self._context.preferences.draw_order()
         given = {}
-        for label, way in zip(LABELS, order, strict=True):
+        for label, mode in zip(LABELS, order, strict=True):
             self._on_text(f"{label}: ")
             with self._line_end():
-                given[way] = self.session.answer(question, way, self._on_text).answer
+                given[mode] = self.session.answer(question, mode, self._on_text).answer
         self.session.end_turn(question, given["state"])
         self._context.preferences.add(question, order)
         return Reply("/prefer a or /prefer b says which is better")

@@ -21,9 +21,9 @@ from dmdoc.library.saved_document import SavedDocument
 from dmdoc.memory.rounding import kept_bytes, rounded
 from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_file import Section, StateHeader
-from dmdoc.model.prompt import load_prompt
+from dmdoc.model.prompt import RecallMode, load_prompt
 from dmdoc.model.reader import Reader
-from dmdoc.settings.generation import GenerationSettings, Way
+from dmdoc.settings.generation import GenerationSettings
 from dmdoc.text.normalise import normalise_text
 
 TURN_PROMPT = "turn"
@@ -81,7 +81,7 @@ class ChatSession:
         self.reader = reader
         self.remember = remember
         self.settings = settings
-        self.way: Way = "state"
+        self.mode: RecallMode = "state"
         """How `ask` answers."""
         self.last_answer: Answer | None = None
         self._turn_prompt = load_prompt(TURN_PROMPT)
@@ -116,19 +116,21 @@ class ChatSession:
         Raises:
             UsageError: as `answer`.
         """
-        recalled = self.answer(question, self.way, on_text)
+        recalled = self.answer(question, self.mode, on_text)
         self.end_turn(question, recalled.answer)
         return recalled
 
-    def answer(self, question: str, way: Way, on_text: Callable[[str], None] | None = None) -> Recalled:
-        """Answer in one way, and remember nothing.
+    def answer(
+        self, question: str, mode: RecallMode, on_text: Callable[[str], None] | None = None
+    ) -> Recalled:
+        """Answer in one recall mode, and remember nothing.
 
         Raises:
-            UsageError: as `recall`, or the way needs a text and nothing has been read.
+            UsageError: as `recall`, or the mode needs a text and nothing has been read.
         """
-        if self.document is None and way in ("spans", "evidence", "full"):
+        if self.document is None and mode in ("spans", "evidence", "full"):
             raise UsageError(
-                f"nothing has been read yet, so there is no text for {way}; read a document first"
+                f"nothing has been read yet, so there is no text for {mode}; read a document first"
             )
         return recall(
             question,
@@ -136,7 +138,7 @@ class ChatSession:
             self.state,
             self.pages,
             settings=self.settings,
-            way=way,
+            mode=mode,
             budget=None if self._header is None else self._header.write_budget,
             on_text=on_text,
         )

@@ -23,7 +23,8 @@ from dmdoc.cli.options import (
 from dmdoc.cli.subject import Subject
 from dmdoc.console import answers
 from dmdoc.errors import UsageError
-from dmdoc.settings.generation import EVIDENCE_PASSAGES, Way
+from dmdoc.model.prompt import RecallMode
+from dmdoc.settings.generation import EVIDENCE_PASSAGES
 from dmdoc.text.counting import counted
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def ask(
         typer.Option("--questions", metavar="FILE", help="Ask every question in FILE (or -), one a line."),
     ] = None,
     recall: Annotated[
-        Way | None,
+        RecallMode | None,
         typer.Option(
             "--recall",
             help="What to answer from: spans (a phrase of the text, chosen by the state), unless told.",
@@ -84,11 +85,11 @@ def ask(
     machine: Machine,
 ) -> None:
     """Answer questions from the saved states of documents."""
-    from dmdoc.model.prompt import WAY_PROMPTS, load_prompt
+    from dmdoc.model.prompt import MODE_PROMPTS, load_prompt
 
     settings = drawing.settings()
-    way = _way(recall, evidence, freely=prompt is not None or settings.temperature > 0)
-    template = load_prompt(prompt or WAY_PROMPTS[way])
+    mode = _mode(recall, evidence, freely=prompt is not None or settings.temperature > 0)
+    template = load_prompt(prompt or MODE_PROMPTS[mode])
     asked = _questions(question, questions)
     if asked == [None] and "question" in template.required_variables():
         raise UsageError('there is no question; give one as in `dmdoc ask "Who …?"`, or --questions FILE')
@@ -100,7 +101,7 @@ def ask(
                 "--json and --strict are for one answer; --jsonl says of each how far to trust it"
             )
         cited = citations and as_jsonl
-        requests = Requests(targets, template, settings, way, evidence or EVIDENCE_PASSAGES, cited)
+        requests = Requests(targets, template, settings, mode, evidence or EVIDENCE_PASSAGES, cited)
         best_first = subject.every and questions is None
         answer_many(requests, machine, as_jsonl=as_jsonl, best_first=best_first)
         return
@@ -116,7 +117,7 @@ def ask(
         warn_of_changed_files([saved])
     reader = machine.open_reader(saved)
     if strict:
-        check_that_answers_are_judged(way, reader)
+        check_that_answers_are_judged(mode, reader)
     streams = not as_json and not strict
     state = load_state(saved, reader)
     recalled = answer_question(
@@ -125,7 +126,7 @@ def ask(
         state,
         saved.pages,
         settings=settings,
-        way=way,
+        mode=mode,
         prompt=template,
         most=evidence or EVIDENCE_PASSAGES,
         budget=saved.header().write_budget,
@@ -192,13 +193,13 @@ def _questions(question: str | None, file: str | None) -> list[str | None]:
     return asked_in_file
 
 
-def _way(recall: Way | None, evidence: int | None, *, freely: bool) -> Way:
+def _mode(recall: RecallMode | None, evidence: int | None, *, freely: bool) -> RecallMode:
     """
     Args:
-        freely: the answer is to be in the model's own words, unless another way is named.
+        freely: the answer is to be in the model's own words, unless another mode is named.
 
     Raises:
-        UsageError: the options name two ways.
+        UsageError: the options name two modes.
     """
     if evidence is None:
         return recall or ("state" if freely else "spans")

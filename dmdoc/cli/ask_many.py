@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from dmdoc.answer.evidence import Passage
     from dmdoc.answer.recall import Inquiry, Recalled
     from dmdoc.memory.judges import Judgement
-    from dmdoc.model.prompt import Prompt
+    from dmdoc.model.prompt import Prompt, RecallMode
     from dmdoc.model.reader import Reader
-    from dmdoc.settings.generation import GenerationSettings, Way
+    from dmdoc.settings.generation import GenerationSettings
 
 TOGETHER = 32
 """Questions that are answered at once."""
@@ -32,7 +32,7 @@ class Requests:
     targets: Sequence[Target]
     prompt: "Prompt"
     settings: "GenerationSettings"
-    way: "Way"
+    mode: "RecallMode"
     most: int
     """Passages in a prompt."""
     citations: bool
@@ -40,7 +40,7 @@ class Requests:
 
     @property
     def reads_text(self) -> bool:
-        return self.citations or self.way in ("spans", "evidence", "full")
+        return self.citations or self.mode in ("spans", "evidence", "full")
 
 
 class Failures:
@@ -112,7 +112,7 @@ def _answers(
     from dmdoc.answer.judging import judge
 
     # A draw depends on what is drawn beside it, and prompts with text in them are long: these go one by one.
-    alone = requests.way in ("evidence", "full") or requests.settings.temperature > 0
+    alone = requests.mode in ("evidence", "full") or requests.settings.temperature > 0
     for reader, targets in _by_reader(requests.targets, machine, failures):
         asked = _inquiries(targets, requests, reader, failures, quiet=machine.quiet)
         while group := list(islice(asked, 1 if alone else TOGETHER)):
@@ -132,7 +132,7 @@ def _recalled(
             [inquiry for _, inquiry in group],
             reader,
             settings=requests.settings,
-            way=requests.way,
+            mode=requests.mode,
             prompt=requests.prompt,
             most=requests.most,
         )
@@ -206,7 +206,7 @@ def answer_record(
         "section_pages": pages,
         "model": reader.backbone.name,
         "adapter": reader.adapter_identity.name,
-        "recall": recalled.way,
+        "recall": recalled.mode,
         "lift": None if support is None else round(support.lift, 4),
         "log_likelihood": None if support is None else round(support.log_likelihood, 4),
         "verdict": None if judgement is None else judgement.verdict,

@@ -16,9 +16,9 @@ from dmdoc.text.counting import counted
 
 @spread
 def calibrate(
-    way: Annotated[
+    mode: Annotated[
         Literal["state", "spans"],
-        typer.Option("--recall", help="The way of answering whose answers are judged."),
+        typer.Option("--recall", help="The mode whose answers are judged."),
     ] = "state",
     max_tokens: MaxTokensOption = 32,
     as_json: JsonOption = False,
@@ -39,18 +39,18 @@ def calibrate(
     settings = GenerationSettings(max_tokens=max_tokens)
     with comparison_progress(quiet=machine.quiet) as progress:
         answers = calibration.ask_all_kinds(
-            cases, reader, way, settings=settings, seed=asked.seed, progress=progress
+            cases, reader, mode, settings=settings, seed=asked.seed, progress=progress
         )
     found = calibration.calibrate(answers, seed=asked.seed)
-    write_judges(folder, {way: found.judge})
+    write_judges(folder, {mode: found.judge})
     card = folder / CARD
     if card.is_file():
         data = asked.describe() + (f"; states refined in {counted(steps, 'step')}" if steps else "")
-        text = calibration.card_with_verdicts(card.read_text(encoding="utf-8"), way, found, data)
+        text = calibration.card_with_verdicts(card.read_text(encoding="utf-8"), mode, found, data)
         card.write_text(text, encoding="utf-8")
     if as_json:
         figures = {key: value for key, value in asdict(found).items() if key != "judge"}
-        record = {"schema": JSON_SCHEMA, "adapter": reader.adapter_identity.name, "recall": way, **figures}
+        record = {"schema": JSON_SCHEMA, "adapter": reader.adapter_identity.name, "recall": mode, **figures}
         console.write_json(record)
         return
     lines = [f"fitted on {found.fitted_on:,} answers; on other documents:"]

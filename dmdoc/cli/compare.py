@@ -157,7 +157,7 @@ def compare(
         list[str] | None,
         typer.Option(
             "--mode",
-            help="Only this way of answering: state, zero, donor, swap, frozen, full, evidence, spans, unread, "
+            help="Only this mode: state, zero, donor, swap, frozen, full, evidence, spans, unread, "
             "first; may be repeated.",
         ),
     ] = None,

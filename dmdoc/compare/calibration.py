@@ -20,8 +20,9 @@ from dmdoc.compare.reliability import calibration_error
 from dmdoc.compare.scoring import contains
 from dmdoc.errors import DmdocError
 from dmdoc.memory.judges import Judge
+from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
-from dmdoc.settings.generation import GenerationSettings, Way
+from dmdoc.settings.generation import GenerationSettings
 
 TIMES = 2
 """Answers that hold (sure or likely) are to be right at least so many times as often as the others."""
@@ -77,7 +78,7 @@ class Calibration:
 def ask_all_kinds(
     cases: Cases,
     reader: Reader,
-    way: Way,
+    mode: RecallMode,
     *,
     settings: GenerationSettings,
     seed: int = 0,
@@ -97,7 +98,7 @@ def ask_all_kinds(
         while group := list(islice(questions, TOGETHER)):
             inquiries = [Inquiry(each.question, state, text) for each in group]
             for each, recalled in zip(
-                group, recall_all(inquiries, reader, settings=settings, way=way), strict=True
+                group, recall_all(inquiries, reader, settings=settings, mode=mode), strict=True
             ):
                 right = any(contains(recalled.answer.text, answer) for answer in each.answers)
                 found = signals(each.question, recalled, state, document.sections, reader)
@@ -154,13 +155,13 @@ def check(judge: Judge, answers: Sequence[Judged], fitted_on: int) -> Calibratio
     return Calibration(judge, fitted_on, words, round(kept, 4), foreign, round(error, 4))
 
 
-def card_with_verdicts(card: str, way: Way, calibration: Calibration, data: str) -> str:
-    """A model card with a section on the verdicts of a way, in the place of the one it may have."""
+def card_with_verdicts(card: str, mode: RecallMode, calibration: Calibration, data: str) -> str:
+    """A model card with a section on the verdicts of a recall mode, in the place of the one it may have."""
     rows = "".join(
         f"| {word} | {count.answers:,} | {count.rate:.0%} |\n" for word, count in calibration.verdicts.items()
     )
     foreign = ", ".join(f"{kind} {share:.0%}" for kind, share in calibration.foreign.items())
-    heading = f"## Verdicts: {way}"
+    heading = f"## Verdicts: {mode}"
     section = (
         f"{heading}\n\nFitted on {calibration.fitted_on:,} answers about half of the documents ({data}); on the other "
         f"half:\n\n| verdict | answers | right |\n|---|---|---|\n{rows}\n"

@@ -84,7 +84,7 @@ def html_report(
     columns = {heading: column for heading, column in COLUMNS.items() if column[0] in measured}
     return template.render(
         lead=f"{counted(len(answers), 'question')} about {counted(documents, 'document')}, "
-        f"each answered in {counted(len(summaries), 'way')}.",
+        f"each answered in {counted(len(summaries), 'mode')}.",
         tiles=_tiles(summaries),
         contains=accuracy(summaries, "contains"),
         exact=accuracy(summaries, "exact"),

@@ -20,9 +20,9 @@ from dmdoc.datasets import Question, QuestionedDocument, deal
 from dmdoc.errors import UsageError
 from dmdoc.memory.rounding import kept_bytes
 from dmdoc.memory.state import MemoryState
-from dmdoc.model.prompt import load_prompt
+from dmdoc.model.prompt import RecallMode, load_prompt
 from dmdoc.model.reader import Reader
-from dmdoc.settings.generation import GenerationSettings, Way
+from dmdoc.settings.generation import GenerationSettings
 
 TIMED = 24
 """Questions asked one at a time, as `ask` does: their times are what a user waits. They are spread over documents."""
@@ -38,7 +38,7 @@ PROMPT_TOKENS = 64
 
 Item = TypeVar("Item")
 
-WAYS: dict[Mode, Way] = {
+RECALL_MODES: dict[Mode, RecallMode] = {
     "state": "state",
     "zero": "state",
     "donor": "state",
@@ -132,16 +132,18 @@ class _Turn:
     def _recall(self, asked: Question) -> Recalled:
         if self.mode == "first":
             return self._first_phrase(asked.question)
-        way, pages = WAYS[self.mode], self.document.sections
-        return recall(asked.question, self.reader, self.state, lambda: pages, settings=self.settings, way=way)
+        recall_mode, pages = RECALL_MODES[self.mode], self.document.sections
+        return recall(
+            asked.question, self.reader, self.state, lambda: pages, settings=self.settings, mode=recall_mode
+        )
 
     def _recall_all(self, asked: Sequence[Question]) -> list[Recalled]:
         if self.mode == "first":
             return [self._recall(question) for question in asked]
-        way, pages = WAYS[self.mode], self.document.sections
+        recall_mode, pages = RECALL_MODES[self.mode], self.document.sections
         text = partial(tuple[str, ...], pages)
         inquiries = [Inquiry(question.question, self.state, text) for question in asked]
-        return recall_all(inquiries, self.reader, settings=self.settings, way=way)
+        return recall_all(inquiries, self.reader, settings=self.settings, mode=recall_mode)
 
     def _first_phrase(self, question: str) -> Recalled:
         """No model answers; the prompt is what the likelihood of the right answer is measured behind."""

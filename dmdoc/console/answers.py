@@ -27,8 +27,8 @@ def verdict(
         among: how many documents this one was chosen from.
     """
     where = _place(recalled, found, saved)
-    if recalled.way not in ("state", "spans"):
-        return origin(recalled) if recalled.way == "frozen" else f"{where}: {origin(recalled)}"
+    if recalled.mode not in ("state", "spans"):
+        return origin(recalled) if recalled.mode == "frozen" else f"{where}: {origin(recalled)}"
     if judgement is not None and judgement.verdict == "not in the document" and among > 1:
         return f"none of the {among:,} documents says so; the nearest is {where}"
     if among > 1:
@@ -53,7 +53,7 @@ def advice(
     """What would help most with a doubtful answer; "" where there is nothing to say."""
     if judgement is None or judgement.verdict != "doubtful":
         return ""
-    if recalled.way == "state":
+    if recalled.mode == "state":
         return "--recall spans picks the answer from the words of the text: it is right more often"
     if refine_steps == 0:
         return "read again with --refine 40, the document may answer better"
@@ -62,15 +62,15 @@ def advice(
 
 def origin(recalled: "Recalled") -> str:
     """What an answer was made from, in one line."""
-    if recalled.way == "frozen":
+    if recalled.mode == "frozen":
         return "answered without the document"
-    if recalled.way == "full":
+    if recalled.mode == "full":
         return (
             f"answered from the whole text: {recalled.document_tokens:,} tokens of it in the prompt, no state"
         )
     if recalled.choice is not None:
         return _choice(recalled.choice)
-    if recalled.way == "state":
+    if recalled.mode == "state":
         return "answered from the state alone"
     if not recalled.evidence:
         return "answered from the state alone: no passage shares a word with the question"

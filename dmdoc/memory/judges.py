@@ -51,7 +51,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges answers that came about in one way."""
+    """Judges answers that came about in one recall mode."""
 
     answerable: Logistic
     right: Logistic
@@ -72,7 +72,7 @@ class Judge:
 
 
 def read_judges(folder: Path) -> dict[str, Judge]:
-    """The judges of the adapter in `folder`, by the way of answering; none where nobody has calibrated it.
+    """The judges of the adapter in `folder`, by the recall mode; none where nobody has calibrated it.
 
     Raises:
         AdapterError: the file is damaged.
@@ -81,21 +81,21 @@ def read_judges(folder: Path) -> dict[str, Judge]:
     if not path.exists():
         return {}
     try:
-        ways = json.loads(path.read_text(encoding="utf-8"))["ways"]
-        return {str(way): _judge(record) for way, record in ways.items()}
+        modes = json.loads(path.read_text(encoding="utf-8"))["modes"]
+        return {str(mode): _judge(record) for mode, record in modes.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise AdapterError(f"{path} is damaged; remove it, or calibrate the adapter again") from error
 
 
 def write_judges(folder: Path, judges: Mapping[str, Judge]) -> None:
-    """Keep these judges beside those of other ways.
+    """Keep these judges beside those of other modes.
 
     Raises:
         AdapterError: what is there is damaged.
         OSError: the folder cannot be written.
     """
-    ways = {way: asdict(judge) for way, judge in {**read_judges(folder), **judges}.items()}
-    text = json.dumps({"schema": 1, "ways": ways}, indent=1)
+    modes = {mode: asdict(judge) for mode, judge in {**read_judges(folder), **judges}.items()}
+    text = json.dumps({"schema": 1, "modes": modes}, indent=1)
     write_atomically(folder / JUDGES_FILE, (text + "\n").encode())
 
 

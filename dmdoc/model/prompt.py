@@ -9,9 +9,9 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from dmdoc.errors import UsageError
-from dmdoc.settings.generation import Way
 
 SEPARATOR = "---"
 """The line between a prompt's system part and its user part."""
@@ -19,14 +19,17 @@ SEPARATOR = "---"
 MOST_BYTES = 1 << 20
 """Of a prompt file."""
 
-WAY_PROMPTS: dict[Way, str] = {
+RecallMode = Literal["state", "spans", "evidence", "full", "frozen"]
+"""How a question is answered: what the model has of the document."""
+
+MODE_PROMPTS: dict[RecallMode, str] = {
     "state": "answer",
     "spans": "answer",
     "evidence": "evidence",
     "full": "full",
     "frozen": "answer",
 }
-"""The built-in prompt of each way of answering."""
+"""The built-in prompt of each recall mode."""
 
 _BLANK = re.compile(r"\{\{[ \t]*([A-Za-z_]\w*)(\??)[ \t]*\}\}", re.ASCII)
 _OPENING = re.compile(r"\{[{%#]")

@@ -39,7 +39,7 @@ class Reader:
     adapter: DeltaMemAdapter
     adapter_identity: Identity
     judges: Mapping[str, Judge] = field(default_factory=dict)
-    """Who judges its answers, by the way of answering; none: nobody has calibrated it."""
+    """Who judges its answers, by the recall mode; none: nobody has calibrated it."""
     _places: FixedPlaces = field(default_factory=FixedPlaces, init=False, repr=False, compare=False)
 
     def zero_state(self, batch: int = 1) -> MemoryState:

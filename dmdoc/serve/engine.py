@@ -19,9 +19,10 @@ from dmdoc.errors import DmdocError
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
 from dmdoc.memory.judges import Judgement
+from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
 from dmdoc.serve.states import StateCache
-from dmdoc.settings.generation import EVIDENCE_PASSAGES, GenerationSettings, Way
+from dmdoc.settings.generation import EVIDENCE_PASSAGES, GenerationSettings
 
 TOGETHER = 32
 """Questions that are answered at once."""
@@ -40,7 +41,7 @@ class Question:
     tag: str | None = None
     """Only documents with this tag are looked at."""
     settings: GenerationSettings = field(default_factory=GenerationSettings)
-    way: Way = "state"
+    mode: RecallMode = "state"
     passages: int = EVIDENCE_PASSAGES
     """Most passages in the prompt of `evidence`."""
     citations: bool = True
@@ -48,7 +49,7 @@ class Question:
     @property
     def alone(self) -> bool:
         """Whether it is answered by itself: a draw depends on what stands beside it, and text makes prompts long."""
-        return self.way in ("evidence", "full") or self.settings.temperature > 0
+        return self.mode in ("evidence", "full") or self.settings.temperature > 0
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ class Engine:
         return find_document(question.text, self.library, names, self._open_reader)
 
     def _answer(self, group: Sequence[_Ready]) -> None:
-        """Questions that are answered in one way; if that fails, one by one."""
+        """Questions that are answered in one mode; if that fails, one by one."""
         try:
             found = self._recalled(group)
             for each, recalled in zip(group, found, strict=True):
@@ -219,7 +220,7 @@ class Engine:
                     inquiry.state,
                     inquiry.pages,
                     settings=question.settings,
-                    way=question.way,
+                    mode=question.mode,
                     most=question.passages,
                     budget=inquiry.budget,
                     on_text=first.asked.hear,
@@ -229,7 +230,7 @@ class Engine:
             [each.inquiry for each in group],
             first.reader,
             settings=question.settings,
-            way=question.way,
+            mode=question.mode,
             most=question.passages,
         )
         for each, recalled in zip(group, found, strict=True):
@@ -244,7 +245,7 @@ def _groups(ready: Sequence[_Ready]) -> list[list[_Ready]]:
     def kind(each: _Ready) -> tuple[Any, ...]:
         question = each.asked.question
         apart = id(each) if question.alone else None
-        return id(each.reader), question.settings, question.way, question.passages, apart
+        return id(each.reader), question.settings, question.mode, question.passages, apart
 
     order = {key: number for number, key in reversed(list(enumerate(map(kind, ready))))}
     together = sorted(ready, key=lambda each: order[kind(each)])

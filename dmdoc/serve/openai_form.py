@@ -90,15 +90,15 @@ def read_way(body: Mapping[str, Any]) -> dict[str, Any]:
         UsageError: a value that cannot be used.
     """
     found: dict[str, Any] = {}
-    ways = ("state", "spans", "evidence", "full", "frozen")
-    if (way := body.get("recall")) is not None:
-        if way not in ways:
-            raise UsageError(f"recall must be one of {', '.join(ways)}, got {way!r}")
-        found["way"] = way
+    modes = ("state", "spans", "evidence", "full", "frozen")
+    if (mode := body.get("recall")) is not None:
+        if mode not in modes:
+            raise UsageError(f"recall must be one of {', '.join(modes)}, got {mode!r}")
+        found["mode"] = mode
     if (passages := body.get("evidence")) is not None:
         if type(passages) is not int or not 1 <= passages <= 12:
             raise UsageError(f"evidence must be a number of passages from 1 to 12, got {passages!r}")
-        found |= {"way": "evidence", "passages": passages}
+        found |= {"mode": "evidence", "passages": passages}
     if (citations := body.get("citations")) is not None:
         if not isinstance(citations, bool):
             raise UsageError(f"citations must be true or false, got {citations!r}")

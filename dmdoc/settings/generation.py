@@ -2,16 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from dmdoc.errors import UsageError
 
-Way = Literal["state", "spans", "evidence", "full", "frozen"]
-"""How a question is answered: what the model has of the document (recall.py)."""
-
 EVIDENCE_PASSAGES = 3
 """Passages in the prompt of `evidence` where nothing else is asked for."""
-
 
 MOST_SEED = 2**63 - 1
 """The largest seed that every generator of random numbers takes."""

@@ -13,8 +13,9 @@ from dmdoc.errors import UnsupportedError, UsageError
 from dmdoc.ingest.sections import write_text
 from dmdoc.memory.judges import Judgement, Verdict
 from dmdoc.memory.state import MemoryState
+from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
-from dmdoc.settings.generation import GenerationSettings, Way
+from dmdoc.settings.generation import GenerationSettings
 
 PAGES = ("Lot seven holds salt.", "The barge Sorrel was built in 1937 by Ada Quill.")
 SHORT = GenerationSettings(max_tokens=4)
@@ -30,8 +31,10 @@ def state(reader: Reader) -> MemoryState:
     return write_text("\n\n".join(PAGES), reader)
 
 
-def answered(question: str | None, reader: Reader, state: MemoryState, way: Way = "state") -> Recalled:
-    return recall(question or "", reader, state, lambda: PAGES, settings=SHORT, way=way)
+def answered(
+    question: str | None, reader: Reader, state: MemoryState, mode: RecallMode = "state"
+) -> Recalled:
+    return recall(question or "", reader, state, lambda: PAGES, settings=SHORT, mode=mode)
 
 
 def said(recalled: Recalled, text: str) -> Recalled:
@@ -99,9 +102,9 @@ def test_a_chosen_phrase_brings_its_own_signals(reader: Reader, state: MemorySta
 
 def test_there_is_a_verdict_where_the_way_has_a_judge(reader: Reader, state: MemoryState) -> None:
     judged = replace(reader, judges={"spans": always("likely")})
-    expected: dict[Way, Verdict | None] = {"state": None, "spans": "likely", "evidence": None}
-    for way, verdict in expected.items():
-        recalled = answered("Which barge?", judged, state, way)
+    expected: dict[RecallMode, Verdict | None] = {"state": None, "spans": "likely", "evidence": None}
+    for mode, verdict in expected.items():
+        recalled = answered("Which barge?", judged, state, mode)
         found = judge("Which barge?", recalled, state, lambda: PAGES, judged)
         assert (None if found is None else found.verdict) == verdict
     recalled = answered("Which barge?", judged, state, "spans")

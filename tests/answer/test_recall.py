@@ -1,4 +1,4 @@
-"""The four ways of answering: what the model is given in each, and what is said about the answer."""
+"""The modes of answering: what the model is given in each, and what is said about the answer."""
 
 import re
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ from dmdoc.errors import UsageError
 from dmdoc.ingest.sections import write_text
 from dmdoc.memory.adapter import DeltaMemConfig
 from dmdoc.memory.state import MemoryState
-from dmdoc.model.prompt import Prompt, load_prompt
+from dmdoc.model.prompt import Prompt, RecallMode, load_prompt
 from dmdoc.model.reader import Reader
-from dmdoc.settings.generation import GenerationSettings, Way
+from dmdoc.settings.generation import GenerationSettings
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=256)
 SHORT = GenerationSettings(max_tokens=6)
@@ -60,10 +60,12 @@ def tokens_fed(reader: Reader) -> Iterator[list[int]]:
         handle.remove()
 
 
-@pytest.mark.parametrize("way", ["state", "frozen"])
-def test_two_ways_open_no_text_and_feed_none_of_it(way: Way, reader: Reader, state: MemoryState) -> None:
+@pytest.mark.parametrize("mode", ["state", "frozen"])
+def test_two_ways_open_no_text_and_feed_none_of_it(
+    mode: RecallMode, reader: Reader, state: MemoryState
+) -> None:
     with tokens_fed(reader) as fed:
-        recalled = recall(QUESTION, reader, state, no_pages, settings=SHORT, way=way)
+        recalled = recall(QUESTION, reader, state, no_pages, settings=SHORT, mode=mode)
     prompt = reader.prompt_ids(load_prompt("answer").fill(question=QUESTION))
     # One token is one byte here: what was fed, lift included, is the prompt and what the model said itself.
     assert set(fed) <= set(prompt) | set(recalled.answer.answer_ids)
@@ -79,8 +81,10 @@ def test_the_lift_is_that_of_the_answer_from_the_state(reader: Reader, state: Me
     assert recalled.lift == expected.lift
 
 
-@pytest.mark.parametrize("way", ["state", "evidence", "full", "frozen"])
-def test_several_at_once_are_answered_as_each_alone(way: Way, reader: Reader, state: MemoryState) -> None:
+@pytest.mark.parametrize("mode", ["state", "evidence", "full", "frozen"])
+def test_several_at_once_are_answered_as_each_alone(
+    mode: RecallMode, reader: Reader, state: MemoryState
+) -> None:
     long = write_text("\n\n".join(PAGES) * 8, reader)
     assert (long.batch > 1, state.batch) == (
         True,
@@ -88,24 +92,24 @@ def test_several_at_once_are_answered_as_each_alone(way: Way, reader: Reader, st
     )  # in the one document each question has a section of its own
     questions = [QUESTION, "when does the ferry on QJQJ sail?", "why?"]
     inquiries = [Inquiry(question, of, lambda: PAGES) for of in (long, state) for question in questions]
-    together = recall_all(inquiries, reader, settings=SHORT, way=way)
+    together = recall_all(inquiries, reader, settings=SHORT, mode=mode)
     for inquiry, found in zip(inquiries, together, strict=True):
-        alone = recall(inquiry.question, reader, inquiry.state, lambda: PAGES, settings=SHORT, way=way)
+        alone = recall(inquiry.question, reader, inquiry.state, lambda: PAGES, settings=SHORT, mode=mode)
         assert found.answer.text == alone.answer.text
         assert found.answer.prompt_ids == alone.answer.prompt_ids
         assert found.answer.section == alone.answer.section
         assert found.lift == (None if alone.lift is None else pytest.approx(alone.lift, abs=1e-4))
-        assert (found.way, found.evidence, found.document_tokens) == (
-            way,
+        assert (found.mode, found.evidence, found.document_tokens) == (
+            mode,
             alone.evidence,
             alone.document_tokens,
         )
 
 
-@pytest.mark.parametrize("way", ["full", "frozen"])
-def test_without_a_state_there_is_no_lift(way: Way, reader: Reader, state: MemoryState) -> None:
-    recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, way=way)
-    other = recall(QUESTION, reader, reader.zero_state(), lambda: PAGES, settings=SHORT, way=way)
+@pytest.mark.parametrize("mode", ["full", "frozen"])
+def test_without_a_state_there_is_no_lift(mode: RecallMode, reader: Reader, state: MemoryState) -> None:
+    recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, mode=mode)
+    other = recall(QUESTION, reader, reader.zero_state(), lambda: PAGES, settings=SHORT, mode=mode)
     assert recalled.lift is None
     assert recalled.answer.text == other.answer.text
 
@@ -113,9 +117,9 @@ def test_without_a_state_there_is_no_lift(way: Way, reader: Reader, state: Memor
 def test_evidence_puts_the_best_passages_beside_the_state(reader: Reader, state: MemoryState) -> None:
     def answer(state: MemoryState) -> str:
         settings = GenerationSettings(max_tokens=24)
-        return recall(QUESTION, reader, state, lambda: PAGES, settings=settings, way="evidence").answer.text
+        return recall(QUESTION, reader, state, lambda: PAGES, settings=settings, mode="evidence").answer.text
 
-    recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, way="evidence")
+    recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, mode="evidence")
     assert [(passage.page, passage.text) for passage in recalled.evidence] == [(1, PAGES[0])]
     assert recalled.document_tokens == len(PAGES[0])
     prompt = reader.decode(recalled.answer.prompt_ids)
@@ -128,7 +132,7 @@ def test_evidence_puts_the_best_passages_beside_the_state(reader: Reader, state:
 def test_evidence_keeps_within_its_tokens_however_many_passages(reader: Reader, state: MemoryState) -> None:
     pages = [f"Hall {number} has {number} casks. " * 40 for number in range(9)]
     for most in (1, 3, 12):
-        recalled = recall(QUESTION, reader, state, lambda: pages, settings=SHORT, way="evidence", most=most)
+        recalled = recall(QUESTION, reader, state, lambda: pages, settings=SHORT, mode="evidence", most=most)
         assert len(recalled.evidence) == most
         assert EVIDENCE_TOKENS * 0.7 < recalled.document_tokens <= EVIDENCE_TOKENS
 
@@ -139,7 +143,7 @@ def test_a_gap_that_is_longer_before_a_word_is_counted(
     # As byte-level BPE parts blanks: all of them are one token at the end of a text, the last is one before a word.
     monkeypatch.setattr(Reader, "encode", lambda _, text: [0] * len(re.findall(r"\s+(?!\S)|\s|\w+", text)))
     pages = ["casks " * 24 + "casks"] * 12  # 49 tokens
-    recalled = recall("casks?", reader, state, lambda: pages, settings=SHORT, way="evidence", most=12)
+    recalled = recall("casks?", reader, state, lambda: pages, settings=SHORT, mode="evidence", most=12)
     assert 0 < recalled.document_tokens <= EVIDENCE_TOKENS
 
 
@@ -148,25 +152,25 @@ def test_the_verbatim_mark_of_evidence_is_of_the_answer(
 ) -> None:
     for said, verbatim in (("5432 casks", True), ("5433 casks", False)):
         monkeypatch.setattr(Reader, "generate", _saying(said))
-        recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, way="evidence")
+        recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, mode="evidence")
         assert [passage.verbatim for passage in recalled.evidence] == [verbatim]
 
 
 def test_full_puts_the_whole_text_in_the_prompt(reader: Reader, state: MemoryState) -> None:
-    recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, way="full")
+    recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, mode="full")
     assert "\n\n".join(PAGES) in reader.decode(recalled.answer.prompt_ids)
     assert recalled.document_tokens == len("\n\n".join(PAGES))
 
 
 def test_a_text_that_is_too_long_for_full_is_refused(reader: Reader, state: MemoryState) -> None:
     with pytest.raises(UsageError, match=r"5,000 tokens and tiny takes at most 4,096.* from evidence"):
-        recall(QUESTION, reader, state, lambda: ("x" * 5000,), settings=SHORT, way="full")
+        recall(QUESTION, reader, state, lambda: ("x" * 5000,), settings=SHORT, mode="full")
 
 
 def test_a_prompt_without_a_place_for_the_text_is_refused(reader: Reader, state: MemoryState) -> None:
     mine = Prompt("mine", "", "{{ question }}")
     with pytest.raises(UsageError, match=r"prompt 'mine' has no place for \{\{ document \}\}"):
-        recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, way="evidence", prompt=mine)
+        recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, mode="evidence", prompt=mine)
 
 
 def _saying(text: str) -> object:

@@ -59,7 +59,7 @@ def _indifferent(
 
 
 def ask(reader: Reader, state: MemoryState, question: str = QUESTION) -> spans.Choice:
-    choice = recall(question, reader, state, lambda: PAGES, settings=SHORT, way="spans").choice
+    choice = recall(question, reader, state, lambda: PAGES, settings=SHORT, mode="spans").choice
     assert choice is not None
     return choice
 
@@ -70,7 +70,7 @@ def test_the_likeliest_phrase_is_the_answer_and_brings_its_place(
     monkeypatch.setattr(spans, "log_likelihoods_behind", Likes(reader, "Lund"))
     heard: list[str] = []
     recalled = recall(
-        QUESTION, reader, state, lambda: PAGES, settings=SHORT, way="spans", on_text=heard.append
+        QUESTION, reader, state, lambda: PAGES, settings=SHORT, mode="spans", on_text=heard.append
     )
     assert (recalled.answer.text, heard) == ("Lund", ["Lund"])
     assert recalled.answer.answer_ids == tuple(reader.encode("Lund"))
@@ -127,7 +127,7 @@ def test_the_words_of_the_question_find_the_section(reader: Reader) -> None:
     written = spans.written_statements(pages, state, reader)
     sections = [chunk.text for chunk in reader.chunks("\n\n".join(pages))]
     assert all(each.text in sections[each.section] for each in written)
-    recalled = recall(QUESTION, reader, state, lambda: pages, settings=SHORT, way="spans")
+    recalled = recall(QUESTION, reader, state, lambda: pages, settings=SHORT, mode="spans")
     assert recalled.choice is not None and recalled.choice.span is not None
     assert recalled.choice.span.statement.text == "The barge Sorrel was built in Oslo."
     assert recalled.answer.section == recalled.choice.span.statement.section > 0
@@ -142,7 +142,7 @@ def test_without_a_shared_word_the_state_finds_the_section(reader: Reader) -> No
         "The barge Sorrel was built in Oslo. " * 8,
     )
     state = write_text("\n\n".join(pages), reader)
-    recalled = recall("Warum?", reader, state, lambda: pages, settings=SHORT, way="spans")
+    recalled = recall("Warum?", reader, state, lambda: pages, settings=SHORT, mode="spans")
     routed = recall("Warum?", reader, state, lambda: pages, settings=SHORT)
     assert recalled.answer.section == routed.answer.section
     assert recalled.choice is not None and recalled.choice.candidates > 0
@@ -150,7 +150,7 @@ def test_without_a_shared_word_the_state_finds_the_section(reader: Reader) -> No
 
 
 def test_where_there_is_no_phrase_the_free_answer_stands(reader: Reader, state: MemoryState) -> None:
-    recalled = recall("ab?", reader, state, lambda: ("ab",), settings=SHORT, way="spans")
+    recalled = recall("ab?", reader, state, lambda: ("ab",), settings=SHORT, mode="spans")
     free = recall("ab?", reader, state, lambda: ("ab",), settings=SHORT)
     assert recalled.choice == spans.Choice(None, free.answer.text, 0, 0)
     assert (recalled.answer.text, recalled.answer.section) == (free.answer.text, 0)
@@ -181,7 +181,7 @@ def test_no_more_tokens_are_scored_than_are_allowed(
 def test_several_at_once_are_chosen_as_each_alone(reader: Reader, state: MemoryState) -> None:
     asked = [QUESTION, "When does it sail?"]
     inquiries = [Inquiry(question, state, lambda: PAGES) for question in asked]
-    together = recall_all(inquiries, reader, settings=SHORT, way="spans")
+    together = recall_all(inquiries, reader, settings=SHORT, mode="spans")
     for question, found in zip(asked, together, strict=True):
         choice = ask(reader, state, question)
         assert found.choice is not None
@@ -191,7 +191,7 @@ def test_several_at_once_are_chosen_as_each_alone(reader: Reader, state: MemoryS
 
 def test_a_question_for_yes_or_no_is_answered_with_a_sentence(reader: Reader, state: MemoryState) -> None:
     question = "Was the barge Sorrel built in Oslo?"
-    recalled = recall(question, reader, state, lambda: PAGES, settings=SHORT, way="spans")
+    recalled = recall(question, reader, state, lambda: PAGES, settings=SHORT, mode="spans")
     choice = recalled.choice
     assert choice is not None and choice.span is None
     assert recalled.answer.text == "The barge Sorrel was built in Lund."

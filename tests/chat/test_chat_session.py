@@ -18,9 +18,9 @@ from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
 from dmdoc.memory.rounding import rounded
 from dmdoc.memory.state import MemoryState
-from dmdoc.model.prompt import load_prompt
+from dmdoc.model.prompt import RecallMode, load_prompt
 from dmdoc.model.reader import Reader
-from dmdoc.settings.generation import GenerationSettings, Way
+from dmdoc.settings.generation import GenerationSettings
 
 REPORT = "The ferry Halvorsen left at noon.\n\nIts cargo was eleven tons of salt."
 SHORT = GenerationSettings(max_tokens=6)
@@ -353,24 +353,24 @@ def test_a_session_keeps_the_state_it_began_with(
     assert session.state.equals(began)
 
 
-@pytest.mark.parametrize("way", ["evidence", "full"])
+@pytest.mark.parametrize("mode", ["evidence", "full"])
 def test_a_session_answers_in_the_way_it_is_told_and_remembers_all_the_same(
-    way: Way, reader: Reader, report: SavedDocument
+    mode: RecallMode, reader: Reader, report: SavedDocument
 ) -> None:
     session = session_of(reader, report)
-    session.way = way
+    session.mode = mode
     with prompts_seen(reader) as prompts:
         recalled = session.ask("What was the cargo?")
     assert "eleven tons" in reader.decode(prompts[0])
-    assert recalled.way == way
+    assert recalled.mode == mode
     assert session.stats().turns == 1
 
 
-@pytest.mark.parametrize("way", ["spans", "evidence", "full"])
-def test_without_a_document_there_is_no_text_to_show(way: Way, reader: Reader) -> None:
+@pytest.mark.parametrize("mode", ["spans", "evidence", "full"])
+def test_without_a_document_there_is_no_text_to_show(mode: RecallMode, reader: Reader) -> None:
     session = session_of(reader, None)
-    session.way = way
-    with pytest.raises(UsageError, match=f"there is no text for {way}"):
+    session.mode = mode
+    with pytest.raises(UsageError, match=f"there is no text for {mode}"):
         session.ask("What was the cargo?")
     assert session.stats().turns == 0
 
@@ -379,7 +379,7 @@ def test_a_session_chooses_its_answers_among_the_phrases_of_the_document(
     reader: Reader, report: SavedDocument
 ) -> None:
     session = session_of(reader, report)
-    session.way = "spans"
+    session.mode = "spans"
     recalled = session.ask("What was the cargo?")
     assert recalled.choice is not None and recalled.choice.span is not None
     span = recalled.choice.span

@@ -41,7 +41,7 @@ HELP = """\
 /stats             what the session has read, and what the last answer took
 /save NAME         keep the document and what was said as a document of its own
 /forget            forget what was said; the document stays
-/recall WAY        what to answer from: state, spans, evidence, full or frozen
+/recall MODE       what to answer from: state, spans, evidence, full or frozen
 /ab on|off|report  two answers to every question, from the state and without it
 /prefer a|b        which of the last two answers is the better one
 /quit              leave
@@ -155,7 +155,7 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
         "answered from the state and 1 passage of page 1: 33 tokens of the document in the prompt\n"
         "page 1 (word for word): The ferry Halvorsen left at noon.\n",
     ),
-    "no such way": (
+    "no such mode": (
         "/recall memory\n",
         "",
         "error: /recall takes one of state, spans, evidence, full, frozen, got 'memory'\n",

@@ -110,8 +110,12 @@ def test_evidence_is_labelled_with_its_pages(
 
 def test_the_model_speaks_for_itself_where_it_is_told_how(invoke: Invoke, two_pages: str) -> None:
     ask = ("ask", "What is in lot eight?", "--max-tokens", "4", "--json")
-    for options, way in (((), "spans"), (("--prompt", "answer"), "state"), (("--temperature", "1"), "state")):
-        assert checked("ask", invoke(*ask, *options).out)["recall"] == way
+    for options, mode in (
+        ((), "spans"),
+        (("--prompt", "answer"), "state"),
+        (("--temperature", "1"), "state"),
+    ):
+        assert checked("ask", invoke(*ask, *options).out)["recall"] == mode
 
 
 def test_an_answer_of_spans_brings_its_place(invoke: Invoke, two_pages: str) -> None:
@@ -144,19 +148,19 @@ def test_an_answer_of_spans_brings_its_place(invoke: Invoke, two_pages: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("way", "label", "document_tokens"),
+    ("mode", "label", "document_tokens"),
     [
         ("full", "pages: answered from the whole text: 45 tokens of it in the prompt, no state", 45),
         ("frozen", "answered without the document", 0),
     ],
 )
 def test_the_ways_without_a_state(
-    way: str, label: str, document_tokens: int, invoke: Invoke, two_pages: str
+    mode: str, label: str, document_tokens: int, invoke: Invoke, two_pages: str
 ) -> None:
-    ask = ("ask", "Salt?", "--recall", way, "--max-tokens", "4", "--no-citations")
+    ask = ("ask", "Salt?", "--recall", mode, "--max-tokens", "4", "--no-citations")
     record = checked("ask", invoke(*ask, "--json").out)
     assert invoke(*ask).err == f"{label}\n"
-    assert (record["recall"], record["document_tokens_in_prompt"]) == (way, document_tokens)
+    assert (record["recall"], record["document_tokens_in_prompt"]) == (mode, document_tokens)
     assert (record["lift"], record["supported"], record["citations"]) == (None, None, [])
 
 
@@ -288,8 +292,8 @@ def test_a_question_that_is_not_utf_8_is_one_line(
 def test_any_question_gets_an_answer(question: str, invoke: Invoke, lots: Path) -> None:
     """A shell hands over bytes that are not UTF-8 as halves of surrogate pairs."""
     invoke("ingest", str(lots), "--quiet")
-    for way in ("state", "evidence"):
-        run = invoke("ask", question, "--recall", way, "--max-tokens", "2", "--json")
+    for mode in ("state", "evidence"):
+        run = invoke("ask", question, "--recall", mode, "--max-tokens", "2", "--json")
         assert (run.code, run.err.count("Traceback")) == (0, 0), run.err
         assert checked("ask", run.out)["question"] == question
-        assert invoke("ask", question, "--recall", way, "--max-tokens", "2").code == 0
+        assert invoke("ask", question, "--recall", mode, "--max-tokens", "2").code == 0

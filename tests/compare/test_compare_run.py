@@ -88,7 +88,7 @@ def test_spans_and_its_controls_choose_among_the_same_phrases(reader: Reader) ->
     assert found["first"].given == "holds"
     state = write_text(TEXT, reader)
     for mode, own in (("spans", state), ("unread", reader.zero_state())):
-        asked = recall("What is in lot seven?", reader, own, lambda: (TEXT,), settings=SETTINGS, way="spans")
+        asked = recall("What is in lot seven?", reader, own, lambda: (TEXT,), settings=SETTINGS, mode="spans")
         assert found[mode].given == asked.answer.text
         assert found[mode].given in TEXT
     assert found["unread"].lift == pytest.approx(0, abs=1e-6)

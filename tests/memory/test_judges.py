@@ -54,9 +54,9 @@ def test_judges_are_kept_by_their_way(tmp_path: Path) -> None:
         "",
         "[]",
         "3",
-        '{"ways": 3}',
-        '{"ways": {"state": {}}}',
-        json.dumps({"ways": {"state": {"answerable": {"bias": True, "weights": {}}}}}),
+        '{"modes": 3}',
+        '{"modes": {"state": {}}}',
+        json.dumps({"modes": {"state": {"answerable": {"bias": True, "weights": {}}}}}),
     ],
 )
 def test_what_is_damaged_is_refused(content: str, tmp_path: Path) -> None:
