@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "dmdoc"
 MAY_IMPORT = {
     "errors": "",
     "atomic_file": "",
+    "progress": "",
     "settings": "errors atomic_file",
     "text": "errors",
     "fictional": "errors",
@@ -20,13 +21,13 @@ MAY_IMPORT = {
     "model": "errors atomic_file settings text memory",
     "library": "errors atomic_file text document memory",
     "refine": "errors text memory model",
-    "ingest": "errors text document memory model library refine",
+    "ingest": "errors progress text document memory model library refine",
     "answer": "errors settings text memory model library",
     "serve": "errors settings memory model library answer",
-    "training": "errors atomic_file text fictional datasets memory model refine",
-    "compare": "errors atomic_file settings text fictional datasets memory model library ingest answer",
-    "console": "errors text memory model library ingest answer compare",
-    "chat": "errors settings text document memory model library ingest answer console",
+    "training": "errors atomic_file progress text fictional datasets memory model refine",
+    "compare": "errors atomic_file progress settings text fictional datasets memory model library ingest answer",
+    "console": "errors progress text memory model library ingest answer compare",
+    "chat": "errors progress settings text document memory model library ingest answer console",
     "cli": "errors settings text document datasets memory model library ingest answer training compare console chat "
     "serve",
 }

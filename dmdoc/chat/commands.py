@@ -6,7 +6,6 @@ Knows nothing about terminals or how a Reply is shown.
 import difflib
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -14,13 +13,13 @@ from dmdoc.chat.preferences import Preferences
 from dmdoc.chat.session import ChatSession
 from dmdoc.document import IsolatedReader
 from dmdoc.errors import UsageError
-from dmdoc.ingest.single import Progress, ingest
+from dmdoc.ingest.single import ingest
 from dmdoc.library.library import Library
 from dmdoc.library.shelf import Damaged
 from dmdoc.model.prompt import RecallMode
+from dmdoc.progress import ShowProgress
 from dmdoc.text.counting import counted
 
-IngestProgress = Callable[[str], AbstractContextManager[Callable[[Progress], None] | None]]
 """A document's name → a context in which the progress of its ingest is shown."""
 
 
@@ -45,7 +44,7 @@ class Context:
 
     session: ChatSession
     library: Library
-    progress: IngestProgress
+    progress: ShowProgress
     """Shows the progress of `/ingest`."""
     preferences: Preferences = field(default_factory=Preferences)
     answers_twice: bool = False

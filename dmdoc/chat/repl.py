@@ -14,14 +14,15 @@ from dmdoc import console
 from dmdoc.answer.evidence import Passage
 from dmdoc.answer.judging import judge
 from dmdoc.answer.recall import Recalled, cite
-from dmdoc.chat.commands import Context, IngestProgress, Reply, completions, run_command
+from dmdoc.chat.commands import Context, Reply, completions, run_command
 from dmdoc.chat.preferences import LABELS
 from dmdoc.chat.session import ChatSession
 from dmdoc.console import answers
-from dmdoc.console.progress import ingest_progress
+from dmdoc.console.progress import progress
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.library.library import Library
 from dmdoc.model.reader import Reader
+from dmdoc.progress import ShowProgress
 from dmdoc.settings.generation import GenerationSettings
 
 CONTINUED = "\\"
@@ -43,7 +44,7 @@ class Repl:
         library: Library,
         *,
         on_text: Callable[[str], None],
-        progress: IngestProgress,
+        progress: ShowProgress,
         citations: bool = True,
     ) -> None:
         self.session = session
@@ -154,7 +155,7 @@ def chat(
     """
     document = None if name is None else library.get(name)
     session = ChatSession(reader, document, remember=remember, settings=settings)
-    repl = Repl(session, library, on_text=console.write_answer, progress=ingest_progress, citations=citations)
+    repl = Repl(session, library, on_text=console.write_answer, progress=progress, citations=citations)
     if sys.stdin.isatty():
         from dmdoc.chat.line_editor import LineEditor
 

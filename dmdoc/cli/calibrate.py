@@ -9,7 +9,7 @@ import typer
 from dmdoc import console
 from dmdoc.cli.compare import Asked
 from dmdoc.cli.options import JSON_SCHEMA, JsonOption, Machine, MaxTokensOption, spread
-from dmdoc.console.progress import comparison_progress
+from dmdoc.console.progress import progress as show_progress
 from dmdoc.errors import UsageError
 from dmdoc.text.counting import counted
 
@@ -37,7 +37,7 @@ def calibrate(
         raise UsageError("what is measured is kept in the adapter's folder; give that folder with --adapter")
     cases, reader, steps = asked.open(None, machine)
     settings = GenerationSettings(max_tokens=max_tokens)
-    with comparison_progress(quiet=machine.quiet) as progress:
+    with show_progress("calibrate", quiet=machine.quiet) as progress:
         answers = calibration.ask_all_kinds(
             cases, reader, mode, settings=settings, seed=asked.seed, progress=progress
         )

@@ -18,7 +18,7 @@ from dmdoc.cli.options import (
     spread,
 )
 from dmdoc.console.comparison import answers_table, comparison_tables
-from dmdoc.console.progress import comparison_progress
+from dmdoc.console.progress import progress as show_progress
 from dmdoc.errors import UsageError
 from dmdoc.settings.generation import MOST_SEED
 from dmdoc.text.counting import counted
@@ -190,7 +190,7 @@ def compare(
     names = {"model": reader.backbone.name, "adapter": reader.adapter_identity.name}
     whose = {**identities, **settings, "questions": cases.sha256}
     file = None if output is None else comparison.ResultsFile(output, whose)
-    with comparison_progress(quiet=machine.quiet) as progress:
+    with show_progress("compare", quiet=machine.quiet) as progress:
         results, skipped = comparison.compare(
             cases,
             reader,

@@ -24,7 +24,7 @@ from dmdoc.cli.options import (
 from dmdoc.cli.reading import Reading
 from dmdoc.cli.sharing import Sharing
 from dmdoc.cli.sync import Follower, Following
-from dmdoc.console.progress import ingest_progress
+from dmdoc.console.progress import progress
 from dmdoc.errors import PartialFailureError, UsageError
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class _Run:
             refine_steps=steps,
             tags=self.tags,
             force=force,
-            show_progress=lambda name: ingest_progress(name, quiet=self.machine.quiet),
+            show_progress=lambda name: progress(name, quiet=self.machine.quiet),
         )
 
 

@@ -26,5 +26,5 @@ def pull(name: Annotated[str, typer.Argument(help="A known name, or ORG/NAME on 
     """Fetch a model, and its adapter."""
     from dmdoc.model import registry as models
 
-    for folder in models.pull(name, cache_folder(environment()), progress=console.note):
+    for folder in models.pull(name, cache_folder(environment()), note=console.note):
         console.note(f"{name}: {folder}")

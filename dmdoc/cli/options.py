@@ -287,7 +287,7 @@ class Machine:
             cache=cache_folder(environment()),
             device=self.device,
             offline=self.offline,
-            progress=None if self.quiet else console.note,
+            note=None if self.quiet else console.note,
         )
         familiar = _familiar()
         try:

@@ -8,7 +8,7 @@ import typer
 
 from dmdoc import console
 from dmdoc.cli.options import DeviceOption, OfflineOption, environment
-from dmdoc.console.progress import training_progress
+from dmdoc.console.progress import progress as show_progress
 from dmdoc.settings.folders import cache_folder
 
 
@@ -32,15 +32,13 @@ def train(
     from dmdoc.training.processes import Processes
 
     settings = read_training_config(config)
-    resolve = partial(
-        models.resolve, cache=cache_folder(environment()), offline=offline, progress=console.note
-    )
+    resolve = partial(models.resolve, cache=cache_folder(environment()), offline=offline, note=console.note)
     folder = resolve(settings.backbone, kind="backbone")
     start = resolve(settings.start, kind="adapter") if settings.start and not resume else None
     processes = Processes.join(choose_device(device, detect_hardware()))
     # Packed reads need a mask of their own, which flash_attention_2 does not take.
     backbone = load_backbone(folder, name=settings.backbone, device=str(processes.device), attention="sdpa")
-    with training_progress() as progress:
+    with show_progress("train") as progress:
         adapter = train_adapter(settings, backbone, output, start=start, resume=resume, progress=progress)
     if processes.main:
         console.note(f"adapter saved in {adapter}; use it with --adapter {adapter}")

@@ -1,7 +1,7 @@
 """The same questions with and without the memory: what the state adds, beside honest controls.
 
 cases → run → scoring → results_file → summary → report.
-May import: errors, atomic_file, settings, text, fictional, datasets, memory, model, library, ingest, answer.
+May import: errors, atomic_file, progress, settings, text, fictional, datasets, memory, model, library, ingest, answer.
 Knows nothing about where data sets come from or how a terminal shows figures.
 """
 

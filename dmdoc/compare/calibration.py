@@ -6,7 +6,7 @@ figures about documents that the judge has not seen. Knows nothing about where t
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
@@ -22,6 +22,7 @@ from dmdoc.errors import DmdocError
 from dmdoc.memory.judges import Judge
 from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
+from dmdoc.progress import Counted, Report
 from dmdoc.settings.generation import GenerationSettings
 
 TIMES = 2
@@ -82,12 +83,12 @@ def ask_all_kinds(
     *,
     settings: GenerationSettings,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> list[Judged]:
     """Put its own and foreign questions to every document.
 
     Args:
-        progress: hears (answers given, answers in all).
+        progress: hears of the answers given.
     """
     asked = posed(cases.documents, seed)
     total = sum(map(len, asked))
@@ -104,7 +105,7 @@ def ask_all_kinds(
                 found = signals(each.question, recalled, state, document.sections, reader)
                 judged.append(Judged(document.name, each.kind, found, right))
             if progress is not None:
-                progress(len(judged), total)
+                progress(Counted(len(judged), total, "answers"))
     return judged
 
 

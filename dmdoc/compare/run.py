@@ -1,7 +1,7 @@
 """Ask every question of every document in every mode, a document and a mode at a time; what is done is not redone."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -22,6 +22,7 @@ from dmdoc.memory.rounding import kept_bytes
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.prompt import RecallMode, load_prompt
 from dmdoc.model.reader import Reader
+from dmdoc.progress import Counted, Report
 from dmdoc.settings.generation import GenerationSettings
 
 TIMED = 24
@@ -59,7 +60,7 @@ def compare(
     settings: GenerationSettings,
     modes: Sequence[Mode] = MODES,
     file: ResultsFile | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> tuple[list[Result], list[Skipped]]:
     """Answer every question in every mode; a document that does not fit the context in a mode is skipped there.
 
@@ -67,7 +68,7 @@ def compare(
 
     Args:
         file: what is in it is taken from it; all else is added to it as soon as it is done.
-        progress: hears (answers given, answers in all).
+        progress: hears of the answers given.
 
     Raises:
         UsageError: nothing fits, in any mode.
@@ -93,7 +94,7 @@ def compare(
                 results += outcome
             done += len(document.questions)
             if progress is not None:
-                progress(done, total)
+                progress(Counted(done, total, "answers"))
     if skipped and not results:
         raise UsageError(skipped[0].reason)
     return results, skipped

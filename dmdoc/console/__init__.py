@@ -1,7 +1,7 @@
 """Everything that is printed: answers on stdout; progress, notes, tables and errors on stderr.
 
 Colour and animation are for terminals only; rich honours NO_COLOR.
-May import: errors, text, memory, model, library, ingest, answer, compare.
+May import: errors, progress, text, memory, model, library, ingest, answer, compare.
 Knows nothing about how anything was found out.
 """
 

@@ -6,17 +6,17 @@ terminals or options.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError
 from dmdoc.ingest.sections import write_unlike
-from dmdoc.ingest.single import IngestResult, Progress, Status, already_done, carry_out, result_of
+from dmdoc.ingest.single import IngestResult, Status, already_done, carry_out, result_of
 from dmdoc.ingest.task import Task, check_settings, plan
 from dmdoc.library.library import Library
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.reader import Reader
+from dmdoc.progress import ShowProgress
 
 SHORT = 1024
 """Tokens up to which a document is written together with others."""
@@ -24,7 +24,6 @@ SHORT = 1024
 TOGETHER = 4096
 """Tokens of short documents from which on they are written."""
 
-ShowProgress = Callable[[str], AbstractContextManager[Callable[[Progress], None] | None]]
 """A document's name → a context in which the progress of its ingest is shown."""
 
 

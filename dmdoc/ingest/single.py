@@ -24,7 +24,7 @@ Status = Literal["added", "updated", "resumed", "unchanged"]
 
 
 @dataclass(frozen=True)
-class Progress:
+class IngestProgress:
     """How far an ingest is."""
 
     sections_written: int
@@ -40,16 +40,27 @@ class Progress:
     nats: float | None = None
     """Nats a token by which these answer what they practise; None while none are refined."""
 
+    unit: str = "tokens"
+
     @property
-    def tokens_done(self) -> float:
+    def done(self) -> float:
         """Tokens saved, and of those being refined the share of the steps that are taken."""
         refined = self.refine_step / self.refine_steps if self.refine_steps else 0.0
         return self.tokens_written + refined * self.batch_tokens
 
     @property
-    def share(self) -> float:
-        """How much of the work is done, from 0 to 1."""
-        return self.tokens_done / self.tokens_total if self.tokens_total else 1.0
+    def total(self) -> int:
+        """Tokens of the text."""
+        return self.tokens_total
+
+    @property
+    def reached(self) -> str:
+        """Sections and tokens that are saved, and how well those in work answer."""
+        sections = f"section {self.sections_written}/{self.sections_total}"
+        reached = f"{sections}, {self.tokens_written:,}/{self.tokens_total:,} tokens"
+        if self.nats is not None:
+            reached += f", refined {self.refine_step}/{self.refine_steps}: {self.nats:.2f} nats a token"
+        return reached
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ def ingest(
     refine_steps: int = 0,
     tags: Sequence[str] = (),
     force: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[IngestProgress], None] | None = None,
 ) -> IngestResult:
     """Write a document, section by section, and save it; an interrupted ingest of the text goes on where it was.
 
@@ -104,7 +115,7 @@ def carry_out(
     *,
     tags: Sequence[str] = (),
     force: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[IngestProgress], None] | None = None,
 ) -> IngestResult:
     """Write and save what was planned, batch by batch; arguments as for `ingest`.
 
@@ -169,7 +180,7 @@ def _write(
     library: Library,
     staged: SavedDocument,
     header: StateHeader,
-    report: Callable[[Progress], None],
+    report: Callable[[IngestProgress], None],
 ) -> MemoryState:
     """The states of all sections: those of `state`, which were saved before, and the others, saved batch by batch."""
     states, done = ([], 0) if state is None else ([state], state.batch)
@@ -179,7 +190,7 @@ def _write(
         sections = header.sections[done : done + len(batch)]
         refining = replace(reached, batch_tokens=sum(section.tokens for section in sections))
 
-        def report_step(step: int, nats: float, refining: Progress = refining) -> None:
+        def report_step(step: int, nats: float, refining: IngestProgress = refining) -> None:
             report(replace(refining, refine_step=step, nats=nats))
 
         kept = Refining(library, staged, done, replace(header, sections=sections))
@@ -194,8 +205,8 @@ def _write(
     return MemoryState.cat(states)
 
 
-def _progress(header: StateHeader, done: int) -> Progress:
-    return Progress(
+def _progress(header: StateHeader, done: int) -> IngestProgress:
+    return IngestProgress(
         sections_written=done,
         sections_total=header.sections_total,
         tokens_written=sum(section.tokens for section in header.sections[:done]),
@@ -229,5 +240,5 @@ def _same_writer(saved: SavedDocument, fresh: StateHeader) -> bool:
         return False  # damaged: it has to be written again
 
 
-def _ignore(_: Progress) -> None:
+def _ignore(_: IngestProgress) -> None:
     pass

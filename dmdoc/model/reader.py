@@ -238,7 +238,7 @@ def open_reader(
     cache: Path,
     device: str = "auto",
     offline: bool = False,
-    progress: Callable[[str], None] | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Reader:
     """Find, fetch if need be, load and fit a backbone and an adapter, each a known name, a folder or a Hub id.
 
@@ -256,8 +256,8 @@ def open_reader(
         adapter = adapter or default_adapter
     adapter = models.canonical(adapter or models.adapter_for(model), "adapter")
     model = models.canonical(model, "backbone")
-    folder = models.resolve(model, cache, kind="backbone", offline=offline, progress=progress)
-    adapter_folder = models.resolve(adapter, cache, kind="adapter", offline=offline, progress=progress)
+    folder = models.resolve(model, cache, kind="backbone", offline=offline, note=note)
+    adapter_folder = models.resolve(adapter, cache, kind="adapter", offline=offline, note=note)
     stamps = (_stamp(folder), _stamp(adapter_folder))
     with memory_told(f"the model {model}"):
         return _loaded(folder, model, device, adapter_folder, adapter, stamps)

@@ -20,7 +20,7 @@ from dmdoc.errors import AdapterError, BackboneError, UsageError
 from dmdoc.model import embedded as embedded_model
 
 Kind = Literal["backbone", "adapter"]
-Progress = Callable[[str], None]
+Note = Callable[[str], None]
 """Told, in one line, of every step that takes a while. The Hub's own downloads draw their bars on stderr."""
 
 SHIPPED_ADAPTERS = Path(__file__).with_name("adapters")
@@ -137,9 +137,7 @@ def adapter_for(backbone: str) -> str:
     raise AdapterError(f"no adapter is known for {backbone}; name an adapter, or train one")
 
 
-def resolve(
-    name: str, cache: Path, *, kind: Kind, offline: bool = False, progress: Progress | None = None
-) -> Path:
+def resolve(name: str, cache: Path, *, kind: Kind, offline: bool = False, note: Note | None = None) -> Path:
     """The local folder of a known name, a folder, or ORG/NAME[@REVISION] on the Hub, fetched if need be.
 
     A known name wins over a folder of that name; write ./NAME for the folder. HF_HUB_OFFLINE and HF_HOME are
@@ -150,7 +148,7 @@ def resolve(
     """
     known = next((model for model in KNOWN if model.name == name and model.kind == kind), None)
     if known is not None:
-        return _fetch(known, cache, offline=offline, progress=progress or _silent)
+        return _fetch(known, cache, offline=offline, note=note or _silent)
     if _is_folder(name):
         return Path(name).expanduser()
     repository, revision = _parse_hub_id(name, kind)
@@ -170,7 +168,7 @@ def is_on_disk(name: str, kind: Kind, cache: Path) -> bool:
     return any(_bytes_on_disk(model, cache) is not None for model in found)
 
 
-def pull(name: str, cache: Path, *, progress: Progress | None = None) -> tuple[Path, ...]:
+def pull(name: str, cache: Path, *, note: Note | None = None) -> tuple[Path, ...]:
     """Fetch what a short name stands for, backbone and adapter, or a backbone of the Hub: later runs need no network.
 
     Raises:
@@ -182,8 +180,8 @@ def pull(name: str, cache: Path, *, progress: Progress | None = None) -> tuple[P
         if not _HUB_ID.fullmatch(name) or name.startswith((".", "/", "~")):
             names = ", ".join(dict.fromkeys(model.name for model in KNOWN))
             raise UsageError(f"no model named {name!r}: expected one of {names}, or ORG/NAME on the Hub")
-        return (resolve(name, cache, kind="backbone", progress=progress),)
-    return tuple(_fetch(model, cache, offline=False, progress=progress or _silent) for model in named)
+        return (resolve(name, cache, kind="backbone", note=note),)
+    return tuple(_fetch(model, cache, offline=False, note=note or _silent) for model in named)
 
 
 def status(cache: Path) -> list[ModelStatus]:
@@ -212,11 +210,11 @@ def _parse_hub_id(name: str, kind: Kind) -> tuple[str, str]:
     return hub["repository"], hub["revision"] or "main"
 
 
-def _fetch(model: KnownModel, cache: Path, *, offline: bool, progress: Progress) -> Path:
+def _fetch(model: KnownModel, cache: Path, *, offline: bool, note: Note) -> Path:
     if model.on_hub:
         return _fetch_from_hub(model.source, model.revision, cache, kind=model.kind, offline=offline)
     if model.kind == "backbone":
-        return embedded_model.fetch_embedded(cache, offline=offline, progress=progress)
+        return embedded_model.fetch_embedded(cache, offline=offline, note=note)
     folder = SHIPPED_ADAPTERS / model.name
     if not folder.is_dir():
         raise AdapterError(f"the adapter {model.name} is missing from this installation; reinstall dmdoc")
@@ -278,7 +276,7 @@ def _bytes_on_disk(model: KnownModel, cache: Path) -> int | None:
             return None
     else:
         try:
-            folder = _fetch(model, cache, offline=True, progress=_silent)
+            folder = _fetch(model, cache, offline=True, note=_silent)
         except (BackboneError, AdapterError):
             return None
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -2,6 +2,6 @@
 
 config → examples → curriculum → reads → loss → loop → card; `initial` is where weights start, `measure` what is
 logged beside controls, `checkpoint` what a killed run continues from.
-May import: errors, atomic_file, text, fictional, datasets, memory, model, refine.
+May import: errors, atomic_file, progress, text, fictional, datasets, memory, model, refine.
 Knows nothing about saved documents or how a question is asked.
 """

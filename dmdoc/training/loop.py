@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from dmdoc.memory.attach import attention_sizes
 from dmdoc.memory.state_file import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader
+from dmdoc.progress import Counted, Report
 from dmdoc.training.card import CARD, model_card
 from dmdoc.training.checkpoint import keep_metrics, load_checkpoint, read_metrics, save_checkpoint
 from dmdoc.training.config import ROSTERS, TrainingConfig
@@ -34,9 +34,6 @@ SAMPLE_DOCUMENTS = 48
 
 _LOGGED = ("answer", "recitation", "answer_exact", "choice", "choice_right")
 
-Progress = Callable[[int, int, dict[str, Any]], None]
-"""Called after every step with (steps done, steps in all, its metrics)."""
-
 
 def train(
     config: TrainingConfig,
@@ -45,7 +42,7 @@ def train(
     *,
     start: Path | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> Path:
     """Train an adapter for `backbone`; returns the folder of the exported adapter.
 
@@ -96,10 +93,14 @@ def train(
             if done % config.checkpoint_every == 0 or done == config.steps:
                 save_checkpoint(output / CHECKPOINT, config, adapter, optimiser, done)
             if progress is not None:
-                progress(done, config.steps, metrics)
+                progress(Counted(done, config.steps, "steps", _losses(metrics)))
     if processes.main:
         _export(config, adapter, output)
     return output / ADAPTER
+
+
+def _losses(metrics: dict[str, Any]) -> str:
+    return f"answer {metrics['answer']:.2f}, recitation {metrics['recitation']:.2f} nats a token"
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:

@@ -68,13 +68,13 @@ def test_too_few_answers_to_learn_from() -> None:
 
 def test_every_kind_of_question_is_asked_of_a_state(reader: Reader) -> None:
     cases = dataset_cases(generated_documents(3, 3, seed=0), reader)
-    progress: list[tuple[int, int]] = []
+    progress: list[tuple[float, float]] = []
     found = ask_all_kinds(
         cases,
         reader,
         "spans",
         settings=GenerationSettings(max_tokens=2),
-        progress=lambda done, total: progress.append((done, total)),
+        progress=lambda at: progress.append((at.done, at.total)),
     )
     assert progress[-1] == (len(found), len(found))
     assert {each.document for each in found} == {document.name for document in cases.documents}

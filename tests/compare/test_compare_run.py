@@ -58,9 +58,12 @@ def by_mode(results: Sequence[Result], question: str) -> dict[str, Result]:
 
 
 def test_every_question_is_answered_in_every_mode(reader: Reader) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[float, float]] = []
     results, skipped = compare(
-        dataset_cases([LOTS, PONDS], reader), reader, settings=SETTINGS, progress=lambda *at: seen.append(at)
+        dataset_cases([LOTS, PONDS], reader),
+        reader,
+        settings=SETTINGS,
+        progress=lambda at: seen.append((at.done, at.total)),
     )
     assert [(item.document, item.mode) for item in skipped] == [("ponds", "swap")]
     assert len(results) == 3 * len(MODES) - 1

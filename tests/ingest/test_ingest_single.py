@@ -7,7 +7,7 @@ from tiny import tiny_reader
 from dmdoc.document import Document
 from dmdoc.errors import UsageError
 from dmdoc.ingest.sections import write_text
-from dmdoc.ingest.single import IngestResult, Progress, ingest
+from dmdoc.ingest.single import IngestProgress, IngestResult, ingest
 from dmdoc.library.library import Library
 from dmdoc.memory.adapter import DeltaMemConfig
 from dmdoc.model.reader import Reader
@@ -43,7 +43,7 @@ class StopAfter:
     def __init__(self, sections: int) -> None:
         self.sections = sections
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: IngestProgress) -> None:
         if progress.sections_written == self.sections:
             raise KeyboardInterrupt
 
@@ -58,7 +58,7 @@ def state_bytes(result: IngestResult) -> bytes:
 
 
 def test_a_document_becomes_a_saved_state(reader: Reader, library: Library) -> None:
-    seen: list[Progress] = []
+    seen: list[IngestProgress] = []
     result = ingest(document(), reader, library, progress=seen.append)
     header = result.document.header()
     assert result.status == "added"
@@ -101,7 +101,7 @@ def test_the_same_document_again_does_nothing(
 
 def test_force_reads_it_again(reader: Reader, library: Library) -> None:
     ingest(document(), reader, library)
-    seen: list[Progress] = []
+    seen: list[IngestProgress] = []
     assert ingest(document(), reader, library, force=True, progress=seen.append).status == "updated"
     assert seen[0].sections_written == 0
 
@@ -120,7 +120,7 @@ def test_an_interrupted_ingest_goes_on_where_it_was(
     whole, _ = ingest(document(), reader, Library(tmp_path / "other")).document.state()
     interrupted(reader, library, after=after)
     assert library.names() == ()
-    seen: list[Progress] = []
+    seen: list[IngestProgress] = []
     result = ingest(document(), reader, library, progress=seen.append)
     assert result.status == "resumed"
     assert seen[0].sections_written == after
@@ -137,14 +137,14 @@ def test_an_older_state_answers_until_the_update_is_finished(reader: Reader, lib
 
 def test_a_partial_state_of_other_settings_is_not_continued(reader: Reader, library: Library) -> None:
     interrupted(reader, library, after=2)
-    seen: list[Progress] = []
+    seen: list[IngestProgress] = []
     assert ingest(document(), reader, library, budget=64, progress=seen.append).status == "added"
     assert seen[0].sections_written == 0
 
 
 def test_a_partial_state_of_another_adapter_is_not_continued(reader: Reader, library: Library) -> None:
     interrupted(reader, library, after=2)
-    seen: list[Progress] = []
+    seen: list[IngestProgress] = []
     ingest(document(), tiny_reader(CONFIG, seed=5), library, progress=seen.append)
     assert seen[0].sections_written == 0
 

@@ -10,7 +10,7 @@ from tiny_practice import CONFIG, LONG
 
 from dmdoc.document import Document
 from dmdoc.ingest import refining, sections
-from dmdoc.ingest.single import Progress, ingest
+from dmdoc.ingest.single import IngestProgress, ingest
 from dmdoc.library.library import Library
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.reader import Reader
@@ -67,7 +67,7 @@ def interrupted_at(step: int, batch: int, reader: Reader, library: Library) -> N
     """Ingest until a step of the batch that comes after so many others."""
     begun = 0
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: IngestProgress) -> None:
         nonlocal begun
         begun += progress.refine_step == 0 and progress.nats is not None
         if begun == batch + 1 and progress.refine_step == step:

