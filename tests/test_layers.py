@@ -58,6 +58,7 @@ MAY_KNOW = {
     "transformers": {"model"},
     "triton": {"memory"},
     "accelerate": {"training"},
+    "httpcore2": {"document"},
     "pypdf": {"document"},
     "pytesseract": {"document"},
     "pypdfium2": {"document"},

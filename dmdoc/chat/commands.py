@@ -11,7 +11,7 @@ from typing import get_args
 
 from dmdoc.chat.preferences import Preferences
 from dmdoc.chat.session import ChatSession
-from dmdoc.document import IsolatedReader
+from dmdoc.document import IsolatedReader, is_url
 from dmdoc.errors import UsageError
 from dmdoc.ingest.single import ingest
 from dmdoc.library.library import Library
@@ -121,6 +121,10 @@ def _use(context: Context, name: str) -> Reply:
 
 
 def _ingest(context: Context, file: str) -> Reply:
+    if is_url(file):
+        raise UsageError(
+            "/ingest reads files; `dmdoc ingest URL` reads what is on the web, then /use NAME asks it"
+        )
     # An absolute path, because "-" would be the standard input that the questions come from.
     with IsolatedReader() as opened:
         document = opened.read(os.path.abspath(os.path.expanduser(_unquoted(file))))

@@ -1,6 +1,5 @@
 """`ingest`: files into saved states."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,14 +20,14 @@ from dmdoc.cli.options import (
     open_library,
     spread,
 )
-from dmdoc.cli.reading import Reading
+from dmdoc.cli.reading import Reading, SourceReader
 from dmdoc.cli.sharing import Sharing
 from dmdoc.cli.sync import Follower, Following
 from dmdoc.console.progress import progress
 from dmdoc.errors import PartialFailureError, UsageError
 
 if TYPE_CHECKING:
-    from dmdoc.document import Document, IsolatedReader
+    from dmdoc.document import Document
     from dmdoc.ingest.many import Outcome
     from dmdoc.library.library import Library
 
@@ -41,7 +40,8 @@ class Selection:
         list[str] | None,
         typer.Argument(
             metavar="FILE...",
-            help="Documents in any format that docs/formats.md lists, and folders of them; - reads standard input.",
+            help="Documents in any format that docs/formats.md lists, folders of them, and http(s) URLs; - reads "
+            "standard input.",
         ),
     ] = None
     glob: Annotated[
@@ -125,7 +125,10 @@ def ingest(
     for each in tag or ():
         check_tag(each)
     with reading.open() as opened:
-        extract = _extracting(opened, reading, name, single=single, verbose=machine.verbose)
+        source_reader = SourceReader(
+            opened, reading, machine, None if writing.force else library, name, single
+        )
+        extract = source_reader.read
         as_lines = console.write_json if as_json or as_jsonl else None
         run = _Run(extract, library, writing, sharing, tuple(tag or ()), machine, as_lines)
         if following.on:
@@ -208,20 +211,6 @@ class _Run:
         )
 
 
-def _extracting(
-    opened: "IsolatedReader", reading: Reading, name: str | None, *, single: bool, verbose: bool
-) -> "Callable[[str], Document]":
-    """How a source becomes a document."""
-
-    def extract(source: str) -> "Document":
-        document = reading.read(source, opened, name=name, single=single)
-        if verbose:
-            console.note(f"{source}: {len(document.text):,} characters extracted by {document.reader}")
-        return document
-
-    return extract
-
-
 def _tell(outcome: "Outcome", *, quiet: bool) -> None:
     """The line of status of a file."""
     if outcome.error is not None:
@@ -231,9 +220,11 @@ def _tell(outcome: "Outcome", *, quiet: bool) -> None:
 
 
 def _record(outcome: "Outcome", writing: Writing) -> dict[str, Any]:
+    from dmdoc.document import full_source
+
     result = outcome.result
     if result is None:
-        source = outcome.source if outcome.source == "-" else os.path.abspath(outcome.source)
+        source = full_source(outcome.source)
         return {"schema": JSON_SCHEMA, "source": source, "status": "failed", "error": str(outcome.error)}
     return {
         "schema": JSON_SCHEMA,

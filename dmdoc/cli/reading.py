@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dmdoc import console
 from dmdoc.errors import UsageError
 
 if TYPE_CHECKING:
+    from dmdoc.cli.options import Machine
     from dmdoc.document import Document, IsolatedReader
+    from dmdoc.library.library import Library
 
 
 class OcrMode(Enum):
@@ -62,6 +65,12 @@ class Reading:
             help="The language of scans, as Tesseract calls it.",
         ),
     ] = "eng"
+    allow_private: Annotated[
+        bool,
+        typer.Option(
+            "--allow-private", help="Fetch URLs from addresses of this machine and of private networks, too."
+        ),
+    ] = False
 
     @contextmanager
     def open(self) -> "Iterator[IsolatedReader]":
@@ -78,17 +87,57 @@ class Reading:
         if not re.fullmatch(r"\w+(?:\+\w+)*", self.ocr_language):
             raise UsageError(f"--ocr-language takes names such as eng or deu+eng, got {self.ocr_language!r}")
         limits = Limits(text=int(self.max_text * (1 << 20)), seconds=self.timeout)
-        with IsolatedReader(limits, ocr=self.ocr.value, ocr_language=self.ocr_language) as reader:
+        with IsolatedReader(
+            limits, ocr=self.ocr.value, ocr_language=self.ocr_language, allow_private=self.allow_private
+        ) as reader:
             yield reader
 
     def read(
-        self, source: str, reader: "IsolatedReader", *, name: str | None = None, single: bool = True
+        self,
+        source: str,
+        reader: "IsolatedReader",
+        *,
+        name: str | None = None,
+        single: bool = True,
+        known: "Document | None" = None,
     ) -> "Document":
-        """The document of a source, which may be one of several.
+        """The document of a source, which may be one of several; `known` is as for `IsolatedReader.read`.
 
         Raises:
             ExtractionError, UsageError: as `IsolatedReader.read`.
         """
         # Of many files some may be encrypted PDFs, and no others take a password.
         password = self.password if single or source.lower().endswith(".pdf") else None
-        return reader.read(source, name=name, password=password, stdin=sys.stdin.buffer)
+        return reader.read(source, name=name, password=password, stdin=sys.stdin.buffer, known=known)
+
+
+@dataclass(frozen=True)
+class SourceReader:
+    """How a source becomes a document."""
+
+    opened: "IsolatedReader"
+    reading: Reading
+    machine: "Machine"
+    library: "Library | None"
+    """Has the pages that need not be fetched again; None if all are."""
+    name: str | None
+    single: bool
+
+    def read(self, source: str) -> "Document":
+        """
+        Raises:
+            DmdocError: it cannot be read.
+        """
+        from dmdoc.document import is_url
+        from dmdoc.ingest.sources import known_page
+
+        known = None
+        if is_url(source):
+            if self.machine.offline:
+                raise UsageError(f"{source} is on the network, which --offline forbids")
+            known = None if self.library is None else known_page(source, self.library)
+        document = self.reading.read(source, self.opened, name=self.name, single=self.single, known=known)
+        if self.machine.verbose:
+            read = f"extracted by {document.reader}" if document.reader else "unchanged, as the server says"
+            console.note(f"{source}: {len(document.text):,} characters {read}")
+        return document

@@ -1,4 +1,4 @@
-"""A file or standard input → a Document: named, clean pages of text.
+"""A file, a URL or standard input → a Document: named, clean pages of text.
 
 `formats` tells the format and names its reader; each format has a module.
 May import: errors, text.
@@ -8,9 +8,10 @@ Knows nothing about models, tokens or saved documents.
 from dmdoc.document.document import Document, Extraction
 from dmdoc.document.isolated import IsolatedReader
 from dmdoc.document.names import MAX_NAME_LENGTH, check_name, check_tag, is_name, slug
-from dmdoc.document.read import STDIN, read_document
+from dmdoc.document.read import read_document
 from dmdoc.document.source import Limits
-from dmdoc.document.stamp import Change, Stamp
+from dmdoc.document.stamp import Change, Stamp, WebStamp, read_stamp
+from dmdoc.document.url import STDIN, file_name, full_source, is_url
 
 __all__ = [
     "MAX_NAME_LENGTH",
@@ -21,9 +22,14 @@ __all__ = [
     "IsolatedReader",
     "Limits",
     "Stamp",
+    "WebStamp",
     "check_name",
     "check_tag",
+    "file_name",
+    "full_source",
     "is_name",
+    "is_url",
     "read_document",
+    "read_stamp",
     "slug",
 ]

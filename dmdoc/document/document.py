@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field
 
-from dmdoc.document.stamp import Stamp
+from dmdoc.document.stamp import Stamp, WebStamp
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Document:
     name: str
     """What the document is called; the same as its own `slug`."""
     source: str
-    """The absolute path that it was read from, or "-"."""
+    """The absolute path or the URL that it was read from, or "-"."""
     pages: tuple[str, ...]
     """Normalised text, one string a page, slide or chapter; one without text is "" and keeps its place."""
     reader: str = field(default="", compare=False)
@@ -39,8 +39,8 @@ class Document:
     """What its reader left out or had to guess, a sentence each."""
     confidence: tuple[float | None, ...] = field(default=(), compare=False)
     """Of OCR in the words of each page, from 0 to 1, None for a page with text; () where no page was read by OCR."""
-    file: Stamp | None = field(default=None, compare=False)
-    """The file that it was read from, as it was; None for standard input."""
+    file: Stamp | WebStamp | None = field(default=None, compare=False)
+    """The file or web page that it was read from, as it was; None for standard input."""
 
     @property
     def text(self) -> str:

@@ -6,7 +6,6 @@ be told from source code that writes them, so they are told by content only unde
 
 import re
 from collections.abc import Callable
-from pathlib import PurePath
 
 from dmdoc.document import docx, epub, html, mail, notebook, pdf, pptx, rows, rtf, text, xlsx
 from dmdoc.document.archive import member_names
@@ -58,10 +57,9 @@ def reader_for(source: Source) -> FormatReader:
     Raises:
         ExtractionError: it is named like a format that it is not in.
     """
-    suffix = PurePath(source.label).suffix.lower()
-    unnamed = not suffix
+    suffix = source.suffix
     # Source code may well have the header in a string: elsewhere than at its start it tells no such file.
-    within = _PDF_MAGIC_WITHIN if unnamed or source.has_suffix(".pdf") else len(_PDF_MAGIC)
+    within = _PDF_MAGIC_WITHIN if suffix in ("", ".pdf") else len(_PDF_MAGIC)
     if _PDF_MAGIC in source.data[:within]:
         return pdf.read
     members = member_names(source.data)

@@ -4,7 +4,7 @@ What a file does to the libraries that read it, it does to that process: its dea
 the next one gets a new process. One process reads all documents of a run, so that each costs no start of its own.
 
     {"source": ..., "stdin_bytes": n, ...}, a line, and n bytes
-    → {"document": {...}} or {"error": ..., "message": ...}, a line
+    → {"document": {...}}, {"unchanged": true} or {"error": ..., "message": ...}, a line
 """
 
 import json
@@ -14,9 +14,8 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import BytesIO
-from pathlib import Path
 from threading import Timer
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -24,9 +23,10 @@ from typing import Any, BinaryIO, Self
 from dmdoc import errors
 from dmdoc.document.document import Document
 from dmdoc.document.names import check_name
-from dmdoc.document.read import STDIN, read_document, read_stream
+from dmdoc.document.read import read_document, read_stream
 from dmdoc.document.source import DEFAULT_LIMITS, OCR_LANGUAGE, Limits, Ocr
-from dmdoc.document.stamp import Stamp
+from dmdoc.document.stamp import WebStamp, read_stamp
+from dmdoc.document.url import STDIN, full_source
 from dmdoc.errors import DmdocError, ExtractionError, UsageError
 
 _CLOSING = 5.0
@@ -37,10 +37,15 @@ class IsolatedReader:
     """Reads documents as `read_document` does, in another process; a context, at whose end that process ends."""
 
     def __init__(
-        self, limits: Limits = DEFAULT_LIMITS, *, ocr: Ocr = "off", ocr_language: str = OCR_LANGUAGE
+        self,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        ocr: Ocr = "off",
+        ocr_language: str = OCR_LANGUAGE,
+        allow_private: bool = False,
     ) -> None:
         self._limits = limits
-        self._ocr = (ocr, ocr_language)
+        self._settings = {"ocr": ocr, "ocr_language": ocr_language, "allow_private": allow_private}
         self._process: subprocess.Popen[bytes] | None = None
         self._timed_out = False
 
@@ -59,6 +64,7 @@ class IsolatedReader:
         name: str | None = None,
         password: str | None = None,
         stdin: BinaryIO | None = None,
+        known: Document | None = None,
     ) -> Document:
         """The document; arguments as for `read_document`.
 
@@ -74,7 +80,8 @@ class IsolatedReader:
             "password": password,
             "stdin_bytes": len(given),
             "limits": asdict(self._limits),
-            "ocr": self._ocr,
+            "settings": self._settings,
+            "known": asdict(known.file) if known is not None and isinstance(known.file, WebStamp) else None,
         }
         label = "standard input" if source == STDIN else source
         try:
@@ -90,6 +97,8 @@ class IsolatedReader:
             raise ExtractionError(
                 f"{label} takes more than {self._limits.memory >> 20:,} MB of memory to be read; split it up"
             )
+        if known is not None and "unchanged" in answered:
+            return known if name is None else replace(known, name=name)
         return _document(answered, source)
 
     def close(self) -> None:
@@ -181,12 +190,12 @@ def _document(reply: dict[str, Any], source: str) -> Document:
     check_name(record["name"])  # it becomes the name of a folder, and the process is not believed
     return Document(
         name=record["name"],
-        source=source if source == STDIN else str(Path(source).absolute()),
+        source=full_source(source),
         pages=tuple(record["pages"]),
         reader=record["reader"],
         remarks=tuple(record["remarks"]),
         confidence=tuple(record["confidence"]),
-        file=Stamp(**record["file"]) if record["file"] else None,
+        file=read_stamp(record["file"]),
     )
 
 
@@ -203,6 +212,8 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
 
 def _reply(request: dict[str, Any], given: bytes) -> dict[str, Any]:
     source = os.fsdecode(bytes.fromhex(request["source"]))
+    # Who asks has the text; the words of the server are enough to tell that it is unchanged.
+    known = Document("", source, (), file=WebStamp(**request["known"])) if request["known"] else None
     try:
         document = read_document(
             source,
@@ -210,14 +221,14 @@ def _reply(request: dict[str, Any], given: bytes) -> dict[str, Any]:
             password=request["password"],
             stdin=BytesIO(given),
             limits=Limits(**request["limits"]),
-            ocr=request["ocr"][0],
-            ocr_language=request["ocr"][1],
+            known=known,
+            **request["settings"],
         )
     except (ExtractionError, UsageError) as error:
         return {"error": type(error).__name__, "message": str(error)}
     except MemoryError:
         return {"error": "MemoryError"}
-    return {"document": asdict(document)}
+    return {"unchanged": True} if document is known else {"document": asdict(document)}
 
 
 def _limit_memory(memory: int) -> None:

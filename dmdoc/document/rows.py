@@ -26,7 +26,7 @@ def read(source: Source) -> Extracted:
     """
     text, encoding = decode(source)
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
-    delimiter = "\t" if source.has_suffix(".tsv") else _delimiter(text)
+    delimiter = "\t" if source.suffix == ".tsv" else _delimiter(text)
     try:
         page = rows_text(csv.reader(text.splitlines(keepends=True), delimiter=delimiter))
     except csv.Error as error:

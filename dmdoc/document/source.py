@@ -2,12 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal
 
 from dmdoc.errors import ExtractionError
 
 FORMATS_EXTRA = "pip install 'dmdoc[formats]'"
 """What installs the libraries that only some formats need."""
+
+
+MAX_FILE = 1 << 30
+"""Bytes that a file may have, with its pictures."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +42,19 @@ class Source:
 
     data: bytes
     label: str
-    """The path as it was given, or "standard input"."""
+    """The path or URL as it was given, or "standard input"."""
     password: str | None = None
     """Opens an encrypted PDF."""
     limits: Limits = DEFAULT_LIMITS
     ocr: Ocr = "off"
     ocr_language: str = OCR_LANGUAGE
+    told_suffix: str | None = None
+    """As `suffix`, where something else than the label tells it."""
+
+    @property
+    def suffix(self) -> str:
+        """How the name of its file ends: in lower case, with the dot; "" if it has no suffix."""
+        return PurePath(self.label).suffix.lower() if self.told_suffix is None else self.told_suffix
 
     def check_size(self, size: int, *, what: str = "holds") -> None:
         """
@@ -54,10 +66,6 @@ class Source:
                 f"{self.label} {what} more than the {self.limits.text / (1 << 20):,.4g} MB of text that a document "
                 "may have; split it up, or raise that limit"
             )
-
-    def has_suffix(self, *suffixes: str) -> bool:
-        """Whether the label ends as a file name with one of `suffixes` (lower case, with the dot) does."""
-        return self.label.lower().endswith(suffixes)
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,23 @@ class Extracted:
     """As `Document.warnings`."""
     confidence: tuple[float | None, ...] = ()
     """As `Document.confidence`."""
+
+
+def joined(pieces: Iterable[bytes], label: str) -> bytes:
+    """The bytes of a file that comes in pieces.
+
+    Raises:
+        ExtractionError: there are more than `MAX_FILE`.
+    """
+    kept, size = [], 0
+    for piece in pieces:
+        kept.append(piece)
+        size += len(piece)
+        if size > MAX_FILE:
+            raise ExtractionError(
+                f"{label} has more than the {MAX_FILE >> 30} GB that a file may have; split it up"
+            )
+    return b"".join(kept)
 
 
 def left_out(counts: Mapping[str, int], things: Iterable[str] = ()) -> tuple[str, ...]:

@@ -1,13 +1,13 @@
-"""What a file was like when it was read, so that it can be told later whether it has changed.
+"""What a source was like when it was read, so that it can be told later whether it has changed.
 
-It is hashed only where its time differs and its size does not.
+A file is hashed only where its time differs and its size does not.
 """
 
 import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Change = Literal["unchanged", "changed", "gone"]
 
@@ -35,6 +35,29 @@ class Stamp:
             return "unchanged" if same else "changed"
         except OSError:
             return "gone"
+
+
+@dataclass(frozen=True)
+class WebStamp:
+    """What is at a URL as it was, in the words of its server; "" for what it did not say."""
+
+    etag: str
+    last_modified: str
+
+    def change(self, _: str) -> None:
+        """Only the server can tell."""
+        return None
+
+
+def read_stamp(record: dict[str, Any] | None) -> Stamp | WebStamp | None:
+    """The stamp that `asdict` made a record of.
+
+    Raises:
+        TypeError: it is the record of something else.
+    """
+    if not record:
+        return None
+    return WebStamp(**record) if "etag" in record else Stamp(**record)
 
 
 def stamp(path: Path, data: bytes) -> Stamp | None:

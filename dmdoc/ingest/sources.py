@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dmdoc.document import STDIN, Document, slug
-from dmdoc.errors import UsageError
+from dmdoc.document import STDIN, Document, full_source, slug
+from dmdoc.errors import DmdocError, UsageError
 from dmdoc.ingest.ignored import files_in
 from dmdoc.library.library import Library
 
@@ -39,7 +39,7 @@ def expand(paths: Iterable[str], patterns: Sequence[str] = (), *, ignored: bool 
     for path in paths:
         inside = _inside(Path(path), patterns, ignored) if path != STDIN and os.path.isdir(path) else [path]
         for each in inside:
-            found.setdefault(each if each == STDIN else os.path.abspath(each), each)
+            found.setdefault(full_source(each), each)
     return list(found.values())
 
 
@@ -74,6 +74,17 @@ class Names:
         except UsageError:
             return False  # another run gave it away since this one began
         return True
+
+
+def known_page(url: str, library: Library) -> Document | None:
+    """What was read from a URL before, as it is saved; None if there is no such document, or it is damaged."""
+    saved = next((saved for saved in library.documents() if saved.source == full_source(url)), None)
+    if saved is None:
+        return None
+    try:
+        return Document(saved.name, saved.source, saved.pages(), file=saved.file)
+    except DmdocError:
+        return None
 
 
 def _candidates(document: Document) -> Iterator[str]:

@@ -20,7 +20,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from dmdoc.atomic_file import write_atomically
-from dmdoc.document import STDIN, Document, check_name, check_tag
+from dmdoc.document import STDIN, Document, check_name, check_tag, file_name, is_url
 from dmdoc.errors import BundleError, StateFileError, StateVersionError, UsageError
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
@@ -213,6 +213,8 @@ def _bare_identity(identity: Identity) -> Identity:
 
 
 def _bare(source: str) -> str:
+    if is_url(source):
+        return file_name(source)
     return source if source == STDIN else PurePath(source).name
 
 

@@ -9,11 +9,14 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from dmdoc.document import Document, Stamp
+from dmdoc.document import Document, Stamp, WebStamp
 from dmdoc.errors import DmdocError
 from dmdoc.library.record import read_record, write_record
 from dmdoc.library.saved_document import DESCRIPTION, PAGES, STATE, SavedDocument
 from dmdoc.memory.state_file import StateHeader
+
+_STAMPED = {Stamp: "file", WebStamp: "web"}
+"""Where document.json says what the source was like; dmdoc 0.1.0 knows the first alone."""
 
 
 def stage_document(folder: Path, document: Document, *, created: str) -> None:
@@ -67,7 +70,7 @@ def write_source(saved: SavedDocument, source: str) -> SavedDocument:
     return saved if source == saved.source else _described(replace(saved, source=source))
 
 
-def write_file(saved: SavedDocument, file: Stamp) -> SavedDocument:
+def write_file(saved: SavedDocument, file: Stamp | WebStamp) -> SavedDocument:
     """Say what the file of a document is like now, which gives the same text as before.
 
     Raises:
@@ -117,6 +120,6 @@ def _describe(saved: SavedDocument) -> None:
             "created": saved.created,
             "tags": saved.tags,
             "files": {name: sha256 for name, sha256 in files.items() if sha256 is not None},
-            **({} if saved.file is None else {"file": asdict(saved.file)}),
+            **({} if saved.file is None else {_STAMPED[type(saved.file)]: asdict(saved.file)}),
         },
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dmdoc.atomic_file import PRIVATE, clear_temporary, sync_folder, write_atomically
-from dmdoc.document import Document, Stamp, check_name, check_tag
+from dmdoc.document import Document, Stamp, WebStamp, check_name, check_tag
 from dmdoc.errors import DmdocError, DocumentNotFoundError, UsageError
 from dmdoc.library.describe import (
     complete,
@@ -233,8 +233,8 @@ class Library(Shelf):
         with self._changing(name):
             return write_source(self.get(name), source)
 
-    def set_file(self, name: str, file: Stamp) -> SavedDocument:
-        """Say what the file of a document is like now, which gives the same text as before.
+    def set_file(self, name: str, file: Stamp | WebStamp) -> SavedDocument:
+        """Say what the file or web page of a document is like now, which gives the same text as before.
 
         Raises:
             DocumentNotFoundError: there is no finished document of that name.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from dmdoc.document import STDIN, Document
+from dmdoc.document import STDIN, Document, is_url
 from dmdoc.errors import DmdocError
 from dmdoc.library.library import Library
 from dmdoc.library.record import read_record
@@ -99,7 +99,7 @@ def _pages(path: Path, sha256: str) -> tuple[str, ...] | None:
 
 def _text_of(source: str, sha256: str, read: Callable[[str], Document]) -> tuple[str, ...] | None:
     """The pages of the file that a document was read from, if it still has the text of this hash."""
-    if source in ("", STDIN):
+    if source in ("", STDIN) or is_url(source):
         return None
     document = _whole(lambda: read(source))
     return document.pages if document is not None and document.sha256 == sha256 else None

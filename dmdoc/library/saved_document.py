@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dmdoc.document import Change, Document, Stamp
+from dmdoc.document import Change, Document, Stamp, WebStamp, read_stamp
 from dmdoc.errors import DmdocError, StateFileError
 from dmdoc.library.record import damaged, read_record
 from dmdoc.memory.state_file import Section, StateHeader, read_header, read_state
@@ -40,7 +40,7 @@ class SavedDocument:
     name: str
     folder: Path
     source: str
-    """Absolute path of the file it was read from, or "-" for standard input."""
+    """Absolute path or URL of the file it was read from, or "-" for standard input."""
     sha256: str
     """Of the text in UTF-8."""
     page_count: int
@@ -53,12 +53,12 @@ class SavedDocument:
     """Of pages.json; None if it was written before there were checksums."""
     header_sha256: str | None = None
     """Of the header of the finished state; None too while there is none."""
-    file: Stamp | None = None
-    """The file that it was read from, as it was then; None if that is not known."""
+    file: Stamp | WebStamp | None = None
+    """The file or web page that it was read from, as it was then; None if that is not known."""
 
     @property
     def file_change(self) -> Change | None:
-        """What has become of that file since; None if it is not known what it was."""
+        """What has become of that file since; None if only a server can tell, or it is not known what it was."""
         return None if self.file is None else self.file.change(self.source)
 
     @property
@@ -211,7 +211,7 @@ def read_saved_document(name: str, folder: Path) -> SavedDocument:
             tags=tuple(map(str, record["tags"])),
             pages_sha256=files.get(PAGES),
             header_sha256=files.get(STATE),
-            file=Stamp(**record["file"]) if record.get("file") else None,
+            file=read_stamp(record.get("file") or record.get("web")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise damaged(path) from error

@@ -56,6 +56,18 @@ def test_what_is_new_changed_moved_and_gone_is_followed(invoke: Invoke, folder: 
     assert Library(home).names() == ("a", "d", "moved")
 
 
+def test_a_folder_above_this_one_is_followed(
+    invoke: Invoke, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder / "deep")
+    invoke("ingest", "..", "--sync")
+    assert in_step(folder, home)
+    (folder / "a.txt").unlink()
+    invoke("ingest", "..", "--sync", "--prune", "--yes")
+    assert in_step(folder, home)
+    assert invoke("ingest", "..", "--sync").err == "in step: 2 documents are unchanged\n"
+
+
 def test_a_moved_file_is_not_read_again(
     invoke: Invoke, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def stamp(file: Path) -> Stamp:
     found = read_document(str(file)).file
-    assert found is not None
+    assert isinstance(found, Stamp)
     return found
 
 
