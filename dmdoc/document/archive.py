@@ -6,6 +6,7 @@ Knows nothing about what the members mean.
 import lzma
 import zipfile
 import zlib
+from collections.abc import Set
 from io import BytesIO
 from xml.etree import ElementTree
 
@@ -40,10 +41,16 @@ class Archive:
         Raises:
             ExtractionError: the XML in it is more than the limit.
         """
-        xml = (
-            member for member in self._zip.infolist() if member.filename.lower().endswith((".xml", ".rels"))
-        )
-        self._source.check_size(sum(member.file_size for member in xml), what="unpacks to")
+        self.check({name for name in self.names if name.lower().endswith((".xml", ".rels"))})
+
+    def check(self, names: Set[str]) -> None:
+        """Check members that are to be read, before work is put into the first of them.
+
+        Raises:
+            ExtractionError: together they are more than the limit.
+        """
+        sizes = (member.file_size for member in self._zip.infolist() if member.filename in names)
+        self._source.check_size(sum(sizes), what="unpacks to")
 
     def read(self, name: str) -> bytes:
         """The bytes of a member.

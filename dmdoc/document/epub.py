@@ -27,7 +27,8 @@ def read(source: Source) -> Extracted:
         ExtractionError: it is damaged, or protected against reading.
     """
     archive = Archive(source)
-    chapters = _chapters(archive)
+    chapters = list(dict.fromkeys(_chapters(archive)))  # one that is listed again has been read
+    archive.check(set(chapters))
     if locked := _encrypted(archive).intersection(chapters):
         raise ExtractionError(
             f"{source.label} is protected against copying ({min(locked)} is encrypted); give an unprotected copy"

@@ -109,7 +109,9 @@ def _contents(
 
 def _extract(read: FormatReader, source: Source) -> Extracted:
     try:
-        return read(source)
+        extracted = read(source)
+        source.check_size(sum(map(len, extracted.pages)))  # whatever its format made of it
+        return extracted
     except MemoryError:
         raise
     except DmdocError as error:

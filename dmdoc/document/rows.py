@@ -28,7 +28,7 @@ def read(source: Source) -> Extracted:
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     delimiter = "\t" if source.suffix == ".tsv" else _delimiter(text)
     try:
-        page = rows_text(csv.reader(text.splitlines(keepends=True), delimiter=delimiter))
+        page = rows_text(csv.reader(text.splitlines(keepends=True), delimiter=delimiter), source)
     except csv.Error as error:
         raise ExtractionError(
             f"{source.label} is not a table ({error}); give it another suffix to read it as text"
@@ -36,10 +36,13 @@ def read(source: Source) -> Extracted:
     return Extracted((normalise_text(page),), "csv" if encoding.startswith("utf") else f"csv ({encoding})")
 
 
-def rows_text(rows: Iterable[Sequence[str]]) -> str:
+def rows_text(rows: Iterable[Sequence[str]], source: Source) -> str:
     """A row a line, as `- Heading: value; Heading: value`; what stands above the headings as it is.
 
     Empty cells are left out: their headings are missing. A table without headings has ` | ` between its cells.
+
+    Raises:
+        ExtractionError: with its headings in every row it is more text than `source` may have.
     """
     filled = ([" ".join(cell.split()) for cell in row] for row in rows)
     given = (row for row in filled if any(row))
@@ -52,7 +55,7 @@ def rows_text(rows: Iterable[Sequence[str]]) -> str:
         above.append(row)
     first = [" ".join(filter(None, row)) for row in above]
     if _are_headings(headings):
-        body = list(_with_headings(headings, given))
+        body = list(_bounded(_with_headings(headings, given), source))
         # Headings alone are all that such a table says.
         lines = body or [" | ".join(headings)]
     else:
@@ -71,6 +74,14 @@ def _with_headings(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> It
         named = [*headings, *[""] * (len(row) - len(headings))]
         cells = zip(named, row, strict=False)
         yield "- " + "; ".join(f"{name}: {cell}" if name else cell for name, cell in cells if cell)
+
+
+def _bounded(lines: Iterable[str], source: Source) -> Iterator[str]:
+    size = 0
+    for line in lines:
+        size += len(line)
+        source.check_size(size)
+        yield line
 
 
 def _delimiter(text: str) -> str:

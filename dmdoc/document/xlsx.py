@@ -34,8 +34,11 @@ def read(source: Source) -> Extracted:
     try:
         book = load_workbook(BytesIO(source.data), read_only=True, data_only=True)
         for sheet in book.worksheets:
-            text = rows_text(_rows(sheet))
+            text = rows_text(_rows(sheet), source)
             pages.append(normalise_text(f"# {sheet.title}\n\n{text}" if text else ""))
+            source.check_size(sum(map(len, pages)))
+    except ExtractionError:
+        raise
     except Exception as error:  # openpyxl raises whatever a malformed file leads it to
         raise ExtractionError(f"{source.label} is a damaged spreadsheet ({error}); save it again") from error
     drawn = {what: sum(name.startswith(start) for name in archive.names) for what, start in _DRAWN.items()}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dmdoc.document import Limits, read_document
+from dmdoc.document import Limits, epub, read_document
+from dmdoc.document.markup import markup_text
 from dmdoc.errors import ExtractionError
 
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -127,6 +128,33 @@ def test_chapters_are_pages_in_reading_order() -> None:
     document = read_document("-", stdin=BytesIO(book(chapters)))
     assert document.pages == ("# One\n\nSalt.", "", "# Two")
     assert document.extraction.empty_pages == (2,)
+
+
+def test_a_chapter_that_is_listed_again_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def parse(markup: str) -> str:
+        seen.append(markup)
+        return markup_text(markup)
+
+    monkeypatch.setattr(epub, "markup_text", parse)
+    once = book({f"c{number}.xhtml": "<p>Salt.</p>" for number in range(3)})
+    often = BytesIO()
+    with zipfile.ZipFile(BytesIO(once)) as archive, zipfile.ZipFile(often, "w") as changed:
+        for name in archive.namelist():
+            last = b'<itemref idref="i3"/>'
+            changed.writestr(name, archive.read(name).replace(last, last * 100))
+    assert pages(often.getvalue()) == ("Salt.",) * 3
+    assert len(seen) == 3
+
+
+def test_a_book_that_is_too_long_is_refused_before_a_chapter_is_parsed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(epub, "markup_text", lambda _: pytest.fail("a chapter was parsed"))
+    data = book({f"c{number}.xhtml": "<p>Salt.</p>" * 100 for number in range(10)})
+    with pytest.raises(ExtractionError, match="unpacks to more than the"):
+        read_document("-", stdin=BytesIO(data), limits=Limits(text=6_000))
 
 
 def test_a_protected_book_is_refused_and_one_with_protected_fonts_is_not() -> None:

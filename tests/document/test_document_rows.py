@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from linear import assert_linear
 
-from dmdoc.document import read_document
+from dmdoc.document import Limits, read_document
 from dmdoc.document.rows import read, rows_text
 from dmdoc.document.source import Source
+from dmdoc.errors import ExtractionError
 
 
 def pages(content: str, name: str = "a.csv") -> tuple[str, ...]:
@@ -49,7 +50,7 @@ def test_quoted_cells_may_hold_anything() -> None:
     ],
 )
 def test_headings_are_told_from_rows(rows: list[list[str]], text: str) -> None:
-    assert rows_text(rows) == text
+    assert rows_text(rows, Source(b"", "a")) == text
 
 
 def test_a_file_is_a_table_by_its_suffix(tmp_path: Path) -> None:
@@ -61,3 +62,9 @@ def test_a_file_is_a_table_by_its_suffix(tmp_path: Path) -> None:
 @pytest.mark.parametrize("piece", ['"', ",", 'a,"b\n', "a,b\n", '""', "\n"])
 def test_time_is_linear(piece: str) -> None:
     assert_linear(lambda data: read(Source(data, "a.csv")), lambda n: b"Name,Year\n" + piece.encode() * 5 * n)
+
+
+def test_headings_that_would_be_told_too_often_are_refused() -> None:
+    table = f"{'long ' * 2000},Lot\n" + "a,b\n" * 2000
+    with pytest.raises(ExtractionError, match="more than the 1 MB of text"):
+        read(Source(table.encode(), "a.csv", limits=Limits(text=1 << 20)))

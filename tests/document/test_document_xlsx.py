@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 from openpyxl import Workbook
 
-from dmdoc.document import read_document
+from dmdoc.document import Limits, read_document
 from dmdoc.errors import ExtractionError
 
 
@@ -62,3 +62,13 @@ def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(ExtractionError, match="needs openpyxl"):
         read_document("-", stdin=BytesIO(saved(workbook())))
+
+
+def test_a_text_that_many_cells_share_counts_in_each_of_them() -> None:
+    book = Workbook()
+    for _ in range(200):
+        book.active.append(["salt " * 1000, "lot"])
+    data = saved(book)
+    assert len(data) < 20_000
+    with pytest.raises(ExtractionError, match="more than the"):
+        read_document("-", stdin=BytesIO(data), limits=Limits(text=1 << 19))

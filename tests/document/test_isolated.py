@@ -122,17 +122,6 @@ def test_text_with_markup_is_bounded_too(name: str) -> None:
         read_document(str(CASES / name), limits=Limits(text=50))
 
 
-def test_a_chapter_that_is_listed_often_counts_each_time(tmp_path: Path) -> None:
-    item = "<item id='a' href='a.html' media-type='text/html'/>"
-    spine = "<itemref idref='a'/>" * 100
-    with zipfile.ZipFile(tmp_path / "a.epub", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("META-INF/container.xml", "<c><rootfile full-path='p.opf'/></c>")
-        archive.writestr("p.opf", f"<p>{item}{spine}</p>")
-        archive.writestr("a.html", "<p>" + "salt " * 2000)
-    with pytest.raises(ExtractionError, match="unpacks to more than the"):
-        read_document(str(tmp_path / "a.epub"), limits=Limits(text=500_000))
-
-
 def test_a_name_that_the_process_makes_up_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     reply = '{"document": {"name": "../../x", "pages": ["a"], "reader": "text", "remarks": []}}'
     program = f"import sys; sys.stdin.readline(); print({reply!r}, flush=True)"
