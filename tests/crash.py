@@ -66,6 +66,10 @@ COMMANDS = {
     "ingest of a changed file": Command(("ingest", "papers/a.txt", "--quiet"), (("a",),), prepare=new_text),
     "ingest of a torn one": Command(("ingest", "papers/torn.txt", "--quiet"), (("torn",),)),
     "import": Command(("import", "in/b.dmdoc", "--name", "imported", "--tag", "new"), (("imported",),)),
+    "ingest of the same with a tag": Command(
+        ("ingest", "papers/a.txt", "--tag", "new", "--quiet"), (("a",),)
+    ),
+    "import of the same with a tag": Command(("import", "in/b.dmdoc", "--tag", "new"), (("b",),)),
     "export": Command(("export", "b", "-o", "out/b.dmdoc", "--force"), ()),
     "rename": Command(("rename", "a", "renamed"), (("a", "renamed"),), again=(0, 3)),
     "rename of the current": Command(("rename", "c", "renamed"), (("c", "renamed"),), again=(0, 3)),
@@ -186,6 +190,8 @@ class Crash:
             if part not in ([of.get(name) for name in own] for of in (self.before, after)):
                 raise Wrong(f"{unit} is neither as before nor as after: {part}")
         expect(strays(self.home, staged=changed | {"torn"}), [], "stray files")
+        for gone in self.before.keys() - found.keys() if name.startswith("rm") else ():
+            expect(holding(self.home, word_of(gone)), [], f"still says what {gone} said")
         expect(leftovers(self._folder / "out"), [], "left beside the exported file")
         code = self._run(command.arguments)
         if code not in command.again:
@@ -275,7 +281,7 @@ def build(folder: Path, run: Callable[[tuple[str, ...]], int]) -> None:
     for name in ("papers/more", "in", "out"):
         (folder / name).mkdir(parents=True)
     for name in ("a", "b", "c", "n", "torn", "more/x", "more/y", "more/z"):
-        text = f"Lot {name} holds salt. It was sold in 18{len(name)}4. " * 6
+        text = f"Lot {name} holds {word_of(name)} salt. It was sold in 18{len(name)}4. " * 6
         (folder / "papers" / f"{name}.txt").write_text(text, encoding="utf-8")
     for command in (
         ("ingest", "papers/a.txt", "--tag", "old", "--quiet"),
@@ -360,6 +366,17 @@ def strays(home: Path, *, staged: set[str]) -> list[str]:
     )
     files = sorted(path.relative_to(home).as_posix() for path in home.rglob("*") if not path.is_dir())
     return [file for file in files if not known.fullmatch(file)]
+
+
+def word_of(name: str) -> str:
+    """A word that no other document has."""
+    return f"zz{name.rpartition('/')[2]}zz"
+
+
+def holding(home: Path, word: str) -> list[Path]:
+    """The files that have a word."""
+    files = [path for path in home.rglob("*") if path.is_file()]
+    return [path for path in files if word.encode() in path.read_bytes()]
 
 
 def leftovers(folder: Path) -> list[str]:

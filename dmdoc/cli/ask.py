@@ -96,13 +96,13 @@ def ask(
     template.fill(document="", question="")  # names what else is missing, before a model is loaded
     targets = subject.targets(open_library(), asked, machine)
     if as_jsonl or subject.every or questions is not None:
-        if as_json or strict:
+        best_first = subject.every and questions is None
+        if as_json or (strict and not best_first):
             raise UsageError(
-                "--json and --strict are for one answer; --jsonl says of each how far to trust it"
+                "--json and --strict are for one question; --jsonl says of each answer how far to trust it"
             )
         cited = citations and as_jsonl
-        requests = Requests(targets, template, settings, mode, evidence or EVIDENCE_PASSAGES, cited)
-        best_first = subject.every and questions is None
+        requests = Requests(targets, template, settings, mode, evidence or EVIDENCE_PASSAGES, cited, strict)
         answer_many(requests, machine, as_jsonl=as_jsonl, best_first=best_first)
         return
     (target,) = targets

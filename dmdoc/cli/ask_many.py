@@ -11,7 +11,7 @@ from dmdoc.cli.library import warn_of_changed_files
 from dmdoc.cli.options import JSON_SCHEMA, Machine
 from dmdoc.cli.subject import Target
 from dmdoc.console import answers
-from dmdoc.errors import DmdocError, PartialFailureError
+from dmdoc.errors import DmdocError, PartialFailureError, UnsupportedError
 
 if TYPE_CHECKING:
     from dmdoc.answer.evidence import Passage
@@ -37,6 +37,8 @@ class Requests:
     """Passages in a prompt."""
     citations: bool
     """Whether passages of the text are told with each answer, which are looked up in it."""
+    strict: bool
+    """Whether only answers are told that are sure or likely."""
 
     @property
     def reads_text(self) -> bool:
@@ -66,6 +68,8 @@ def answer_many(requests: Requests, machine: Machine, *, as_jsonl: bool, best_fi
 
     Raises:
         PartialFailureError: documents could not be asked; the others were.
+        UnsupportedError: no answer is sure or likely, and only such are told.
+        UsageError: only such are told, and nobody judges these answers.
     """
     from dmdoc.answer.recall import cite
 
@@ -73,9 +77,12 @@ def answer_many(requests: Requests, machine: Machine, *, as_jsonl: bool, best_fi
     given = _answers(requests, machine, failures)
     if best_first:
         given = iter(sorted(given, key=lambda answer: -_merit(answer[3])))
-    absent = bool(requests.targets)
+    absent, told = bool(requests.targets), 0
     for target, inquiry, recalled, judgement, reader in given:
         absent = absent and judgement is not None and judgement.verdict == "not in the document"
+        if requests.strict and not (judgement and judgement.holds):
+            continue
+        told += 1
         if as_jsonl:
             found = (
                 cite(inquiry.question, recalled, inquiry.pages) if requests.citations else recalled.evidence
@@ -87,11 +94,14 @@ def answer_many(requests: Requests, machine: Machine, *, as_jsonl: bool, best_fi
         # What the model was shown of the text is never kept quiet.
         if recalled.document_tokens:
             console.note(f"{target.name}: {answers.origin(recalled)}")
-    if best_first and absent:
-        console.note(f"none of the {len(requests.targets):,} documents says so")
+    documents = len({target.name for target in requests.targets})
+    nothing = f"none of the {documents:,} documents says so"
+    if best_first and absent and not requests.strict:
+        console.note(nothing)
     if failures:
-        asked = len({target.name for target in requests.targets})
-        raise PartialFailureError(f"{len(failures)} of {asked} documents could not be asked")
+        raise PartialFailureError(f"{len(failures)} of {documents} documents could not be asked")
+    if requests.strict and not told:
+        raise UnsupportedError(nothing if absent else f"none of the {documents:,} answers is sure or likely")
 
 
 def _words(judgement: "Judgement | None") -> tuple[str, ...]:
@@ -109,11 +119,13 @@ def _answers(
     requests: Requests, machine: Machine, failures: Failures
 ) -> "Iterator[tuple[Target, Inquiry, Recalled, Judgement | None, Reader]]":
     """Every question of every document, answered in groups; what cannot be answered is told and left out."""
-    from dmdoc.answer.judging import judge
+    from dmdoc.answer.judging import check_that_answers_are_judged, judge
 
     # A draw depends on what is drawn beside it, and prompts with text in them are long: these go one by one.
     alone = requests.mode in ("evidence", "full") or requests.settings.temperature > 0
     for reader, targets in _by_reader(requests.targets, machine, failures):
+        if requests.strict:
+            check_that_answers_are_judged(requests.mode, reader)
         asked = _inquiries(targets, requests, reader, failures, quiet=machine.quiet)
         while group := list(islice(asked, 1 if alone else TOGETHER)):
             for target, inquiry, recalled in _recalled(group, requests, reader, failures):

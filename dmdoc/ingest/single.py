@@ -149,11 +149,7 @@ def already_done(task: Task, library: Library, tags: Sequence[str] = ()) -> Inge
     saved = library.get(task.document.name)
     if not _same_writer(saved, task.header):
         return None
-    if task.document.file not in (None, saved.file):
-        saved = library.set_file(saved.name, task.document.file)
-    if tags:
-        saved = library.tag(saved.name, add=tags)
-    library.set_current(saved.name)
+    saved = library.keep(saved.name, tags=tags, file=task.document.file)
     return result_of(task, saved, "unchanged", 0.0)
 
 

@@ -7,6 +7,7 @@ standard input, belongs to none. Knows nothing about models, terminals or option
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,14 +93,11 @@ def follow(move: Move, library: Library) -> SavedDocument:
     Raises:
         DmdocError: the document was replaced or removed meanwhile.
     """
-    saved = library.set_source(move.saved.name, move.source)
-    name = slug(Path(move.source).stem)
-    if saved.name == name or saved.name != slug(Path(move.saved.source).stem) or not name:
-        return saved
-    try:
-        return library.rename(saved.name, name)
-    except UsageError:
-        return saved  # the new name is another document's
+    old, name = move.saved.name, slug(Path(move.source).stem)
+    if name and old != name and old == slug(Path(move.saved.source).stem):
+        with suppress(UsageError):  # the new name is another document's
+            return library.rename(old, name, source=move.source)
+    return library.set_source(old, move.source)
 
 
 def wait_until_settled(file: str) -> None:

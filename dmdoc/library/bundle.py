@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmdoc.atomic_file import write_atomically
 from dmdoc.document import STDIN, Document, check_name, check_tag, file_name, is_url
-from dmdoc.errors import BundleError, StateFileError, StateVersionError, UsageError
+from dmdoc.errors import BundleError, DmdocError, StateFileError, StateVersionError, UsageError
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
 from dmdoc.memory.state_file import Identity, StateHeader, pack_state, unpack_state
@@ -123,7 +123,8 @@ def install(
 ) -> tuple[SavedDocument, bool]:
     """Save what a bundle holds, under its own name or another, with these tags beside its own, and make it current.
 
-    A text that is saved under the name already stays with the state that it has; only tags are added.
+    A text that is saved under the name already, wherever it is from, stays with the state and the tags that it has; it
+    gets `tags` beside these.
 
     Returns:
         The document, and whether it was saved now.
@@ -135,18 +136,25 @@ def install(
     for tag in tags:
         check_tag(tag)
     with library.lock(document.name):
-        found = library.status(document)
-        if found == "updated":
+        if _is_here(document, library):
+            return library.keep(document.name, tags=tags), False
+        if library.status(document) == "updated":
             # The same file name says nothing about whether it was the same file.
             raise UsageError(
                 f"the name {document.name!r} is taken by another document; "
                 f"give another name, or remove that document first"
             )
-        if found == "unchanged":
-            library.set_current(document.name)
-            return library.tag(document.name, add=(*bundle.tags, *tags)), False
         staged = library.begin(document, restart=True)
         return library.finish(staged, bundle.state, bundle.header, tags=(*bundle.tags, *tags)), True
+
+
+def _is_here(document: Document, library: Library) -> bool:
+    """Whether the text is saved under the document's name, with a state that can be read."""
+    try:
+        saved = library.get(document.name)
+        return saved.sha256 == saved.header().document_sha256 == document.sha256
+    except DmdocError:
+        return False
 
 
 def _members(path: Path) -> dict[str, bytes]:

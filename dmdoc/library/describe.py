@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from dmdoc.document import Document, Stamp, WebStamp
 from dmdoc.errors import DmdocError
@@ -50,33 +51,48 @@ def complete(staged: SavedDocument, header: StateHeader, tags: Iterable[str]) ->
     _describe(replace(staged, header_sha256=header.sha256, tags=tuple(sorted(set(tags)))))
 
 
-def write_tags(saved: SavedDocument, tags: Iterable[str]) -> SavedDocument:
-    """Give a document these tags in place of those it had.
+def rewrite(saved: SavedDocument, changed: SavedDocument) -> SavedDocument:
+    """Let a document's description say what `changed` says; nothing is written where it does.
 
     Raises:
         OSError: the folder cannot be written.
-        DmdocError, StateFileError: the document has no checksums yet, and is damaged.
+        DmdocError, StateFileError: as `bound`.
     """
-    tagged = replace(saved, tags=tuple(sorted(set(tags))))
-    return saved if tagged == saved else _described(tagged)
+    if changed == saved:
+        return saved
+    changed = bound(changed)
+    _describe(changed)
+    return changed
 
 
-def write_source(saved: SavedDocument, source: str) -> SavedDocument:
-    """Say that a document is from `source`, an absolute path.
+def bound(saved: SavedDocument) -> SavedDocument:
+    """The document, bound to its files by their checksums.
 
     Raises:
-        OSError, DmdocError, StateFileError: as `write_tags`.
+        DmdocError, StateFileError: it has no checksums yet, and is damaged.
     """
-    return saved if source == saved.source else _described(replace(saved, source=source))
+    if saved.pages_sha256 is not None:
+        return saved
+    saved.pages()
+    content = (saved.folder / PAGES).read_bytes()
+    return replace(
+        saved, pages_sha256=hashlib.sha256(content).hexdigest(), header_sha256=saved.header().sha256
+    )
 
 
-def write_file(saved: SavedDocument, file: Stamp | WebStamp) -> SavedDocument:
-    """Say what the file of a document is like now, which gives the same text as before.
-
-    Raises:
-        OSError, DmdocError, StateFileError: as `write_tags`.
-    """
-    return saved if file == saved.file else _described(replace(saved, file=file))
+def description(saved: SavedDocument) -> dict[str, Any]:
+    """What document.json says of a document."""
+    files = {PAGES: saved.pages_sha256, STATE: saved.header_sha256}
+    return {
+        "source": saved.source,
+        "sha256": saved.sha256,
+        "pages": saved.page_count,
+        "characters": saved.characters,
+        "created": saved.created,
+        "tags": saved.tags,
+        "files": {name: sha256 for name, sha256 in files.items() if sha256 is not None},
+        **({} if saved.file is None else {_STAMPED[type(saved.file)]: asdict(saved.file)}),
+    }
 
 
 def restore_document(saved: SavedDocument, pages: Sequence[str]) -> SavedDocument:
@@ -96,30 +112,5 @@ def restore_document(saved: SavedDocument, pages: Sequence[str]) -> SavedDocumen
     return restored
 
 
-def _described(saved: SavedDocument) -> SavedDocument:
-    """Write a new document.json, with checksums if the document has none yet."""
-    if saved.pages_sha256 is None:  # from before checksums
-        saved.pages()
-        content = (saved.folder / PAGES).read_bytes()
-        bound = hashlib.sha256(content).hexdigest(), saved.header().sha256
-        saved = replace(saved, pages_sha256=bound[0], header_sha256=bound[1])
-    _describe(saved)
-    return saved
-
-
 def _describe(saved: SavedDocument) -> None:
-    """Write document.json."""
-    files = {PAGES: saved.pages_sha256, STATE: saved.header_sha256}
-    write_record(
-        saved.folder / DESCRIPTION,
-        {
-            "source": saved.source,
-            "sha256": saved.sha256,
-            "pages": saved.page_count,
-            "characters": saved.characters,
-            "created": saved.created,
-            "tags": saved.tags,
-            "files": {name: sha256 for name, sha256 in files.items() if sha256 is not None},
-            **({} if saved.file is None else {_STAMPED[type(saved.file)]: asdict(saved.file)}),
-        },
-    )
+    write_record(saved.folder / DESCRIPTION, description(saved))

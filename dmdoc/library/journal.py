@@ -11,18 +11,20 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from dmdoc.atomic_file import sync_folder
 from dmdoc.errors import DmdocError
 from dmdoc.library.locks import Locks
 from dmdoc.library.record import read_record, write_record
+from dmdoc.library.saved_document import DESCRIPTION
 
 _LOCK = ".journal"
 
 
 @dataclass(frozen=True)
 class Change:
-    """Folders to rename, in this order, and the document that is current afterwards."""
+    """Folders to rename, in this order, a description to write, and the document that is current afterwards."""
 
     moves: tuple[tuple[str, str], ...]
     """Entries of `documents`: from, to. One whose source is gone or whose target is there was made already."""
@@ -32,6 +34,8 @@ class Change:
     """What is current instead, if it was one of these; None is no document."""
     always: bool = False
     """Whether that is current whatever was before."""
+    description: tuple[str, dict[str, Any]] | None = None
+    """A document, and what its description says afterwards."""
 
 
 class Journal:
@@ -72,7 +76,7 @@ class Journal:
             record, _ = read_record(self._file)
             moves = tuple((_entry(source), _entry(target)) for source, target in record["moves"])
             names = tuple(map(_entry, record["names"]))
-            change = Change(moves, names, record["current"], always=record["always"])
+            change = Change(moves, names, record["current"], record["always"], _description(record))
         except FileNotFoundError:
             return
         except (DmdocError, KeyError, TypeError, ValueError):
@@ -86,9 +90,14 @@ class Journal:
             if (documents / source).exists() and not (documents / target).exists():
                 os.rename(documents / source, documents / target)
         sync_folder(documents)
+        if change.description is not None:
+            name, described = change.description
+            with suppress(FileNotFoundError):  # somebody removed it by hand
+                write_record(documents / name / DESCRIPTION, described)
         if change.always or read_current(self._root) in change.names:
             write_current(self._root, change.current)
-        self._settled(change.names)
+        if change.moves:
+            self._settled(change.names)
         self._file.unlink()
         sync_folder(self._root)
 
@@ -116,6 +125,18 @@ def write_current(root: Path, name: str | None) -> None:
         (root / "current").unlink(missing_ok=True)
     elif read_current(root) != name:
         write_record(root / "current", {"name": name})
+
+
+def _description(record: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """
+    Raises:
+        KeyError, TypeError, ValueError: there is none that can be written.
+    """
+    given = record.get("description")  # no journal of dmdoc 0.1.0 has one
+    if given is None:
+        return None
+    name, described = given
+    return _entry(name), dict(described)
 
 
 def _entry(name: object) -> str:

@@ -13,6 +13,7 @@ stays answerable until the new one replaces it. Knows nothing about models, toke
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,14 +21,7 @@ from typing import TYPE_CHECKING
 from dmdoc.atomic_file import PRIVATE, clear_temporary, sync_folder, write_atomically
 from dmdoc.document import Document, Stamp, WebStamp, check_name, check_tag
 from dmdoc.errors import DmdocError, DocumentNotFoundError, UsageError
-from dmdoc.library.describe import (
-    complete,
-    restore_document,
-    stage_document,
-    write_file,
-    write_source,
-    write_tags,
-)
+from dmdoc.library.describe import bound, complete, description, restore_document, rewrite, stage_document
 from dmdoc.library.document_folders import DocumentFolders, clear_removed, discard
 from dmdoc.library.journal import Change, Journal
 from dmdoc.library.locks import Locks, OnWait
@@ -69,13 +63,6 @@ class Library(Shelf):
             clear_removed(self._documents)
             if self.root.exists():
                 clear_temporary(self.root)
-
-    def set_current(self, name: str) -> None:
-        """Raises DocumentNotFoundError when there is no finished document of that name."""
-        self.get(name)
-        with explained(self.root):
-            self._make_folders()
-            self._journal.set_current(name)
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -182,8 +169,8 @@ class Library(Shelf):
             self._journal.make(Change(moves, tuple(folders.name for folders in found), current=None))
             clear_removed(self._documents)
 
-    def rename(self, old: str, new: str) -> SavedDocument:
-        """Give a document another name.
+    def rename(self, old: str, new: str, *, source: str | None = None) -> SavedDocument:
+        """Give a document another name, and another source if its file was moved.
 
         Raises:
             DocumentNotFoundError: no finished document `old`.
@@ -192,10 +179,13 @@ class Library(Shelf):
         with ExitStack() as held:
             # Always in the same order, so that two renames never wait for one another.
             folders = {name: held.enter_context(self._changing(name)) for name in sorted({old, new})}
-            self.get(old)
+            saved = self.get(old)
             if folders[new].used:
                 raise UsageError(f"the name {new!r} is taken; choose another, or remove that document first")
-            self._journal.make(Change(folders[old].renaming(folders[new]), (old, new), current=new))
+            moves, moved = folders[old].renaming(folders[new]), None
+            if source is not None:
+                moved = new, description(bound(replace(saved, source=source)))
+            self._journal.make(Change(moves, (old, new), current=new, description=moved))
             return self.get(new)
 
     def tag(self, name: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> SavedDocument:
@@ -208,7 +198,30 @@ class Library(Shelf):
         added = _checked(add)
         with self._changing(name):
             saved = self.get(name)
-            return write_tags(saved, added.union(saved.tags).difference(remove))
+            tags = added.union(saved.tags).difference(remove)
+            return rewrite(saved, replace(saved, tags=tuple(sorted(tags))))
+
+    def keep(
+        self, name: str, *, tags: Iterable[str] = (), file: Stamp | WebStamp | None = None
+    ) -> SavedDocument:
+        """What reading a text again does that is saved: all of it or none.
+
+        The document gets `tags` beside its own, `file` as what its source is like now, and becomes the current one.
+
+        Raises:
+            DocumentNotFoundError: there is no finished document of that name.
+            UsageError: one of `tags` cannot be a tag.
+        """
+        added = _checked(tags)
+        with self._changing(name):
+            saved = self.get(name)
+            kept = replace(saved, tags=tuple(sorted(added.union(saved.tags))), file=file or saved.file)
+            if kept == saved:
+                self._journal.set_current(name)
+                return saved
+            described = name, description(bound(kept))
+            self._journal.make(Change((), (name,), current=name, always=True, description=described))
+            return self.get(name)
 
     @contextmanager
     def writing(self, path: Path) -> Iterator[None]:
@@ -231,16 +244,8 @@ class Library(Shelf):
             DocumentNotFoundError: there is no finished document of that name.
         """
         with self._changing(name):
-            return write_source(self.get(name), source)
-
-    def set_file(self, name: str, file: Stamp | WebStamp) -> SavedDocument:
-        """Say what the file or web page of a document is like now, which gives the same text as before.
-
-        Raises:
-            DocumentNotFoundError: there is no finished document of that name.
-        """
-        with self._changing(name):
-            return write_file(self.get(name), file)
+            saved = self.get(name)
+            return rewrite(saved, replace(saved, source=source))
 
     def _check_staged(self, staged: SavedDocument, header: StateHeader) -> None:
         assert header.document_sha256 == staged.sha256, "a state of another text"

@@ -103,7 +103,7 @@ class PassageIndex:
             for name in names:
                 _replace(index, self._documents, name)
             if scrub:
-                index.execute("INSERT INTO passages (passages) VALUES ('optimize')")
+                _scrub(index)
 
     def _read(self, look: Callable[[sqlite3.Connection], Result]) -> Result:
         """Look into the index as the folders are, in the file if it can be had, else in memory."""
@@ -195,9 +195,16 @@ def _update(index: sqlite3.Connection, documents: Path) -> None:
         index.execute("BEGIN IMMEDIATE")
         for name in changed:
             _replace(index, documents, name)
+        if known.keys() - there.keys():
+            _scrub(index)
         index.execute("DELETE FROM folder")
         if stamp is not None:
             index.execute("INSERT INTO folder VALUES (?)", (stamp,))
+
+
+def _scrub(index: sqlite3.Connection) -> None:
+    """Let the words of deleted passages leave the file, which FTS5 only marks as gone."""
+    index.execute("INSERT INTO passages (passages) VALUES ('optimize')")
 
 
 def _replace(index: sqlite3.Connection, documents: Path, name: str) -> None:

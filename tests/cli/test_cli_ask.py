@@ -237,9 +237,31 @@ def test_of_several_documents_none_says_so(
     run = invoke(*ask, "--strict")
     assert (run.code, run.out, run.err) == (4, "", "error: none of the 2 documents says so\n")
     assert invoke(*ask, "--all").err == "none of the 2 documents says so\n"
+    run = invoke(*ask, "--all", "--strict")
+    assert (run.code, run.out, run.err) == (4, "", "error: none of the 2 documents says so\n")
     record = checked("ask", invoke(*ask, "--json").out)
     assert (record["verdict"], record["supported"]) == ("not in the document", False)
     assert 0 <= record["probability"] <= 1
+
+
+@pytest.mark.parametrize("as_jsonl", [(), ("--jsonl",)])
+def test_of_several_documents_only_answers_that_hold_are_told(
+    as_jsonl: tuple[str, ...],
+    invoke: Invoke,
+    two_pages: str,
+    reader: Reader,
+    lots: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    invoke("ingest", str(lots), "--quiet")
+    ask = ("ask", "Salt?", "--all", "--max-tokens", "4", "--no-citations", *as_jsonl)
+    judged(monkeypatch, reader, "doubtful")
+    assert len(invoke(*ask).out.splitlines()) == 2
+    run = invoke(*ask, "--strict")
+    assert (run.code, run.out, run.err) == (4, "", "error: none of the 2 answers is sure or likely\n")
+    judged(monkeypatch, reader, "likely")
+    run = invoke(*ask, "--strict")
+    assert (run.code, len(run.out.splitlines())) == (0, 2)
 
 
 def test_a_doubtful_answer_comes_with_what_helps_most(

@@ -74,10 +74,7 @@ def test_an_import_never_replaces_another_text(
 ) -> None:
     write_bundle(saved, tmp_path / "report.dmdoc")
     bundle = read_bundle(tmp_path / "report.dmdoc")
-    with pytest.raises(UsageError, match="'report' is taken"):
-        install(bundle, library)
     other = Library(tmp_path / "there")
-    install(bundle, other)
     install(bundle, other)
     altered = replace(bundle, document=replace(bundle.document, pages=("Another text.",)))
     with pytest.raises(UsageError, match="'report' is taken"):
@@ -173,11 +170,34 @@ def test_a_folder_that_cannot_be_written_is_one_line(saved: SavedDocument, tmp_p
 def test_what_is_here_already_is_unchanged(saved: SavedDocument, tmp_path: Path) -> None:
     write_bundle(saved, tmp_path / "report.dmdoc")
     bundle, there = read_bundle(tmp_path / "report.dmdoc"), Library(tmp_path / "there")
-    first, fresh = install(bundle, there)
-    before = first.state_path.stat().st_mtime_ns
-    again, fresh_again = install(bundle, there, tags=["late"])
-    assert (fresh, fresh_again) == (True, False)
-    assert (again.tags, again.state_path.stat().st_mtime_ns) == (("late", "salt"), before)
+    _, fresh = install(bundle, there)
+    files = [path for path in there.root.rglob("*") if path.is_file()]
+    before = {path: (path.stat().st_ino, path.read_bytes()) for path in files}
+    assert (fresh, install(bundle, there)[1]) == (True, False)
+    assert {path: (path.stat().st_ino, path.read_bytes()) for path in files} == before
+    again, fresh = install(bundle, there, tags=["late"])
+    assert (again.tags, fresh) == (("late", "salt"), False)
+    written = {path.name for path in files if path.stat().st_ino != before[path][0]}
+    assert written == {"document.json"}
+
+
+def test_a_text_that_was_read_here_is_unchanged_and_keeps_what_it_has(
+    saved: SavedDocument, library: Library, tmp_path: Path
+) -> None:
+    write_bundle(saved, tmp_path / "report.dmdoc")
+    library.tag("report", remove=["salt"])
+    before = {path: path.stat().st_ino for path in library.root.rglob("*") if path.is_file()}
+    again, fresh = install(read_bundle(tmp_path / "report.dmdoc"), library)
+    assert (fresh, again.source, again.tags) == (False, REPORT.source, ())
+    assert {path: path.stat().st_ino for path in library.root.rglob("*") if path.is_file()} == before
+
+
+def test_an_import_puts_a_damaged_state_right(saved: SavedDocument, tmp_path: Path) -> None:
+    write_bundle(saved, tmp_path / "report.dmdoc")
+    bundle, there = read_bundle(tmp_path / "report.dmdoc"), Library(tmp_path / "there")
+    install(bundle, there)[0].state_path.write_bytes(b"")
+    again, fresh = install(bundle, there)
+    assert fresh and again.state()[0].equals(saved.state()[0])
 
 
 def test_a_bad_tag_is_refused_before_anything_is_saved(saved: SavedDocument, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_names_are_sorted_and_the_last_ingested_is_current(library: Library) -> 
     assert library.names() == ("alpha", "beta", "gamma")
     assert [saved.name for saved in library.documents()] == ["alpha", "beta", "gamma"]
     assert library.current().name == "gamma"
-    library.set_current("alpha")
+    library.keep("alpha")
     assert Library(library.root).current().name == "alpha"
 
 
@@ -138,7 +138,7 @@ def test_a_missing_name_lists_the_others(library: Library) -> None:
         "there is no saved document 'anual-report'; did you mean 'annual-report'? saved: annual-report, essay"
     )
     with pytest.raises(DocumentNotFoundError, match="'novel'; saved: annual-report, essay"):
-        library.set_current("novel")
+        library.keep("novel")
 
 
 def test_a_long_list_is_counted(library: Library) -> None:
@@ -155,7 +155,7 @@ def test_a_name_that_cannot_be_one_is_refused_everywhere(library: Library, name:
     ingest(library, document())
     calls: list[Callable[[], object]] = [
         lambda: library.get(name),
-        lambda: library.set_current(name),
+        lambda: library.keep(name),
         lambda: library.remove(name),
         lambda: library.rename("report", name),
         lambda: library.begin(document(name=name)),

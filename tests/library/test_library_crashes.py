@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from test_library import assert_complete, assert_tidy, document, header_of, ingest, state_of
 
+from dmdoc.document import Stamp
 from dmdoc.errors import DmdocError, DocumentNotFoundError
 from dmdoc.library.library import Library
 from dmdoc.library.record import write_record
@@ -134,11 +135,18 @@ def test_a_killed_remove_leaves_the_document_or_nothing(tmp_path: Path) -> None:
             assert library.current().name == "report"
         else:
             assert_tidy(library)
+            assert_no_word_of(library, "text")
             with pytest.raises(DocumentNotFoundError, match="no document is current"):
                 library.current()
         assert_complete(ingest(library, document()), document())
         assert_tidy(library, "report")
     assert outcomes == {(), ("report",)}
+
+
+def assert_no_word_of(library: Library, word: str) -> None:
+    """Neither in a folder nor in the index of passages, nor in what SQLite keeps beside it."""
+    files = [path for path in library.root.rglob("*") if path.is_file()]
+    assert [path for path in files if word.encode() in path.read_bytes()] == []
 
 
 def test_a_killed_remove_of_two_leaves_both_or_none(tmp_path: Path) -> None:
@@ -167,6 +175,36 @@ def test_a_killed_tag_leaves_the_old_or_the_new_tags(tmp_path: Path) -> None:
         assert_complete(library.get("report"), document())
         assert_tidy(library, "report")
     assert outcomes == {(), ("salt", "sand")}
+
+
+def test_reading_a_text_again_is_one_step(tmp_path: Path) -> None:
+    """Its tags, what its file is like, and that it is the current one: all of it or none."""
+    stamp = Stamp(1, 2, "3" * 64)
+
+    def prepare(library: Library) -> None:
+        for name in ("report", "other"):
+            ingest(library, document(name=name))
+
+    libraries = killed_at_every_step(
+        tmp_path, prepare, lambda library: library.keep("report", tags=["salt"], file=stamp)
+    )
+    outcomes = set()
+    for library in libraries:
+        saved = library.get("report")
+        outcomes.add((saved.tags, saved.file, library.current().name))
+        assert_complete(saved, document())
+        assert_tidy(library, "other", "report")
+    assert outcomes == {((), None, "other"), (("salt",), stamp, "report")}
+
+
+def test_a_file_that_moved_is_followed_in_one_step(tmp_path: Path) -> None:
+    libraries = killed_at_every_step(
+        tmp_path,
+        lambda library: ingest(library, document()),
+        lambda library: library.rename("report", "thesis", source="/papers/thesis.txt"),
+    )
+    found = {(saved.name, saved.source) for library in libraries for saved in library.documents()}
+    assert found == {("report", "/papers/report.txt"), ("thesis", "/papers/thesis.txt")}
 
 
 def test_a_document_and_its_tags_are_published_at_once(tmp_path: Path) -> None:
@@ -242,6 +280,16 @@ def test_a_journal_moves_nothing_out_of_the_library(library: Library, tmp_path: 
         assert_tidy(library, "report")
 
 
+@pytest.mark.parametrize("description", [["../../stolen", {}], ["report"], "report", [7, {}], ["report", 7]])
+def test_a_journal_describes_no_other_place(library: Library, description: object) -> None:
+    ingest(library, document())
+    record = {"moves": [], "names": ["report"], "current": None, "always": False, "description": description}
+    write_record(library.root / "journal", record)
+    library.tidy()
+    assert_complete(library.get("report"), document())
+    assert_tidy(library, "report")
+
+
 SCRIPT = """
 import os, signal, sys
 os.fsync = lambda _: None
@@ -294,6 +342,26 @@ ingest(library, document("The new text."))
     assert_complete(library.get("report"), document())
     assert_complete(ingest(library, document("The new text.")), document("The new text."))
     assert_tidy(library, "report")
+
+
+def test_a_process_killed_while_it_scrubs_the_index(library: Library, start: Start) -> None:
+    """The words are deleted in the log that SQLite writes ahead, and still stand in its file."""
+    ingest(library, document("A quixotic tenant."))
+    ingest(library, document(name="other"))
+    script = """
+from dmdoc.library import passages
+class Dying:
+    def __init__(self, index): self.index = index
+    def __enter__(self): return self.index
+    def __exit__(self, *_): os.kill(os.getpid(), signal.SIGKILL)
+passages.closing = Dying
+library.remove("report")
+"""
+    assert start(script).wait() == -signal.SIGKILL
+    assert b"quixot" in (library.root / "passages.sqlite").read_bytes(), "killed where it should be"
+    library.tidy()
+    assert_no_word_of(library, "quixot")
+    assert_tidy(library, "other")
 
 
 # ── several processes ──

@@ -54,7 +54,7 @@ def test_a_flipped_bit_in_any_byte_is_noticed(library: Library, name: str) -> No
 def test_a_flipped_bit_in_current_never_names_another_document(library: Library) -> None:
     for name in ("report-1", "report-0", "report-3"):
         ingest(library, document(name=name))
-    library.set_current("report-1")
+    library.keep("report-1")
     path = library.root / "current"
     content = path.read_bytes()
     for at in range(len(content)):

@@ -81,6 +81,12 @@ def test_nothing_of_a_removed_text_stays_in_the_file(library: Library) -> None:
     assert b"tenant" not in b"".join(path.read_bytes() for path in library.root.glob("passages.sqlite*"))
 
 
+def test_nothing_of_a_text_that_was_removed_by_hand_stays_once_somebody_searched(library: Library) -> None:
+    shutil.rmtree(library.root / "documents" / "lease")
+    assert names_found(library, "ticket") == ["ferry"]
+    assert b"tenant" not in b"".join(path.read_bytes() for path in library.root.glob("passages.sqlite*"))
+
+
 def test_the_index_is_private(library: Library) -> None:
     library.passages.search("rent")
     for path in library.root.glob("passages.sqlite*"):
