@@ -14,7 +14,7 @@ class Question:
     """A question with its right answers.
 
     Raises:
-        UsageError: the question is blank or no text, or there is no right answer.
+        UsageError: the question is blank or not a text, or there is no right answer.
     """
 
     question: str
@@ -31,7 +31,7 @@ class Question:
 
     def __post_init__(self) -> None:
         if not isinstance(self.question, str) or not self.question.strip():
-            raise UsageError(f"a question is blank or no text: {self.question!r}")
+            raise UsageError(f"a question is blank or not a text: {self.question!r}")
         if not self.answers or not all(isinstance(answer, str) and answer.strip() for answer in self.answers):
             raise UsageError(f"the question {self.question!r} has no answer, or a blank one")
 

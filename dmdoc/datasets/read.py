@@ -69,7 +69,7 @@ def _read(file: Path) -> list[QuestionedDocument]:
     known = next((format for format in FORMATS if format.recognises(content)), None)
     if known is None:
         names = ", ".join(format.name for format in FORMATS)
-        raise UsageError(f"{file} is in no format that is known; known are {names}")
+        raise UsageError(f"{file} is not in a known format; known are {names}")
     done: list[QuestionedDocument] = []
     try:
         done.extend(known.documents(content))

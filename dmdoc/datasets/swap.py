@@ -26,7 +26,7 @@ def swap_values(document: QuestionedDocument) -> QuestionedDocument:
     pairs = [pair for group in alike.values() for pair in _pairs(list(group.values()))]
     if not pairs:
         raise UsageError(
-            "no two answers of the document can be exchanged: none are alike and each there once"
+            "no two answers of the document can be exchanged: it takes two of one kind that each stand there once"
         )
     new = {one.answers[0]: other.answers[0] for pair in pairs for one, other in (pair, pair[::-1])}
     questions = tuple(

@@ -126,7 +126,7 @@ def _content(file: Path) -> tuple[bytes | None, int | None]:
         with os.fdopen(os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as opened:
             about = os.fstat(opened.fileno())
             if not stat.S_ISREG(about.st_mode):
-                raise UsageError(f"{file} is no file; remove it")
+                raise UsageError(f"{file} is not a file; remove it")
             owner = about.st_uid if hasattr(os, "getuid") else None
             content = opened.read(MOST_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
@@ -153,7 +153,7 @@ def _checked(name: str, value: Any, file: Path) -> str | bool | int | float:
         close = difflib.get_close_matches(name, KINDS, n=1)
         guess = f"did you mean {close[0]}? " if close else ""
         raise UsageError(
-            f"{file} sets {name}, which is no setting; {guess}the settings are {', '.join(KINDS)}"
+            f"{file} sets {name}, which is not a setting; {guess}the settings are {', '.join(KINDS)}"
         )
     kind = KINDS[name]
     accepted = {Path: (str,), float: (int, float)}.get(kind, (kind,))

@@ -33,7 +33,7 @@ def expanded(path: str, where: str) -> Path:
         UsageError: there is no such user, or the path is none.
     """
     if "\0" in path:
-        raise UsageError(f"{where} names {path!r}, which is no path")
+        raise UsageError(f"{where} names {path!r}, which is not a path")
     try:
         return Path(path).expanduser()
     except RuntimeError as error:

@@ -55,7 +55,7 @@ class Trust:
             ) from error
         if not isinstance(known, dict):
             raise UsageError(
-                f"{self._file} is no list of trusted files; remove it and trust your files again"
+                f"{self._file} is not a list of trusted files; remove it and trust your files again"
             )
         return known
 

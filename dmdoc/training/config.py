@@ -112,7 +112,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         if self.name in GENERATED:
-            raise TrainingError(f"{self.name} names generated documents; call the dataset otherwise")
+            raise TrainingError(f"{self.name} names generated documents; give the dataset another name")
 
 
 @dataclass(frozen=True)

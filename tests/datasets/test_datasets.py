@@ -189,8 +189,8 @@ class TestReading:
     @pytest.mark.parametrize(
         ("content", "complaint"),
         [
-            ("{}", "in no format that is known; known are JSON lines of documents, SQuAD, LoCoMo, QASPER"),
-            ("", "in no format that is known"),
+            ("{}", "not in a known format; known are JSON lines of documents, SQuAD, LoCoMo, QASPER"),
+            ("", "not in a known format"),
             ('{"sections": ["a"], "qas": []}\nnonsense', r"line 2 is not JSON"),
             ('{"sections": ["a"], "qas": [{"answers": ["b"]}]}', r"document 1: lacks 'question'"),
             (
@@ -207,7 +207,7 @@ class TestReading:
                 '{"sections": ["a"], "qas": [{"question": "q", "answers": "abc"}]}',
                 "answers are not a list of texts",
             ),
-            ('{"sections": ["a"], "qas": [{"question": 7, "answers": ["b"]}]}', "blank or no text: 7"),
+            ('{"sections": ["a"], "qas": [{"question": 7, "answers": ["b"]}]}', "blank or not a text: 7"),
             (
                 '{"data": [{"title": "t", "paragraphs": [{"context": "abc", "qas": [{"question": "q", '
                 '"answers": [{"text": "c", "answer_start": 3}]}]}]}]}',

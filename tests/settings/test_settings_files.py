@@ -37,7 +37,7 @@ def test_a_folder_is_relative_to_its_file(tmp_path: Path, home: str, expected: s
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("tempreture = 1", "sets tempreture, which is no setting; did you mean temperature?"),
+        ("tempreture = 1", "sets tempreture, which is not a setting; did you mean temperature?"),
         ('offline = "yes"', "offline must be true or false, got 'yes'"),
         ("max_tokens = true", "max_tokens must be a whole number, got True"),
         ("max_tokens = 1.5", "max_tokens must be a whole number, got 1.5"),
@@ -137,7 +137,7 @@ def test_a_file_of_another_user_is_ignored_until_it_is_trusted(
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders")
 def test_a_pipe_is_not_waited_for(tmp_path: Path, trust: Trust) -> None:
     os.mkfifo(tmp_path / ".dmdoc.toml")
-    with pytest.raises(UsageError, match="is no file"):
+    with pytest.raises(UsageError, match="is not a file"):
         read_project(tmp_path / ".dmdoc.toml", trust)
 
 

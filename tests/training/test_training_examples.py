@@ -54,7 +54,7 @@ def _question(**changes: Any) -> dict[str, Any]:
         (b"{}", "document 2: lacks 'qas'"),
         (b'{"sections": ["One."]}', "document 2: lacks 'qas'"),
         (b'{"sections": ["One."], "qas": [7]}', "document 2: is built otherwise: "),
-        (_question(question=""), "document 2: a question is blank or no text: ''"),
+        (_question(question=""), "document 2: a question is blank or not a text: ''"),
         (_question(answers="a"), "document 2: answers are not a list of texts"),
         (_question(answers=[7]), "document 2: answers are not a list of texts"),
         (_question(section=1), "names section 1, counted from 0"),
