@@ -105,6 +105,7 @@ def test_a_wrong_settings_file_is_one_line(
     assert "did you mean model?" in run.err
 
 
+@pytest.mark.slow
 def test_the_shell_completes_document_names_without_torch(invoke: Invoke, lots: Path) -> None:
     invoke("ingest", str(lots), "--quiet")
     program = (

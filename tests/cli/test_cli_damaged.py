@@ -51,6 +51,7 @@ def told(run: Run) -> list[str]:
     return errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
 def test_the_others_are_listed_asked_and_verified(
     invoke: Invoke, three: Path, damage: Callable[[Path], object]
@@ -83,6 +84,7 @@ def test_of_named_documents_the_whole_ones_are_asked(invoke: Invoke, three: Path
     assert (run.code, [line.split("\t")[0] for line in run.out.splitlines()]) == (7, ["c"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [("--jsonl",), ("--evidence",), ("--recall", "full")])
 def test_an_altered_text_is_that_documents_failure(
     invoke: Invoke, three: Path, options: tuple[str, ...]
@@ -95,6 +97,7 @@ def test_an_altered_text_is_that_documents_failure(
     assert run.err.splitlines()[-1] == "error: 1 of 3 documents could not be asked"
 
 
+@pytest.mark.slow
 def test_a_text_that_is_too_long_is_that_documents_failure(
     invoke: Invoke, three: Path, tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ REPAIRS: dict[str, tuple[Callable[[Path], object], str, bool]] = {
 """What is damaged, what is told of its repair, and whether the source is known afterwards."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("damage", "told", "source"), REPAIRS.values(), ids=REPAIRS.keys())
 def test_what_is_damaged_is_rebuilt(
     invoke: Invoke, folder: Path, lots: Path, damage: Callable[[Path], object], told: str, source: bool

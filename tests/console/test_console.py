@@ -52,6 +52,7 @@ def test_a_closed_pipe_is_quiet(arguments: tuple[str, ...], tmp_path: Path) -> N
     assert (process.communicate()[1], process.returncode) == ("", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 @pytest.mark.parametrize("arguments", [("ls",), ("ls", "--json")])
 def test_a_full_disk_is_one_line(arguments: tuple[str, ...]) -> None:
@@ -60,6 +61,7 @@ def test_a_full_disk_is_one_line(arguments: tuple[str, ...]) -> None:
     assert "cannot write to standard output: No space left on device" in run.err
 
 
+@pytest.mark.slow
 def test_closed_streams_are_empty_ones() -> None:
     assert shell('"$@" >&-', "ls", "--json") == Run(0, "", "")
     assert shell('"$@" 2>&-', "show", "nothing") == Run(3, "", "")

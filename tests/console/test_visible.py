@@ -84,6 +84,7 @@ def test_json_keeps_every_character(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == {"answer": EVIL}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["report [final].txt", "a[/b]/x.txt", "[bold]x.txt", "x\x1b[2J.txt", "x\u202etxt.exe"]
 )

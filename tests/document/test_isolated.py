@@ -100,6 +100,7 @@ def test_the_clock_ends_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
             reader.read("other.txt")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
 def test_memory_is_limited(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "large.docx", "w", zipfile.ZIP_DEFLATED) as archive:

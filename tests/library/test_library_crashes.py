@@ -18,6 +18,8 @@ from dmdoc.library.record import write_record
 
 TESTS = Path(__file__).parents[1]
 
+pytestmark = pytest.mark.slow  # starts processes and kills them
+
 
 @pytest.fixture
 def library(tmp_path: Path) -> Library:

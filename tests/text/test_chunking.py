@@ -208,6 +208,7 @@ def test_layouts_that_cannot_be(tokenizer: Any) -> None:
         Layout("essay")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["The salt was grey and clear. ", "salt brine ", "saltbrine"])
 def test_time_is_linear(tokenizer: Any, unit: str) -> None:
     text = unit * (200_000 // len(unit))

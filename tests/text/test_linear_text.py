@@ -36,12 +36,14 @@ TEXTS: dict[str, Callable[[int], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", TEXTS.values(), ids=TEXTS.keys())
 @pytest.mark.parametrize("step", [normalise_text, join_paragraphs, split_sentences])
 def test_a_step_is_linear(step: Callable[[str], object], make: Callable[[int], str]) -> None:
     assert_linear(step, make)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", TEXTS.values(), ids=TEXTS.keys())
 def test_chunking_is_linear(make: Callable[[int], str]) -> None:
     tokenizer = TextTokenizer(tiny_tokenizer())

@@ -52,6 +52,7 @@ def test_only_blank_space_lies_between_sentences() -> None:
     assert spans == sorted(spans)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [".", " ", "\n", "A. ", "Yes. "])
 def test_time_is_linear_on_awkward_text(unit: str) -> None:
     started = time.perf_counter()
