@@ -30,7 +30,7 @@ from dmdoc.library.library import Library
 from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemConfig
 from dmdoc.memory.attach import attention_sizes
 from dmdoc.memory.delta_rule import delta_rule, delta_rule_recurrent
-from dmdoc.memory.state_file import Identity
+from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import describe, load_backbone
 from dmdoc.model.embedded import NAME, embedded_folder
 from dmdoc.model.reader import Reader

@@ -30,7 +30,8 @@ from dmdoc.errors import DmdocError
 from dmdoc.library.bundle import read_bundle, write_bundle
 from dmdoc.library.library import Library
 from dmdoc.memory.state import MemoryState
-from dmdoc.memory.state_file import Identity, Section, StateHeader, read_state, save_state
+from dmdoc.memory.state_file import read_state, save_state
+from dmdoc.memory.state_header import Identity, Section, StateHeader
 from dmdoc.model.prompt import load_prompt
 from dmdoc.model.tokenizer import TextTokenizer
 from dmdoc.settings.files import read_project, read_settings

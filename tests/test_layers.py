@@ -36,10 +36,10 @@ MAY_IMPORT = {
 INSIDE = {
     "settings": "generation folders trust files",
     "text": "counting words spelling normalise sentences passages tagger phrases candidates asked chunking",
-    "memory": "state rounding delta_rule_triton delta_rule state_file adapter_triton adapter adapter_config "
-    "adapter_file judges attach",
+    "memory": "state rounding delta_rule_triton delta_rule state_header state_file adapter_triton adapter "
+    "adapter_config adapter_file judges attach",
     "model": "fingerprint hardware tokenizer tokenizer_file decoder_config decoder steps causal_lm places backbone "
-    "embedded registry familiar prompt packing batching reader reads continuations",
+    "embedded hub registry familiar prompt packing batching reader reads continuations",
     "library": "record document_folders saved_document describe passages locks journal shelf library bundle repair",
     "refine": "gaps questions kinds practice steps",
     "ingest": "ignored sources sync task refining sections single many share ray_writers",

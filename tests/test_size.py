@@ -16,9 +16,7 @@ LONG_MODULES = {
     "library/library.py": "every way in takes the same locks in the same order, which is seen best in one place",
     "memory/adapter.py": "the adapter's maths, formula by formula, half of it shapes and sources",
     "memory/delta_rule_triton.py": "one kernel and its gradient, read side by side",
-    "memory/state_file.py": "the header and its checks, read and written side by side",
     "model/reader.py": "one class, all of whose methods need the backbone and the adapter",
-    "model/registry.py": "known models, and the three places that one may come from",
     "training/config.py": "one file format: dataclasses with a docstring for each field",
 }
 LONG_FUNCTIONS = {

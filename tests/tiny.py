@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3Con
 from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemConfig
 from dmdoc.memory.adapter_file import save_adapter
 from dmdoc.memory.attach import attention_sizes
-from dmdoc.memory.state_file import Identity
+from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader
 from dmdoc.model.tokenizer import TextTokenizer

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dmdoc.answer.routing import choose_sections
 from dmdoc.library.saved_document import SavedDocument
 from dmdoc.memory.state import MemoryState
-from dmdoc.memory.state_file import check_identity
+from dmdoc.memory.state_header import check_identity
 from dmdoc.model.prompt import Prompt
 from dmdoc.model.reader import Reader
 from dmdoc.settings.generation import GenerationSettings

@@ -20,7 +20,7 @@ from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
 from dmdoc.memory.rounding import kept_bytes, rounded
 from dmdoc.memory.state import MemoryState
-from dmdoc.memory.state_file import Section, StateHeader
+from dmdoc.memory.state_header import Section, StateHeader
 from dmdoc.model.prompt import RecallMode, load_prompt
 from dmdoc.model.reader import Reader
 from dmdoc.settings.generation import GenerationSettings

@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from dmdoc.ingest.task import fits
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
-from dmdoc.memory.state_file import StateHeader
+from dmdoc.memory.state_header import StateHeader
 from dmdoc.refine.steps import Halfway
 
 KEEP_SECONDS = 5.0

@@ -25,7 +25,7 @@ from dmdoc.ingest.single import Status, already_done, result_of
 from dmdoc.ingest.task import Task, fits, plan
 from dmdoc.library.library import Library
 from dmdoc.memory.state import MemoryState
-from dmdoc.memory.state_file import StateHeader
+from dmdoc.memory.state_header import StateHeader
 from dmdoc.model.reader import open_reader
 
 if TYPE_CHECKING:

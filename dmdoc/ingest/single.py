@@ -16,7 +16,7 @@ from dmdoc.ingest.task import Task, fits, plan
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
 from dmdoc.memory.state import MemoryState
-from dmdoc.memory.state_file import StateHeader
+from dmdoc.memory.state_header import StateHeader
 from dmdoc.model.reader import Reader
 from dmdoc.text.chunking import Chunk
 

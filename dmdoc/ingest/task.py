@@ -12,7 +12,7 @@ from itertools import accumulate
 import dmdoc
 from dmdoc.document import Document
 from dmdoc.errors import IdentityError, UsageError
-from dmdoc.memory.state_file import Section, StateHeader, check_identity
+from dmdoc.memory.state_header import Section, StateHeader, check_identity
 from dmdoc.model.reader import Reader
 from dmdoc.text.chunking import Chunk
 

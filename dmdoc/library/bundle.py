@@ -24,7 +24,8 @@ from dmdoc.document import STDIN, Document, check_name, check_tag, file_name, is
 from dmdoc.errors import BundleError, DmdocError, StateFileError, StateVersionError, UsageError
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
-from dmdoc.memory.state_file import Identity, StateHeader, pack_state, unpack_state
+from dmdoc.memory.state_file import pack_state, unpack_state
+from dmdoc.memory.state_header import Identity, StateHeader
 
 if TYPE_CHECKING:
     from dmdoc.memory.state import MemoryState

@@ -14,7 +14,7 @@ from dmdoc.document import Document, Stamp, WebStamp
 from dmdoc.errors import DmdocError
 from dmdoc.library.record import read_record, write_record
 from dmdoc.library.saved_document import DESCRIPTION, PAGES, STATE, SavedDocument
-from dmdoc.memory.state_file import StateHeader
+from dmdoc.memory.state_header import StateHeader
 
 _STAMPED = {Stamp: "file", WebStamp: "web"}
 """Where document.json says what the source was like; dmdoc 0.1.0 knows the first alone."""

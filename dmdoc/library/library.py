@@ -28,7 +28,8 @@ from dmdoc.library.locks import Locks, OnWait
 from dmdoc.library.passages import PassageIndex
 from dmdoc.library.saved_document import SavedDocument, is_saved_document, read_saved_document
 from dmdoc.library.shelf import Shelf, explained
-from dmdoc.memory.state_file import StateHeader, save_state
+from dmdoc.memory.state_file import save_state
+from dmdoc.memory.state_header import StateHeader
 
 if TYPE_CHECKING:
     from dmdoc.memory.state import MemoryState

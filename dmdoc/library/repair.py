@@ -16,7 +16,8 @@ from dmdoc.errors import DmdocError
 from dmdoc.library.library import Library
 from dmdoc.library.record import read_record
 from dmdoc.library.saved_document import DESCRIPTION, PAGES, STATE, SavedDocument, read_saved_document
-from dmdoc.memory.state_file import StateHeader, read_header
+from dmdoc.memory.state_file import read_header
+from dmdoc.memory.state_header import StateHeader
 
 Read = TypeVar("Read")
 

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from dmdoc.document import Change, Document, Stamp, WebStamp, read_stamp
 from dmdoc.errors import DmdocError, StateFileError
 from dmdoc.library.record import damaged, read_record
-from dmdoc.memory.state_file import Section, StateHeader, read_header, read_state
+from dmdoc.memory.state_file import read_header, read_state
+from dmdoc.memory.state_header import Section, StateHeader
 
 if TYPE_CHECKING:
     from dmdoc.memory.state import MemoryState

@@ -17,7 +17,7 @@ from torch import Tensor
 from dmdoc.errors import AdapterError
 from dmdoc.memory.adapter import AttentionSizes, DeltaMemAdapter
 from dmdoc.memory.adapter_config import CONFIG_FILE, read_config, what_an_adapter_is, write_config
-from dmdoc.memory.state_file import Identity
+from dmdoc.memory.state_header import Identity
 
 PUBLIC_WEIGHTS = "delta_mem_adapter.pt"
 OUR_WEIGHTS = "adapter.safetensors"

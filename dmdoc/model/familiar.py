@@ -9,9 +9,10 @@ from pathlib import Path
 
 from dmdoc.atomic_file import PRIVATE, write_atomically
 from dmdoc.errors import DmdocError
-from dmdoc.memory.state_file import Identity
+from dmdoc.memory.state_header import Identity
 from dmdoc.model.embedded import NAME as EMBEDDED
-from dmdoc.model.registry import Kind, is_on_disk
+from dmdoc.model.hub import Kind
+from dmdoc.model.registry import is_on_disk
 
 FILE = "models.json"
 """In the user's settings folder."""

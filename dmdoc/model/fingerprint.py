@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dmdoc.errors import BackboneError
-from dmdoc.memory.state_file import Identity
+from dmdoc.memory.state_header import Identity
 
 SAMPLES = 3
 SAMPLE_BYTES = 4 * 1024

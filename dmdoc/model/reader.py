@@ -20,7 +20,7 @@ from dmdoc.memory.adapter_file import load_adapter
 from dmdoc.memory.attach import AllLayersWritten, MemoryPass, attention_inputs, attention_sizes
 from dmdoc.memory.judges import Judge, read_judges
 from dmdoc.memory.state import MemoryState
-from dmdoc.memory.state_file import Identity
+from dmdoc.memory.state_header import Identity
 from dmdoc.model import registry as models
 from dmdoc.model.backbone import Backbone, load_backbone
 from dmdoc.model.batching import in_batches, memory_told

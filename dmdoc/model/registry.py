@@ -1,9 +1,7 @@
 """Which backbones and adapters are known, where they come from, and the folder of one on this disk.
 
 The embedded backbone is pinned by the SHA-256 of its file, the known backbones of the Hugging Face Hub by
-commit. Any other Hub repository is pinned by its first download here: the commit that `main` then pointed to
-is noted in the cache, and only that commit is used from then on. `ORG/NAME@REVISION` asks for a revision and
-notes nothing.
+commit, any other one by its first download (hub.py). `ORG/NAME@REVISION` asks for a revision.
 
 Knows nothing about loading: what is in a folder is the business of backbone.py and adapter_file.py.
 """
@@ -13,23 +11,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from dmdoc.atomic_file import write_atomically
 from dmdoc.errors import AdapterError, BackboneError, UsageError
 from dmdoc.model import embedded as embedded_model
+from dmdoc.model.hub import ERRORS, Kind, fetch_from_hub, pin
 
-Kind = Literal["backbone", "adapter"]
 Note = Callable[[str], None]
 """Told, in one line, of every step that takes a while. The Hub's own downloads draw their bars on stderr."""
 
 SHIPPED_ADAPTERS = Path(__file__).with_name("adapters")
 
-_ERRORS = {"backbone": BackboneError, "adapter": AdapterError}
-_FILES = {
-    "backbone": ["*.json", "*.safetensors", "*.jinja", "merges.txt"],
-    "adapter": ["delta_mem_config.json", "delta_mem_adapter.pt", "adapter.safetensors"],
-}
 _HUB_ID = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 
 
@@ -152,7 +143,7 @@ def resolve(name: str, cache: Path, *, kind: Kind, offline: bool = False, note: 
     if _is_folder(name):
         return Path(name).expanduser()
     repository, revision = _parse_hub_id(name, kind)
-    return _fetch_from_hub(repository, revision, cache, kind=kind, offline=offline)
+    return fetch_from_hub(repository, revision, cache, kind=kind, offline=offline)
 
 
 def canonical(name: str, kind: Kind) -> str:
@@ -187,7 +178,7 @@ def pull(name: str, cache: Path, *, note: Note | None = None) -> tuple[Path, ...
 def status(cache: Path) -> list[ModelStatus]:
     """Every known model, in the order of `KNOWN`, with what of it is on this disk. Never downloads."""
     return [
-        ModelStatus(model, _pin(model.source, model.revision, cache), _bytes_on_disk(model, cache))
+        ModelStatus(model, pin(model.source, model.revision, cache), _bytes_on_disk(model, cache))
         for model in KNOWN
     ]
 
@@ -206,67 +197,19 @@ def _parse_hub_id(name: str, kind: Kind) -> tuple[str, str]:
     if hub is None or name.startswith((".", "/", "~")):
         names = ", ".join(model.name for model in KNOWN if model.kind == kind)
         expected = f"one of {names}, a folder, or ORG/NAME on the Hub"
-        raise _ERRORS[kind](f"no {kind} named {name!r}: expected {expected}")
+        raise ERRORS[kind](f"no {kind} named {name!r}: expected {expected}")
     return hub["repository"], hub["revision"] or "main"
 
 
 def _fetch(model: KnownModel, cache: Path, *, offline: bool, note: Note) -> Path:
     if model.on_hub:
-        return _fetch_from_hub(model.source, model.revision, cache, kind=model.kind, offline=offline)
+        return fetch_from_hub(model.source, model.revision, cache, kind=model.kind, offline=offline)
     if model.kind == "backbone":
         return embedded_model.fetch_embedded(cache, offline=offline, note=note)
     folder = SHIPPED_ADAPTERS / model.name
     if not folder.is_dir():
         raise AdapterError(f"the adapter {model.name} is missing from this installation; reinstall dmdoc")
     return folder
-
-
-def _fetch_from_hub(repository: str, revision: str, cache: Path, *, kind: Kind, offline: bool) -> Path:
-    import httpx2
-    import huggingface_hub
-    from huggingface_hub import errors
-
-    pinned = _pin(repository, revision, cache)
-    failed = _ERRORS[kind]
-    try:
-        folder = huggingface_hub.snapshot_download(
-            repository, revision=pinned, allow_patterns=_FILES[kind], local_files_only=offline
-        )
-    except errors.GatedRepoError as error:
-        terms = f"accept its terms on https://huggingface.co/{repository}, then run `hf auth login`"
-        raise failed(f"{repository} is gated: {terms}") from error
-    except errors.RevisionNotFoundError as error:
-        raise failed(f"{repository} has no revision {pinned}; name another with @REVISION") from error
-    except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
-        raise failed(f"no folder and no Hub repository named {repository}; check the spelling") from error
-    except errors.LocalEntryNotFoundError as error:
-        reason = "dmdoc is offline" if offline else "the Hugging Face Hub cannot be reached"
-        raise failed(f"{repository} is not on this disk and {reason}; fetch it while online") from error
-    except httpx2.HTTPError as error:  # also what a connection that breaks in mid-download raises
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise failed(f"the download of {repository} failed: {first}; run it again to go on") from error
-    except OSError as error:
-        raise failed(f"cannot store {repository}: {error}; free some space") from error
-    if revision == "main":
-        _note_pin(repository, Path(folder).name, cache)
-    return Path(folder)
-
-
-def _pin(repository: str, revision: str, cache: Path) -> str:
-    """The revision to use: for `main` the commit that a first download noted, if there was one."""
-    note = _pin_file(repository, cache)
-    return note.read_text(encoding="utf-8") if revision == "main" and note.is_file() else revision
-
-
-def _note_pin(repository: str, commit: str, cache: Path) -> None:
-    note = _pin_file(repository, cache)
-    if not note.is_file():
-        note.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(note, commit.encode())
-
-
-def _pin_file(repository: str, cache: Path) -> Path:
-    return cache / "pins" / repository.replace("/", "--")
 
 
 def _bytes_on_disk(model: KnownModel, cache: Path) -> int | None:

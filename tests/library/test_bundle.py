@@ -15,7 +15,8 @@ from dmdoc.ingest.single import ingest
 from dmdoc.library.bundle import MOST_BYTES, install, read_bundle, write_bundle
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
-from dmdoc.memory.state_file import Identity, pack_state
+from dmdoc.memory.state_file import pack_state
+from dmdoc.memory.state_header import Identity
 from dmdoc.model.reader import Reader
 
 REPORT = Document(

@@ -15,7 +15,8 @@ from dmdoc.library.locks import PATIENCE
 from dmdoc.library.saved_document import SavedDocument
 from dmdoc.memory.rounding import rounded
 from dmdoc.memory.state import MemoryState
-from dmdoc.memory.state_file import Identity, Section, StateHeader, save_state
+from dmdoc.memory.state_file import save_state
+from dmdoc.memory.state_header import Identity, Section, StateHeader
 
 
 def document(

@@ -15,16 +15,8 @@ from safetensors.torch import load_file, save_file
 from dmdoc.errors import IdentityError, StateFileError, StateShapeError, StateVersionError
 from dmdoc.memory.rounding import kept_bytes, rounded
 from dmdoc.memory.state import MemoryState
-from dmdoc.memory.state_file import (
-    Identity,
-    Section,
-    StateHeader,
-    check_identity,
-    pack_state,
-    read_header,
-    read_state,
-    save_state,
-)
+from dmdoc.memory.state_file import pack_state, read_header, read_state, save_state
+from dmdoc.memory.state_header import Identity, Section, StateHeader, check_identity
 
 BACKBONE = Identity("example/backbone", "ab" * 32)
 ADAPTER = Identity("example/adapter", "cd" * 32)

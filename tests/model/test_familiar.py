@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dmdoc.errors import DmdocError
-from dmdoc.memory.state_file import Identity
+from dmdoc.memory.state_header import Identity
 from dmdoc.model.familiar import FamiliarModels
 from dmdoc.model.registry import canonical
 

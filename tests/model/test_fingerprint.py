@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from tiny import CHATML, tiny_model, tiny_tokenizer
 from tokenizers import AddedToken
 
-from dmdoc.memory.state_file import Identity
+from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import load_backbone
 from dmdoc.model.fingerprint import fingerprint_model, fingerprint_tokenizer, model_in_0_1
 

@@ -7,7 +7,7 @@ from torch.nn.functional import cosine_similarity
 from dmdoc.errors import TrainingError
 from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemConfig
 from dmdoc.memory.attach import attention_layers, attention_sizes
-from dmdoc.memory.state_file import Identity
+from dmdoc.memory.state_header import Identity
 from dmdoc.model.reader import Reader
 from dmdoc.training.initial import start_as_copier
 from dmdoc.training.reads import write_chunk

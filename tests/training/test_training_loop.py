@@ -12,7 +12,7 @@ from dmdoc.errors import TrainingError
 from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemConfig
 from dmdoc.memory.adapter_file import load_adapter
 from dmdoc.memory.attach import attention_sizes
-from dmdoc.memory.state_file import Identity
+from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader, load_reader
 from dmdoc.progress import Progress
