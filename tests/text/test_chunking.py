@@ -117,6 +117,17 @@ def test_the_paragraph_end_near_the_share_is_preferred(tokenizer: Any) -> None:
         assert tuple(chunk.text for chunk in chunks) == paragraphs
 
 
+def test_a_paragraph_end_is_preferred_to_a_nearer_sentence_end(tokenizer: Any) -> None:
+    first = "The salt was grey. The brine was clear. The pond was deep."
+    second = "It was dry. The ship was late again. The quay was wet and cold and long."
+    text = f"{first}\n\n{second}"
+    middle, budget = len(text) // 2, length(tokenizer, text) - 1
+    nearer = text.index("dry.") + 4
+    assert abs(nearer - middle) < abs(len(first) - middle)
+    chunks = chunk_document(text, tokenizer, budget=budget, layout=PLAIN)
+    assert [chunk.text for chunk in chunks] == [first, second]
+
+
 def test_a_paragraph_end_far_from_the_share_is_passed_over(tokenizer: Any) -> None:
     text = "Short.\n\nThe salt was grey. The brine was clear. The pond was deep and the ship was late again."
     first, *_ = chunk_document(text, tokenizer, budget=24, layout=PLAIN)
