@@ -157,7 +157,7 @@ def _known_config(folder: Path) -> DecoderConfig | None:
 
 
 def _load_own(folder: Path, config: DecoderConfig, device: torch.device, dtype: torch.dtype) -> CausalLM:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     with torch.device(
         "meta"
@@ -166,9 +166,7 @@ def _load_own(folder: Path, config: DecoderConfig, device: torch.device, dtype: 
     tensors: dict[str, torch.Tensor] = {}
     try:
         for path in sorted(folder.glob("*.safetensors")):
-            with safe_open(path, framework="pt", device=str(device)) as file:
-                # Converted one by one, there is never a second copy of all; what needs no conversion stays mapped.
-                tensors |= {name: file.get_tensor(name).to(dtype) for name in file.keys()}  # noqa: SIM118
+            tensors |= _weights(path, device, dtype)
         if config.tie_word_embeddings:
             tensors.pop("lm_head.weight", None)
         loaded = model.load_state_dict(tensors, strict=False, assign=True)
@@ -183,6 +181,18 @@ def _load_own(folder: Path, config: DecoderConfig, device: torch.device, dtype: 
             f"the model in {folder} has weights that no layer takes: {min(loaded.unexpected_keys)}"
         )
     return model.eval().requires_grad_(False)
+
+
+def _weights(path: Path, device: torch.device, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors of a file with their names; what needs no conversion stays mapped."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt", device=str(device)) as file:
+        names = list(file.keys())
+    for name in names:
+        # What was read of a mapped file counts as memory until it is closed; so no more than one tensor does.
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            yield name, file.get_tensor(name).to(dtype)
 
 
 def _generation_config(folder: Path) -> GenerationConfig:

@@ -75,7 +75,9 @@ class CausalLM(nn.Module):
         """
         hidden = self.model(input_ids, **options)
         kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        return Output(self.lm_head(hidden[:, kept]))
+        seen = hidden[:, kept]
+        # As one matrix: for a view of some columns the head's weights would be transposed and copied, for each row.
+        return Output(self.lm_head(seen.flatten(0, 1)).unflatten(0, seen.shape[:2]))
 
     def generate(
         self,

@@ -1,17 +1,22 @@
 import contextlib
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, Gemma2Config, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from dmdoc.errors import BackboneError
 from dmdoc.model.backbone import convert_gguf, describe, load_backbone
+from dmdoc.model.causal_lm import CausalLM
+from dmdoc.model.decoder_config import DecoderConfig
 
 QWEN3 = Path(__file__).parents[1] / "reference" / "backbone-qwen3"
 TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
@@ -51,6 +56,35 @@ def test_the_requested_number_format_and_attention_are_used(folder: Path) -> Non
     assert {parameter.dtype for parameter in backbone.model.parameters()} == {torch.bfloat16}
     assert backbone.model.config._attn_implementation == "eager"
     assert describe(backbone) == "tiny on cpu, bfloat16, eager"
+
+
+PEAK = """
+import re, sys
+from pathlib import Path
+from dmdoc.model.backbone import load_backbone
+def peak(): return 1024 * int(re.search("VmHWM:\\s+([0-9]+)", Path("/proc/self/status").read_text())[1])
+before = peak()
+load_backbone(Path(sys.argv[1]), name="large", device="cpu", dtype="bfloat16")
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux how much memory a process had")
+@pytest.mark.slow
+def test_while_a_model_is_converted_it_is_not_in_memory_twice(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"num_hidden_layers": 12, "hidden_size": 512, "intermediate_size": 4096}
+    config |= {"num_attention_heads": 16, "layer_types": ["full_attention"] * 12}
+    (folder / "config.json").write_text(json.dumps(config))
+    known = DecoderConfig.known(config)
+    assert known is not None
+    with torch.device("meta"):
+        shapes = {name: weight.shape for name, weight in CausalLM(known).named_parameters()}
+    weights = folder / "model.safetensors"
+    save_file({name: torch.zeros(shape) for name, shape in shapes.items()}, weights)
+    run = subprocess.run([sys.executable, "-c", PEAK, folder], capture_output=True, text=True, check=True)
+    converted = weights.stat().st_size / 2
+    assert 150e6 < converted < int(run.stdout) < 1.7 * converted
 
 
 def test_a_model_without_sdpa_gets_the_attention_it_has(folder: Path) -> None:

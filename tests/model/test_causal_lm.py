@@ -46,6 +46,15 @@ def ids(*lengths: int) -> Tensor:
     return torch.randint(0, 256, lengths)
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_the_weights_of_the_head_are_multiplied_where_they_lie(pair: tuple[CausalLM, Any], rows: int) -> None:
+    ours, _ = pair
+    with torch.profiler.profile(record_shapes=True) as seen:
+        ours(ids(rows, 9), logits_to_keep=1)
+    batched = [each.input_shapes for each in seen.events() or () if each.name == "aten::bmm"]
+    assert not [shapes for shapes in batched if any(max(shape, default=0) >= 256 for shape in shapes)]
+
+
 @pytest.mark.parametrize("time", [1, 2, 63])
 def test_the_logits_are_those_of_transformers(pair: tuple[CausalLM, Any], time: int) -> None:
     ours, theirs = pair
