@@ -362,7 +362,7 @@ def strays(home: Path, *, staged: set[str]) -> list[str]:
     partial = r"(document\.json|pages\.json|state\.safetensors|(partial|refining)-[0-9]+\.safetensors)"
     under_way = "|".join(map(re.escape, sorted(staged))) or "-"
     known = re.compile(
-        rf"current|passages\.sqlite(-wal|-shm)?|documents/[a-z]+/{document}|documents/\.staging-({under_way})/{partial}"
+        rf"current|(passages|catalogue)\.sqlite(-wal|-shm)?|documents/[a-z]+/{document}|documents/\.staging-({under_way})/{partial}"
     )
     files = sorted(path.relative_to(home).as_posix() for path in home.rglob("*") if not path.is_dir())
     return [file for file in files if not known.fullmatch(file)]

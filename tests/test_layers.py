@@ -40,7 +40,8 @@ INSIDE = {
     "adapter_config adapter_file judges attach",
     "model": "fingerprint hardware tokenizer tokenizer_file decoder_config decoder steps causal_lm places backbone "
     "embedded hub registry familiar prompt packing batching reader reads continuations",
-    "library": "record document_folders saved_document describe passages locks journal shelf library bundle repair",
+    "library": "record document_folders saved_document describe index_file passages catalogue locks journal shelf "
+    "library bundle repair",
     "refine": "gaps questions kinds practice steps",
     "ingest": "ignored sources sync task refining sections single many share ray_writers",
     "answer": "evidence statements quoting weighing support routing ask finding spans recall signals judging verify",

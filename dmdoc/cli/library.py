@@ -132,18 +132,18 @@ def remove(names: NamesArgument, as_json: JsonOption = False) -> None:
 
 def record(saved: "SavedDocument") -> dict[str, Any]:
     """What JSON says of a saved document."""
-    header = saved.header()
+    summary = saved.summary()
     return {
         "name": saved.name,
         "source": saved.source,
         "tags": list(saved.tags),
         "pages": saved.page_count,
         "characters": saved.characters,
-        "tokens": header.tokens_written,
-        "sections": len(header.sections),
-        "refine_steps": header.refine_steps,
-        "model": header.backbone.name,
-        "adapter": header.adapter.name,
+        "tokens": summary.tokens,
+        "sections": summary.sections,
+        "refine_steps": summary.refine_steps,
+        "model": summary.model,
+        "adapter": summary.adapter,
         "created": saved.created,
         "sha256": saved.sha256,
     }

@@ -7,20 +7,22 @@ from dmdoc.console import stdout
 from dmdoc.console.visible import printable, stdout_console
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from dmdoc.library.saved_document import SavedDocument
     from dmdoc.model.registry import ModelStatus
 
-UNFOLDED = 100_000
-"""Columns of a table that no terminal shows."""
+MOST_FOLDED = 1_000
+"""Lines of a table that is folded for a narrow terminal: to lay out more takes seconds."""
 
 
 def documents_table(documents: "Sequence[SavedDocument]") -> None:
     """The saved documents."""
     rows = []
     for saved in documents:
-        header = saved.header()
-        tags, pages, tokens = " ".join(saved.tags), str(saved.page_count), f"{header.tokens_written:,}"
-        rows.append((saved.name, tags, pages, tokens, header.backbone.name, saved.created, saved.source))
+        summary = saved.summary()
+        tags, pages, tokens = " ".join(saved.tags), str(saved.page_count), f"{summary.tokens:,}"
+        rows.append((saved.name, tags, pages, tokens, summary.model, saved.created, saved.source))
     headings = ("name", "tags", "pages", "tokens", "model", "created", "source")
     print_table(rows, headings, right=("pages", "tokens"))
 
@@ -65,15 +67,41 @@ def print_table(
         right: the headings of the columns that end at the right.
         headed: show the headings.
     """
+    from rich.cells import cell_len
+
+    lines = [[printable(cell) for cell in row] for row in ([headings] if headed else [])]
+    lines += [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    console = stdout_console()
+    # A script reads lines: a row is one, however long.
+    if console.is_terminal and sum(widths) + 2 * len(widths) > console.width and len(lines) <= MOST_FOLDED:
+        with stdout():
+            console.print(_folded(lines, headings, right, headed))
+        return
+    ends = [heading in right for heading in headings]
+    with stdout() as out:
+        for number, line in enumerate(lines):
+            padded = (
+                " " * (width - cell_len(cell)) + cell if end else cell + " " * (width - cell_len(cell))
+                for cell, width, end in zip(line, widths, ends, strict=True)
+            )
+            text = "  ".join(padded).rstrip()
+            if headed and number == 0:
+                console.print(text, style="table.header", soft_wrap=True)
+            else:
+                out.write(f"{text}\n")
+        out.flush()
+
+
+def _folded(
+    lines: Sequence[Sequence[str]], headings: Sequence[str], right: Sequence[str], headed: bool
+) -> "Table":
+    """A table whose cells are folded where the terminal is too narrow."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, show_header=headed)
     for heading in headings:
         table.add_column(heading, overflow="fold", justify="right" if heading in right else "left")
-    for row in rows:
-        table.add_row(*map(printable, row))
-    console = stdout_console()
-    if not console.is_terminal:
-        console.width = UNFOLDED  # a script reads lines: a row is one, however long
-    with stdout():
-        console.print(table)
+    for line in lines[headed:]:
+        table.add_row(*line)
+    return table

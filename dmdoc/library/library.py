@@ -5,6 +5,7 @@
     root/journal            the change that is being made: journal.py
     root/locks/NAME.lock    held by whoever changes NAME: locks.py
     root/passages.sqlite    an index of the texts, made from the folders: passages.py
+    root/catalogue.sqlite   an index of their descriptions: catalogue.py
 
 Readers take no lock and change nothing. An ingest is staged beside the finished document of its name, which
 stays answerable until the new one replaces it. Knows nothing about models, tokens or how a state is computed.
@@ -271,11 +272,13 @@ class Library(Shelf):
             discard(folders.staging)
 
     def _settled(self, names: Sequence[str]) -> None:
-        """Make the index agree with the folders; nothing of a text that is gone stays in it."""
+        """Make the indexes agree with the folders; nothing of a text that is gone stays in it."""
         gone = [name for name in names if not DocumentFolders(self._documents, name).used]
         self.passages.drop(*gone)
         for name in set(names).difference(gone):
             self.passages.put(name)
+        for name in names:
+            self._catalogue.put(name, self._surveyed)
 
     def _make_folders(self) -> None:
         for folder in (self.root, self._documents, self.root / "locks"):

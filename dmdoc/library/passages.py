@@ -11,15 +11,15 @@ models or states.
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from dmdoc.document import slug
 from dmdoc.errors import DmdocError
 from dmdoc.library.document_folders import DocumentFolders, names_in
+from dmdoc.library.index_file import IndexFile
 from dmdoc.library.saved_document import read_saved_document
 from dmdoc.text.passages import split_passages
 from dmdoc.text.words import split_words, telling_words
@@ -30,24 +30,18 @@ VERSION = 1
 NAME_WEIGHT = 0.5
 """What a word of a document's name counts beside one of its text: people ask for "the lease"."""
 
-WAIT_SECONDS = 60
-"""For another process that is writing the index."""
-
 _SETTLED_NS = 2_000_000_000
 """A folder that was changed less than so long ago may change once more without another time of change."""
 
 _BITS = 24
 """A passage's row is its document's number, and in so many bits its own."""
 
-Result = TypeVar("Result")
-
-_TABLES = """
-CREATE TABLE folder (stamp TEXT NOT NULL);
-CREATE TABLE documents (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, stamp TEXT NOT NULL);
-CREATE VIRTUAL TABLE passages USING fts5 (
-    words, name, page UNINDEXED, start UNINDEXED, stop UNINDEXED, tokenize = 'porter unicode61 remove_diacritics 2'
-);
-"""
+_TABLES = {
+    "folder": "CREATE TABLE folder (stamp TEXT NOT NULL)",
+    "documents": "CREATE TABLE documents (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, stamp TEXT NOT NULL)",
+    "passages": "CREATE VIRTUAL TABLE passages USING fts5 (words, name, page UNINDEXED, start UNINDEXED, "
+    "stop UNINDEXED, tokenize = 'porter unicode61 remove_diacritics 2')",
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ class PassageIndex:
 
     def __init__(self, root: Path) -> None:
         self._documents = root / "documents"
-        self._file = root / "passages.sqlite"
+        self._file = IndexFile(root / "passages.sqlite", VERSION, _TABLES)
 
     def put(self, name: str) -> None:
         """Take up a document, in place of what the index has of that name."""
@@ -95,37 +89,21 @@ class PassageIndex:
         query = " OR ".join(f'"{word}"' for word in telling_words(sought) or split_words(sought))
         if not query:
             return []
-        return self._read(lambda index: _best(index, query, names, most))
+
+        def look(index: sqlite3.Connection) -> list[Found]:
+            _update(index, self._documents)
+            return _best(index, query, names, most)
+
+        return self._file.look(look)
 
     def _change(self, *names: str, scrub: bool = False) -> None:
-        with suppress(sqlite3.Error, OSError), closing(_opened(self._file)) as index, index:
-            index.execute("BEGIN IMMEDIATE")
+        def change(index: sqlite3.Connection) -> None:
             for name in names:
                 _replace(index, self._documents, name)
             if scrub:
                 _scrub(index)
 
-    def _read(self, look: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Look into the index as the folders are, in the file if it can be had, else in memory."""
-        for attempt in ("file", "new file"):
-            try:
-                if attempt == "new file":
-                    _remove(self._file)
-                with closing(_opened(self._file)) as index:
-                    _update(index, self._documents)
-                    return look(index)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                    raise DmdocError(
-                        f"another process is writing the index {self._file}; run the command again later"
-                    ) from error
-            except sqlite3.DatabaseError:
-                pass  # damaged
-            except OSError:
-                break
-        with closing(_connected(":memory:")) as index:
-            _update(index, self._documents)
-            return look(index)
+        self._file.change(change)
 
 
 def _best(index: sqlite3.Connection, query: str, names: Sequence[str] | None, most: int) -> list[Found]:
@@ -142,42 +120,6 @@ def _best(index: sqlite3.Connection, query: str, names: Sequence[str] | None, mo
         (query, most),
     )
     return [Found(*row) for row in best]
-
-
-def _opened(file: Path) -> sqlite3.Connection:
-    """
-    Raises:
-        OSError, sqlite3.Error: it cannot be opened, or is damaged.
-    """
-    # SQLite gives the files beside it the same mode: what people read is private.
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-    return _connected(str(file))
-
-
-def _connected(where: str) -> sqlite3.Connection:
-    index = sqlite3.connect(where, timeout=WAIT_SECONDS, isolation_level=None)
-    try:
-        index.execute("PRAGMA journal_mode = WAL")
-        index.execute("PRAGMA synchronous = NORMAL")
-        index.execute("PRAGMA secure_delete = ON")
-        if index.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-            _create(index)
-    except BaseException:
-        index.close()
-        raise
-    return index
-
-
-def _create(index: sqlite3.Connection) -> None:
-    with index:
-        index.execute("BEGIN IMMEDIATE")
-        if index.execute("PRAGMA user_version").fetchone()[0] == VERSION:
-            return  # another process was first
-        for table in ("folder", "documents", "passages"):
-            index.execute(f"DROP TABLE IF EXISTS {table}")
-        for statement in _TABLES.split(";\n"):
-            index.execute(statement)
-        index.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _update(index: sqlite3.Connection, documents: Path) -> None:
@@ -263,8 +205,3 @@ def _settled_stamp(documents: Path) -> str | None:
     if time.time_ns() - found.st_mtime_ns < _SETTLED_NS:
         return None
     return f"{found.st_ino} {found.st_mtime_ns}"
-
-
-def _remove(file: Path) -> None:
-    for path in (file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm"), file):
-        path.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,18 @@ if TYPE_CHECKING:
     from dmdoc.memory.state import MemoryState
 
 DESCRIPTION, PAGES, STATE = "document.json", "pages.json", "state.safetensors"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a listing tells of the finished state of a document."""
+
+    tokens: int
+    """Tokens written, layout included."""
+    sections: int
+    refine_steps: int
+    model: str
+    adapter: str
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,9 @@ class SavedDocument:
     """Of the header of the finished state; None too while there is none."""
     file: Stamp | WebStamp | None = None
     """The file or web page that it was read from, as it was then; None if that is not known."""
+
+    known_summary: Summary | None = field(default=None, compare=False, repr=False)
+    """As `summary`, if it was read already."""
 
     @property
     def file_change(self) -> Change | None:
@@ -106,6 +121,22 @@ class SavedDocument:
             header = read_header(self.state_path)
             self._check_header(header)
             return header
+
+    def summary(self) -> Summary:
+        """
+        Raises:
+            DmdocError, StateFileError, StateVersionError: as `header`.
+        """
+        if self.known_summary is not None:
+            return self.known_summary
+        header = self.header()
+        return Summary(
+            header.tokens_written,
+            len(header.sections),
+            header.refine_steps,
+            header.backbone.name,
+            header.adapter.name,
+        )
 
     def state(self) -> "tuple[MemoryState, StateHeader]":
         """The states of all sections, a section a row, on the CPU, and their header.

@@ -1,4 +1,4 @@
-"""Looking up the saved documents under one root. Takes no lock and changes nothing; library.py does that.
+"""Looking up the saved documents under one root. Takes no lock and changes no document; library.py does that.
 
 Knows nothing about models, tokens or how a state is computed.
 """
@@ -6,12 +6,13 @@ Knows nothing about models, tokens or how a state is computed.
 import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from dmdoc.document import STDIN, Document, check_name, is_name, slug
 from dmdoc.errors import DamagedError, DmdocError, DocumentNotFoundError, UsageError
+from dmdoc.library.catalogue import Catalogue
 from dmdoc.library.document_folders import DocumentFolders, names_in
 from dmdoc.library.journal import read_current
 from dmdoc.library.saved_document import SavedDocument, is_saved_document, read_saved_document
@@ -38,6 +39,7 @@ class Shelf:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._documents = root / "documents"
+        self._catalogue = Catalogue(root)
 
     def names(self) -> tuple[str, ...]:
         """Every document with a finished state, sorted."""
@@ -49,7 +51,7 @@ class Shelf:
         """Every document with a finished state, and what is damaged, sorted by name. One never hides the others."""
         with explained(self.root):
             names = sorted(names_in(self._documents))
-        return tuple(found for name in names if (found := self._surveyed(name)) is not None)
+        return self._catalogue.survey(names, self._surveyed)
 
     def documents(self) -> tuple[SavedDocument, ...]:
         """Every document with a finished state that can be used, sorted by name."""
@@ -61,11 +63,12 @@ class Shelf:
         The source of a document that is too damaged to name it is "".
         """
         found: dict[str, str] = {}
+        known = {saved.name: saved for saved in self.documents()}
         with explained(self.root):
             names = sorted(names_in(self._documents))
         for name in names:
             try:
-                saved = self._finished(name) or self._staged(name)
+                saved = known.get(name) or self._finished(name) or self._staged(name)
             except DmdocError:
                 found[name] = ""
             else:
@@ -133,11 +136,9 @@ class Shelf:
             return Damaged(name, DmdocError(f"{error}; {advice}"), None)
         try:
             saved = self._finished(name)
-            if saved is not None:
-                saved.header()
+            return None if saved is None else replace(saved, known_summary=saved.summary())
         except DmdocError as error:
             return Damaged(name, error, None if saved is None else saved.tags)
-        return saved
 
     def _finished(self, name: str) -> SavedDocument | None:
         """

@@ -80,7 +80,7 @@ def assert_complete(saved: SavedDocument, document: Document) -> None:
 def assert_tidy(library: Library, *names: str) -> None:
     """Only finished documents, and in each only its three files; nothing else but what says which is current."""
     assert not list((library.root / "locks").iterdir())
-    beside = {path.name for path in library.root.iterdir() if not path.name.startswith("passages.sqlite")}
+    beside = {path.name for path in library.root.iterdir() if ".sqlite" not in path.name}
     assert beside - {"current"} == {"documents", "locks"}
     assert sorted(path.name for path in (library.root / "documents").iterdir()) == sorted(names)
     for name in names:
