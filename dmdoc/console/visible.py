@@ -23,6 +23,8 @@ def visible(text: str) -> str:
 
 def printable(text: str) -> str:
     """One line, whatever a file is called: line ends and tabs are shown too."""
+    if text.isascii() and text.isprintable():
+        return text  # as nearly every cell of a long table
     return _LINE_ENDS.sub(_escaped, visible(text))
 
 
