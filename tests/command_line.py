@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,10 @@ from typing import Any
 
 import jsonschema
 
+from dmdoc import cli
 from dmdoc.memory.adapter import DeltaMemConfig
+from dmdoc.model import reader as reader_module
+from dmdoc.model.reader import Reader
 
 CONFIG = DeltaMemConfig(write_layout="plain", write_budget=64)
 TEXT = "Lot seven holds salt. Lot eight holds brine. " * 6
@@ -52,6 +55,39 @@ def start(*arguments: str, home: Path, models: tuple[Path, Path]) -> "subprocess
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def become(arguments: Sequence[str], folder: Path, reader: Reader) -> int:
+    """In a process that was forked for it: run a command in a folder, with this reader; its exit code.
+
+    Everything of dmdoc's own is in the folder; what the command tells is in its file `told`, and if it has a file
+    `stdin`, that is standard input.
+    """
+    os.chdir(folder)
+    told = os.open("told", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(told, 1)
+    os.dup2(told, 2)
+    if Path("stdin").exists():
+        os.dup2(os.open("stdin", os.O_RDONLY), 0)
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    for name in [name for name in os.environ if name.startswith("DMDOC_")]:
+        del os.environ[name]
+    for name in ("home", "cache", "config"):
+        os.environ[f"DMDOC_{name.upper()}"] = str(folder / name)
+    setattr(reader_module, "open_reader", lambda *_, **__: reader)  # noqa: B010
+    sys.argv = ["dmdoc", *arguments]
+    try:
+        cli.main()
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else 0
+    return 0
+
+
+def told_of(folder: Path) -> str:
+    """What a command that `become` ran told."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return (folder / "told").read_text(errors="replace")
 
 
 def checked(command: str, line: str) -> dict[str, Any]:

@@ -25,14 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from command_line import CONFIG
+from command_line import CONFIG, become
 from tiny import tiny_reader
 
-from dmdoc import cli
 from dmdoc.errors import DmdocError
 from dmdoc.library.library import Library
 from dmdoc.library.shelf import Damaged
-from dmdoc.model import reader as reader_module
 
 DISK_CALLS = ("mkdir", "rename", "replace", "unlink", "rmdir", "fsync")
 """Calls of `os` before which a command may be killed."""
@@ -251,21 +249,8 @@ class Crash:
     def _be_command(self, arguments: tuple[str, ...], kill_before: int | None, steps: Path | None) -> None:
         code = 70
         try:
-            os.chdir(self._folder)
-            told = os.open("told", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(told, 1)
-            os.dup2(told, 2)
-            for name in [name for name in os.environ if name.startswith("DMDOC_")]:
-                del os.environ[name]
-            for name in ("home", "cache", "config"):
-                os.environ[f"DMDOC_{name.upper()}"] = str(self._folder / name)
-            setattr(reader_module, "open_reader", lambda *_, **__: self._reader)  # noqa: B010
             count = counting(kill_before)
-            sys.argv = ["dmdoc", *arguments]
-            try:
-                cli.main()
-            except SystemExit as left:
-                code = left.code if isinstance(left.code, int) else 0
+            code = become(arguments, self._folder, self._reader)
             if steps is not None:
                 steps.write_text(str(count()))
         except BaseException:

@@ -2,27 +2,35 @@
 
     python tests/fuzz.py --count 10000 --seed 0
 
-A case is made from the seed and its number alone, so that a campaign goes on where it was stopped (`build/fuzz-SEED`
-has the next number) and `--only NUMBER` repeats one. Ends with `tried / failed / seed`.
+Some are whole commands (fuzz_commands.py). Each case is a process of its own, which may take `SECONDS` of the processor
+and `MEMORY`. It is made from the seed and its number alone, so that a campaign goes on where it was stopped
+(`build/fuzz-SEED` has the next number) and `--only NUMBER` repeats one. Ends with `tried / failed / seed`.
 """
 
 import argparse
 import io
 import json
 import logging
+import os
 import random
+import resource
+import signal
 import sys
 import tempfile
-import time
 import traceback
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
 import torch
+from fuzz_commands import Commands
 from tiny import tiny_tokenizer
 
+import dmdoc
 from dmdoc.datasets import read_dataset, read_questions
 from dmdoc.document import Document
 from dmdoc.document.read import read_document
@@ -39,7 +47,13 @@ from dmdoc.settings.trust import Trust
 
 ROOT = Path(__file__).parent
 SECONDS = 20
-"""What a case may take."""
+"""Of the processor, that a case may take."""
+
+WAITED = 600
+"""Seconds after which a case is taken to wait for something that never comes."""
+
+MEMORY = 2 << 30
+"""Bytes that a case may have in memory, in any of its processes."""
 
 HOSTILE = [
     *(
@@ -59,6 +73,7 @@ SETTINGS = b'home = "papers"\nmax_tokens = 3\ntemperature = 0.5\nmodel = "x"\npr
 QUESTIONS = (
     b'{"question": "Who?", "answer": "Mia", "page": 1}\n{"question": "What?", "answers": ["a", "b"]}\n'
 )
+PROMPT = b"Be brief.\n---\n{{ question }}\nFocus: {{ style? }}\n"
 DATASET = json.dumps(
     {"title": "t", "sections": ["One.", "Two."], "qas": [{"question": "q", "answers": ["One"], "section": 0}]}
 ).encode()
@@ -115,12 +130,27 @@ def targets(folder: Path) -> dict[str, Target]:
         b"A report. It says things.\n\nMore of it.",
         b"<html><body><h1>A</h1><p>Salt rose.</p></body></html>",
     )
+    commands = Commands(folder)
     files = [path for path in sorted((ROOT / "cases").iterdir()) if path.is_file()]
     documents = {path.suffix: path.read_bytes() for path in files if path.stat().st_size < 200_000}
     found = {
         f"document{suffix}": Target(suffix, (content,), lambda path: read_document(str(path)))
         for suffix, content in ({".txt": texts[0], ".html": texts[1]} | documents).items()
     }
+    seeds = {
+        "import": (".dmdoc", commands.bundle),
+        "ask --prompt": (".md", PROMPT),
+        "ask --questions": (".txt", b"Who sold brine?\nWhat does lot seven hold?\n"),
+        "ask -": (".txt", b"Who sold brine in 1931?"),
+        "with a project's settings": (".toml", SETTINGS),
+        "with settings": (".toml", SETTINGS),
+        "with a name": (".txt", b"salt"),
+    }
+    for name, read in commands.readers().items():
+        suffix, seed = seeds[name]
+        found[name] = Target(suffix, (seed,), read)
+    for suffix in (".txt", ".html", ".eml", ".pdf"):
+        found[f"ingest {suffix}"] = replace(found[f"document{suffix}"], read=commands.ingest)
     return found | {
         "bundle": Target(".dmdoc", ((folder / "seed.dmdoc").read_bytes(),), read_bundle),
         "state": Target(".safetensors", ((folder / "seed.safetensors").read_bytes(),), read_state),
@@ -128,9 +158,21 @@ def targets(folder: Path) -> dict[str, Target]:
         "project": Target(".toml", (SETTINGS,), lambda path: read_project(path, Trust(folder))),
         "questions": Target(".jsonl", (QUESTIONS,), read_questions),
         "dataset": Target(".json", (DATASET, SQUAD), read_dataset),
-        "prompt": Target(".md", (b"Be brief.\n---\n{{ question }}\nFocus: {{ style? }}\n",), prompt),
+        "prompt": Target(".md", (PROMPT,), prompt),
         "text": Target(".txt", (b"Lot <|im_end|> salt",), encode),
     }
+
+
+def import_all(known: dict[str, Target], folder: Path) -> None:
+    """Import once what every case would import again in its own process."""
+    for found in walk_packages(dmdoc.__path__, "dmdoc."):
+        if not found.name.endswith(("_triton", "__main__", "ray_writers")):
+            import_module(found.name)
+    for name, target in known.items():
+        if name.startswith("document"):
+            (folder / f"seed{target.suffix}").write_bytes(target.seeds[0])
+            with suppress(DmdocError):
+                target.read(folder / f"seed{target.suffix}")
 
 
 def damaged(content: bytes, draw: random.Random) -> bytes:
@@ -170,17 +212,43 @@ def case(number: int, seed: int, known: dict[str, Target], folder: Path) -> tupl
     whole = zipfile.is_zipfile(io.BytesIO(content)) and draw.random() < 0.7
     path = folder / f"case{target.suffix}"
     path.write_bytes(damaged_archive(content, draw) if whole else damaged(content, draw))
-    started = time.monotonic()
+    return name, tried(lambda: target.read(path))
+
+
+def tried(read: Callable[[], object]) -> str | None:
+    """Read in a process of its own: how that failed, if it did."""
+    with tempfile.TemporaryFile() as said:
+        child = os.fork()
+        if child == 0:
+            _be_child(read, said.fileno())
+        _, status, used = os.wait4(child, 0)
+        said.seek(0)
+        failure = said.read().decode(errors="replace")
+    code = os.waitstatus_to_exitcode(status)
+    took, most = used.ru_utime + used.ru_stime, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    if failure:
+        return failure
+    if code:
+        return f"ended with {signal.Signals(-code).name if code < 0 else code} after {took:.0f} s"
+    if took > SECONDS:
+        return f"took {took:.0f} s"
+    return f"took {most >> 20:,} MB" if most > MEMORY else None
+
+
+def _be_child(read: Callable[[], object], said: int) -> None:
+    """Read, write into `said` what was wrong, and end."""
+    failure = ""
     try:
-        target.read(path)
+        signal.alarm(WAITED)
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, resource.RLIM_INFINITY))
+        read()
     except DmdocError as error:
-        if "\n" in str(error).strip():
-            return name, f"more than one line: {error}"
-    except Exception:
-        return name, traceback.format_exc()
-    if (took := time.monotonic() - started) > SECONDS:
-        return name, f"took {took:.0f} s"
-    return name, None
+        failure = f"more than one line: {error}" if "\n" in str(error).strip() else ""
+    except BaseException:
+        failure = traceback.format_exc()
+    finally:
+        os.write(said, failure.encode(errors="replace"))
+        os._exit(0)
 
 
 def main() -> int:
@@ -199,6 +267,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         known = targets(folder)
+        import_all(known, folder)
         for number in numbers:
             name, failure = case(number, given.seed, known, folder)
             if failure is not None:

@@ -181,6 +181,25 @@ def test_eight_processes_on_one_home_lose_nothing(papers: Path, tmp_path: Path) 
         assert saved.state()[0].batch == len(saved.header().sections)
 
 
+@pytest.mark.campaign
+@pytest.mark.skipif(os.name == "nt", reason="no limit on open files")
+def test_a_folder_of_1300_files_needs_no_more_than_1024_open_ones(tmp_path: Path) -> None:
+    import resource
+
+    (tmp_path / "notes").mkdir()
+    for number in range(1300):
+        (tmp_path / "notes" / f"{number}.txt").write_text(f"Lot {number} holds salt.", encoding="utf-8")
+    models, home = save_tiny_reader(tiny_reader(CONFIG), tmp_path), tmp_path / "library"
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        process = start("ingest", str(tmp_path / "notes"), "--quiet", home=home, models=models)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (process.communicate(), process.returncode) == (("", ""), 0)
+    assert len(Library(home).documents()) == 1300
+
+
 def test_no_file_is_no_error(invoke: Invoke, tmp_path: Path) -> None:
     run = invoke("ingest", str(tmp_path), "--glob", "*.pdf")
     assert (run.code, run.out, run.err) == (0, "", "there is no file to read in what was given\n")
