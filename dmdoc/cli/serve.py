@@ -76,6 +76,7 @@ def _serve_commands(folder: Path, machine: Machine, others: "list[socket.socket]
     On a card there is none: its memory cannot be handed to a copy of a process.
     """
     from dmdoc.cli import main
+    from dmdoc.cli.rehearsal import rehearse
     from dmdoc.model.hardware import choose_device, detect_hardware
     from dmdoc.serve.sessions import serve_commands
 
@@ -89,8 +90,13 @@ def _serve_commands(folder: Path, machine: Machine, others: "list[socket.socket]
     for each in others:
         each.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal ends this one by the pipe
+
+    def prepare() -> None:
+        machine.open_reader()
+        rehearse(machine, main)
+
     try:
-        serve_commands(folder, machine.open_reader, main, environ=os.environ, alive=reads)
+        serve_commands(folder, prepare, main, environ=os.environ, alive=reads)
     finally:
         os._exit(0)
 

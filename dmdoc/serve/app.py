@@ -143,9 +143,8 @@ class Server:
             raise UsageError("document and tag must be the name of one")
         if document is not None and tag is not None:
             raise UsageError("give document or tag, not both")
-        question = Question(
-            text.strip(), document, tag, openai_form.read_settings(body), **openai_form.read_way(body)
-        )
+        settings = openai_form.read_settings(body)
+        question = Question(text.strip(), document, tag, settings, **openai_form.read_way(body, settings))
         return JSONResponse(self._settings.answer_record(await self._answered(request, question)))
 
     async def documents(self, _: Request) -> Response:

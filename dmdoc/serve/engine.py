@@ -41,7 +41,7 @@ class Question:
     tag: str | None = None
     """Only documents with this tag are looked at."""
     settings: GenerationSettings = field(default_factory=GenerationSettings)
-    mode: RecallMode = "state"
+    mode: RecallMode = "spans"
     passages: int = EVIDENCE_PASSAGES
     """Most passages in the prompt of `evidence`."""
     citations: bool = True

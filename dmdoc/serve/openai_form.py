@@ -57,11 +57,12 @@ def read_question(body: Any) -> Question:
     if not isinstance(extra, dict):
         raise UsageError("dmdoc must be an object")
     most = body.get("max_completion_tokens") or body.get("max_tokens")
+    settings = read_settings({**body, "max_tokens": most})
     return Question(
         text=_last_of_user(body.get("messages")),
         **_documents(body.get("model")),
-        settings=read_settings({**body, "max_tokens": most}),
-        **read_way(extra),
+        settings=settings,
+        **read_way(extra, settings),
     )
 
 
@@ -83,13 +84,16 @@ def read_settings(body: Mapping[str, Any]) -> GenerationSettings:
     return GenerationSettings(**values)
 
 
-def read_way(body: Mapping[str, Any]) -> dict[str, Any]:
+def read_way(body: Mapping[str, Any], settings: GenerationSettings) -> dict[str, Any]:
     """`recall`, `evidence` (passages in the prompt) and `citations`, as options of a `Question`.
+
+    Args:
+        settings: an answer that is drawn is in the model's own words, unless `recall` says otherwise.
 
     Raises:
         UsageError: a value that cannot be used.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"mode": "state" if settings.temperature > 0 else "spans"}
     modes = ("state", "spans", "evidence", "full", "frozen")
     if (mode := body.get("recall")) is not None:
         if mode not in modes:
@@ -146,8 +150,9 @@ def usage(answered: Answered) -> dict[str, int]:
 
 
 def finish_reason(answered: Answered) -> str:
-    most = answered.question.settings.max_tokens
-    return "length" if answered.recalled.answer.answer_tokens >= most else "stop"
+    recalled, most = answered.recalled, answered.question.settings.max_tokens
+    chosen = recalled.choice is not None and bool(recalled.choice.places)  # from the text, however long it is
+    return "length" if not chosen and recalled.answer.answer_tokens >= most else "stop"
 
 
 def models(documents: list[SavedDocument]) -> dict[str, Any]:

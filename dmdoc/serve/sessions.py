@@ -1,7 +1,7 @@
 """Runs the commands of others, each in a copy of this process that has the model loaded already (`fork`).
 
 Whoever asks gives its terminal, folder and environment, so that output, exit code and Ctrl-C are those of a process of
-its own. This process itself computes nothing and starts no thread: a copy of one that did may hang.
+its own. This process itself starts no thread: a copy of one that did may hang.
 """
 
 import gc
@@ -25,7 +25,7 @@ RECEIVE_SECONDS = 5.0
 
 def serve_commands(
     folder: Path,
-    load: Callable[[], object],
+    prepare: Callable[[], None],
     run: Callable[[], None],
     *,
     environ: MutableMapping[str, str],
@@ -34,7 +34,7 @@ def serve_commands(
     """Listen in `folder` until the pipe `alive` is closed.
 
     Args:
-        load: brings the model into memory, or raises.
+        prepare: brings into memory what commands need, or raises.
         run: the command line, as of sys.argv.
         environ: of this process; a copy of it gets that of whoever asks.
     """
@@ -42,7 +42,7 @@ def serve_commands(
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # no pool of threads, which a copy would not have
-    load()
+    prepare()
     gc.collect()
     gc.freeze()  # what is there stays, so that looking for garbage copies no memory
     with bind_unix(folder / SOCKET) as listening:

@@ -11,6 +11,7 @@ from serving import Serve
 from dmdoc.answer.ask import load_state
 from dmdoc.answer.recall import recall
 from dmdoc.library.library import Library
+from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
 from dmdoc.settings.generation import GenerationSettings
 
@@ -23,6 +24,7 @@ SAID: list[Any] = [
     {"role": "assistant", "content": "A document."},
     {"role": "user", "content": QUESTION},
 ]
+FREELY = {"dmdoc": {"recall": "state"}}
 
 
 @pytest.fixture
@@ -31,10 +33,18 @@ def client(serve: Serve) -> Iterator[openai.OpenAI]:
         yield client
 
 
-def expected(library: Library, reader: Reader, name: str, most: int) -> Any:
+def expected(library: Library, reader: Reader, name: str, most: int, mode: RecallMode = "state") -> Any:
     saved = library.get(name)
     settings = GenerationSettings(max_tokens=most)
-    return recall(QUESTION, reader, load_state(saved, reader), saved.pages, settings=settings)
+    return recall(
+        QUESTION,
+        reader,
+        load_state(saved, reader),
+        saved.pages,
+        settings=settings,
+        mode=mode,
+        budget=saved.header().write_budget,
+    )
 
 
 def test_every_document_and_tag_is_a_model(client: openai.OpenAI, served: Library) -> None:
@@ -51,7 +61,9 @@ def test_every_document_and_tag_is_a_model(client: openai.OpenAI, served: Librar
 def test_an_answer_is_that_of_the_library(
     client: openai.OpenAI, served: Library, served_reader: Reader
 ) -> None:
-    answer = client.chat.completions.create(model="dmdoc/lots", messages=SAID, max_tokens=9)
+    answer = client.chat.completions.create(
+        model="dmdoc/lots", messages=SAID, max_tokens=9, extra_body=FREELY
+    )
     wanted = expected(served, served_reader, "lots", 9).answer
     (choice,) = answer.choices
     assert choice.message.content == wanted.text != ""
@@ -63,13 +75,33 @@ def test_an_answer_is_that_of_the_library(
     assert extra["dmdoc"]["document"] == "lots" and extra["dmdoc"]["citations"][0]["page"] == 1
 
 
+def test_without_being_told_it_answers_as_ask_does(
+    client: openai.OpenAI, served: Library, served_reader: Reader
+) -> None:
+    answer: Any = client.chat.completions.create(model="dmdoc/lots", messages=SAID, max_tokens=1)
+    wanted, extra = expected(served, served_reader, "lots", 1, "spans"), answer.model_extra["dmdoc"]
+    assert answer.choices[0].message.content == wanted.answer.text
+    assert answer.choices[0].finish_reason == "stop"  # a phrase of the text, which has its own length
+    assert extra["recall"] == "spans" and extra["places"] == [each._asdict() for each in wanted.choice.places]
+    assert extra["verdict"] == "sure" and extra["probability"] > 0.9
+    drawn: Any = client.chat.completions.create(
+        model="dmdoc/lots", messages=SAID, max_tokens=1, temperature=1
+    )
+    assert drawn.model_extra["dmdoc"]["recall"] == "state"
+
+
 def test_a_stream_is_the_answer_in_pieces(
     client: openai.OpenAI, served: Library, served_reader: Reader
 ) -> None:
     options: Any = {"stream_options": {"include_usage": True}}
     chunks = list(
         client.chat.completions.create(
-            model="dmdoc/lots", messages=SAID, max_completion_tokens=9, stream=True, **options
+            model="dmdoc/lots",
+            messages=SAID,
+            max_completion_tokens=9,
+            stream=True,
+            extra_body=FREELY,
+            **options,
         )
     )
     pieces = [choice.delta.content or "" for chunk in chunks for choice in chunk.choices]

@@ -98,6 +98,42 @@ def test_who_hands_over_imports_nothing_large(place: Path, server: "subprocess.P
     assert run.stdout.endswith("imported []\n"), run.stdout + run.stderr
 
 
+REHEARSED = """
+import json, os, sys
+from dmdoc.cli import main
+from dmdoc.cli.options import Machine
+from dmdoc.cli.rehearsal import rehearse
+kept, folder = dict(os.environ), os.getcwd()
+codes = rehearse(Machine(os.environ["DMDOC_MODEL"], os.environ["DMDOC_ADAPTER"]), main)
+assert (kept, folder) == (dict(os.environ), os.getcwd())
+print(json.dumps([codes, len(os.listdir("/proc/self/task"))]))
+known = set(sys.modules)
+for arguments in (["ask", "What is in lot seven?"], ["ingest", "lots.txt", "--name", "again"]):
+    sys.argv = ["dmdoc", *arguments, "--quiet"]
+    try:
+        main()
+    except SystemExit as left:
+        assert left.code == 0
+print(json.dumps(sorted(name for name in set(sys.modules) - known if sys.modules[name].__file__)))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="asks Linux how many threads there are")
+def test_after_a_rehearsal_commands_import_nothing_and_nothing_of_it_is_left(place: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", REHEARSED],
+        env=environment(place),
+        capture_output=True,
+        text=True,
+        cwd=place,
+        check=True,
+    )
+    rehearsed, *_, imported = run.stdout.splitlines()
+    assert json.loads(rehearsed) == [[0, 0], 1]  # a copy of a process with more threads may hang
+    assert json.loads(imported) == []
+    assert run.stderr == ""
+
+
 def test_another_version_does_its_own_work(
     place: Path,
     server: "subprocess.Popen[str]",
