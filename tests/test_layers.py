@@ -35,7 +35,8 @@ MAY_IMPORT = {
 
 INSIDE = {
     "settings": "generation folders trust files",
-    "text": "counting words spelling normalise sentences passages tagger phrases candidates asked chunking",
+    "text": "counting words spelling normalise sentences passages tagger phrases cells candidates around asked "
+    "chunking",
     "memory": "state rounding delta_rule_triton delta_rule state_header state_file adapter_triton adapter "
     "adapter_config adapter_file judges attach",
     "model": "fingerprint hardware tokenizer tokenizer_file decoder_config decoder steps causal_lm places backbone "

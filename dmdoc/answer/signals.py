@@ -15,7 +15,7 @@ from dmdoc.answer.recall import Recalled
 from dmdoc.answer.routing import matches
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.reader import Reader
-from dmdoc.text.asked import is_of_kind, kind_asked
+from dmdoc.text.asked import fits_kind, kind_asked
 from dmdoc.text.words import split_words, telling_words
 
 LEAST_LIKELIHOOD = -6.0
@@ -76,7 +76,7 @@ def _said(text: str) -> str:
 
 def _fits(question: str, answer: str) -> float:
     kind = kind_asked(question)
-    return 0.5 if kind is None else float(is_of_kind(answer, kind))
+    return 0.5 if kind is None else fits_kind(answer, kind)
 
 
 def _stems(words: Sequence[str]) -> set[str]:

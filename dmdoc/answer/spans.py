@@ -15,21 +15,27 @@ from dmdoc.answer.ask import Answer
 from dmdoc.answer.evidence import Passage
 from dmdoc.answer.quoting import quote
 from dmdoc.answer.statements import BETWEEN_PAGES, Statement, rank, statements
-from dmdoc.answer.weighing import Asked, weigh
+from dmdoc.answer.weighing import Asked, Measures, weigh
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.continuations import log_likelihoods_behind
 from dmdoc.model.reader import Reader
 from dmdoc.text.asked import form_asked
 from dmdoc.text.candidates import Candidate, find_candidates
 
-STATEMENTS = 3
+STATEMENTS = 6
 """How many statements give candidates."""
 
-MOST_TOKENS = 2048
-"""Of all candidates together; those of statements that rank lower are left out."""
+CANDIDATES = 64
+"""The most phrases that the model reads: those that all but the state speaks for most."""
 
-_Found = tuple[Statement, Candidate, list[int]]
-"""A candidate with the statement that it stands in and its tokens."""
+
+class _Found(NamedTuple):
+    """A phrase before the model has read it."""
+
+    statement: Statement
+    candidate: Candidate
+    measures: Measures
+    """With a likelihood of 0."""
 
 
 class Place(NamedTuple):
@@ -136,13 +142,15 @@ class Search:
             return chosen, Choice(None, free.text, 0, 0, quoted)
         free = replace(free, section=self.best[0].section if self.best else free.section)
         read = self.best or [each for each in self.written if each.section == free.section]
-        found = _candidates(read, self.question, reader)
+        title = self.written[0].text if self.written[0].names else ""
+        found = _candidates(read, Asked(self.question, free.text, read, title), self.question)
         if not found:
             return free, Choice(None, free.text, 0, 0)
-        spans = list(_scored(found, self.question, free, state, reader))
+        ids = [reader.encode(each.candidate.text) for each in found]
+        spans = list(_scored(found, ids, free, state, reader))
         best = max(spans, key=lambda span: span.score)
         answer = _instead(free, best.text, best.statement.section, started, reader)
-        return answer, Choice(best, free.text, len(spans), sum(len(ids) for _, _, ids in found))
+        return answer, Choice(best, free.text, len(spans), sum(map(len, ids)))
 
 
 def _instead(free: Answer, text: str, section: int, started: float, reader: Reader) -> Answer:
@@ -176,27 +184,23 @@ def search_statements(question: str, written: Sequence[Statement]) -> Search:
 
 
 def _scored(
-    found: Sequence[_Found], question: str, free: Answer, state: MemoryState, reader: Reader
+    found: Sequence[_Found], ids: Sequence[Sequence[int]], free: Answer, state: MemoryState, reader: Reader
 ) -> Iterator[Span]:
-    """The candidates, those of a section together."""
-    asked = Asked(question, free.text)
-    for section in dict.fromkeys(statement.section for statement, _, _ in found):
-        own = [each for each in found if each[0].section == section]
-        answers = [[*ids, *reader.end_ids[:1]] for _, _, ids in own]
+    """The candidates with their tokens, those of a section together."""
+    for section in dict.fromkeys(each.statement.section for each in found):
+        own = [row for row, each in enumerate(found) if each.statement.section == section]
+        answers = [[*ids[row], *reader.end_ids[:1]] for row in own]
         said = log_likelihoods_behind(free.prompt_ids, answers, state.rows(section, section + 1), reader)
-        for (statement, candidate, _), likely in zip(own, said.tolist(), strict=True):
-            score = weigh(asked.measure(candidate, statement, likely))
-            yield Span(candidate, statement, likely, score)
+        for row, likely in zip(own, said.tolist(), strict=True):
+            statement, candidate, measures = found[row]
+            yield Span(candidate, statement, likely, weigh(measures._replace(likelihood=likely)))
 
 
-def _candidates(read: Sequence[Statement], question: str, reader: Reader) -> list[_Found]:
-    """The phrases of statements with their tokens, each once and as many as MOST_TOKENS allows."""
+def _candidates(read: Sequence[Statement], asked: Asked, question: str) -> list[_Found]:
+    """The phrases of statements, each once, in order, and of many those that may win."""
     found: dict[str, _Found] = {}
-    left = MOST_TOKENS
     for statement in read:
         for candidate in find_candidates(statement.text, question):
-            ids = reader.encode(candidate.text)
-            if candidate.text not in found and len(ids) <= left:
-                left -= len(ids)
-                found[candidate.text] = statement, candidate, ids
-    return list(found.values())
+            if candidate.text not in found:
+                found[candidate.text] = _Found(statement, candidate, asked.measure(candidate, statement, 0.0))
+    return sorted(found.values(), key=lambda each: -weigh(each.measures))[:CANDIDATES]

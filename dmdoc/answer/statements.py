@@ -1,23 +1,32 @@
 """The statements of a document's text: its sentences and lines, each with its place, ranked for a question.
 
-Ranking is by BM25 over the stems of words, in SQLite's FTS5. Knows nothing about models or states; where sections begin
-it is told.
+A statement is found by its own words, and by those that tell what it speaks of: the headings above it and what its
+pronoun points at. Ranking is by BM25 over the stems of words, in SQLite's FTS5. Knows nothing about models or states;
+where sections begin it is told.
 """
 
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
+from dmdoc.text.around import around, is_heading
 from dmdoc.text.candidates import split_statements
-from dmdoc.text.words import split_words, telling_words
+from dmdoc.text.cells import headings, is_row
+from dmdoc.text.words import split_words, telling_words, words_query
 
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 """SQLite's: the stems of English words."""
 
 BETWEEN_PAGES = "\n\n"
 """What stands between two pages in the text of a document."""
+
+AROUND = 0.7
+"""What a word of a heading, or of what a pronoun points at, counts beside a word of the statement itself."""
+
+HEADING = 0.2
+"""What a heading counts beside a statement: it names what others say."""
 
 
 class Statement(NamedTuple):
@@ -32,6 +41,12 @@ class Statement(NamedTuple):
     text: str
     rank: float = 0.0
     """Its BM25 score for a question, as a share of the best statement's; 0 where none was ranked."""
+    around: str = ""
+    """Words beside its own that tell what it speaks of."""
+    heads: tuple[str, ...] = ()
+    """The headings of its columns, if it is a row of a table that has some."""
+    names: bool = False
+    """It names what others say: a heading, or the first row of a table."""
 
 
 def statements(pages: Sequence[str], sections: Sequence[int]) -> list[Statement]:
@@ -41,7 +56,8 @@ def statements(pages: Sequence[str], sections: Sequence[int]) -> list[Statement]
         pages: their texts.
         sections: where each section begins in the whole text, in characters.
     """
-    found, begin = [], 0
+    found: list[Statement] = []
+    begin = 0
     for number, page in enumerate(pages, 1):
         if not page:
             continue
@@ -49,21 +65,54 @@ def statements(pages: Sequence[str], sections: Sequence[int]) -> list[Statement]
             section = max(0, bisect_right(sections, begin + start) - 1)
             found.append(Statement(section, number, start, page[start:stop]))
         begin += len(page) + len(BETWEEN_PAGES)
-    return found
+    return _with_context(found)
+
+
+def _with_context(found: Sequence[Statement]) -> list[Statement]:
+    """The same statements, with what stands around each."""
+    texts = [each.text for each in found]
+    heads = list(_heads(texts))
+    return [
+        each._replace(
+            around=near,
+            heads=own,
+            names=is_heading(each.text) or (not own and bool(below) and is_row(each.text)),
+        )
+        for each, near, own, below in zip(found, around(texts), heads, [*heads[1:], ()], strict=False)
+    ]
+
+
+def _heads(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """For each statement the headings of the table that it is a row of: the first of neighbouring rows."""
+    heads: tuple[str, ...] | None = None
+    for text in texts:
+        row = is_row(text)
+        yield heads or () if row else ()
+        heads = (headings(text) if heads is None else heads) if row else None
 
 
 def rank(found: Sequence[Statement], question: str, most: int) -> list[Statement]:
     """Those that share telling words with the question, or forms of them, the best first, with their ranks."""
-    query = " OR ".join(f'"{word}"' for word in telling_words(question))
+    query = words_query(telling_words(question))
     if not query:
         return []
     with closing(sqlite3.connect(":memory:")) as index:
-        index.execute(f"CREATE VIRTUAL TABLE statements USING fts5 (words, tokenize = '{TOKENIZER}')")
-        words = ((number, " ".join(split_words(each.text))) for number, each in enumerate(found, 1))
-        index.executemany("INSERT INTO statements (rowid, words) VALUES (?, ?)", words)
-        best = index.execute(
-            "SELECT rowid - 1, -bm25(statements) AS score FROM statements WHERE statements MATCH ? "
-            "ORDER BY score DESC, rowid LIMIT ?",
-            (query, most),
+        index.execute(f"CREATE VIRTUAL TABLE statements USING fts5 (words, around, tokenize = '{TOKENIZER}')")
+        rows = (
+            (
+                number,
+                " ".join(split_words(each.text)),
+                " ".join(split_words(" ".join((each.around, *each.heads)))),
+            )
+            for number, each in enumerate(found)
+        )
+        index.executemany("INSERT INTO statements (rowid, words, around) VALUES (?, ?, ?)", rows)
+        # With twice as many empty ones a word that most statements have tells a little, and not nothing.
+        index.executemany("INSERT INTO statements (words, around) VALUES ('', '')", [()] * 2 * len(found))
+        scores = index.execute(
+            f"SELECT rowid, -bm25(statements, 1.0, {AROUND}) FROM statements WHERE statements MATCH ?",
+            (query,),
         ).fetchall()
-    return [found[number]._replace(rank=score / best[0][1]) for number, score in best]
+    weighed = [(score * (HEADING if found[number].names else 1), -number) for number, score in scores]
+    best = sorted(weighed, reverse=True)[:most]
+    return [found[-number]._replace(rank=score / best[0][0]) for score, number in best]

@@ -3,20 +3,33 @@
 Knows nothing about models; likelihoods come in as numbers.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
+from math import log
 from typing import NamedTuple
 
 from dmdoc.answer.statements import Statement
-from dmdoc.text.asked import is_of_kind, kind_asked
+from dmdoc.text.asked import fits_kind, kind_asked
 from dmdoc.text.candidates import Candidate
-from dmdoc.text.words import split_words, telling_words
+from dmdoc.text.cells import Cell, split_cells
+from dmdoc.text.words import alike, split_words, telling_words
 
 FAR = 10
 """Words; what stands farther away counts as so far."""
 
-STEM = 5
-"""Letters that two words have in common at their beginning where one is a form of the other."""
+MARKS = {",": 1, ")": 3} | dict.fromkeys([";", "|", "\n", "but", "whereas", "while", "however", "unlike"], 4)
+"""How many words a mark, or a word of contrast, counts between a phrase and a word: it ends what belongs together."""
+
+NAMED = 2.0
+"""What a name or a number of the question counts beside another of its words."""
+
+TITLED = 0.5
+"""What a word counts that the title of the document has: all of it may be about that."""
+
+_NAME = re.compile(r"(?<=\s)[^\W\d_a-z][\w'\u2019-]*|\d[\d.,:]*")
+_NOUN = re.compile(r"\b(?:which|what) ((?:\w+ )?\w+)", re.IGNORECASE)
+_STEP = re.compile(r"[^\W_]+|[,;|\n)]")
 
 
 class Measures(NamedTuple):
@@ -31,44 +44,106 @@ class Measures(NamedTuple):
     words: float
     """How many it has."""
     distance: float
-    """Words between it and those of its statement that the question has, too; their mean, as a share of FAR."""
+    """Words between it and the words of the question that its statement has; their mean, as a share of FAR. The fewer
+    statements have a word, the more it counts."""
     kind: float
-    """1 where it looks like what is asked for: a name, a date, a number; else 0."""
+    """How far it looks like what is asked for (a name, a date, a number), from 0 to 1."""
+    whole: float
+    """1 where it is all that its cell holds; else 0."""
+    echo: float
+    """The share of its words that the question has."""
+    noun: float
+    """1 where it has the noun that is asked for: "pier 9" for "which pier"; else 0."""
+    covers: float
+    """The share of the question's words that its statement has, or what stands around that; counted likewise. Of a
+    table a cell says what its row is about, its heading and its value, and nothing else."""
 
 
-WEIGHTS = Measures(likelihood=1.0, likeness=0.7, rank=2.0, words=-0.28, distance=-1.2, kind=1.25)
+WEIGHTS = Measures(
+    likelihood=1.0,
+    likeness=0.7,
+    rank=2.0,
+    words=-0.28,
+    distance=-1.2,
+    kind=1.25,
+    whole=0.5,
+    echo=-1.0,
+    noun=1.0,
+    covers=2.0,
+)
 """In the proportions that made the right phrases of training data likeliest among all (docs/answers.md)."""
 
 
 class Asked:
-    """A question as its phrases are weighed for it, and the free answer to it."""
+    """A question as its phrases are weighed for it.
 
-    def __init__(self, question: str, free: str) -> None:
-        self._stems = {_stem(word) for word in telling_words(question)}
+    Args:
+        free: the model's own answer.
+        read: the statements that give the phrases.
+        title: of their document.
+    """
+
+    def __init__(self, question: str, free: str, read: Sequence[Statement], title: str = "") -> None:
         self._kind = kind_asked(question)
         self._free = free.lower()
+        self._words = telling_words(question)
+        self._nouns = telling_words(" ".join(_NOUN.findall(question)))
+        there = [self._shared(split_words(" ".join((each.text, each.around, *each.heads)))) for each in read]
+        worth = dict.fromkeys(split_words(" ".join(_NAME.findall(question))), NAMED)
+        worth |= dict.fromkeys(self._shared(split_words(title)), TITLED)
+        self._counts = {
+            word: log(1 + len(there) / number) * worth.get(word, 1.0)
+            for word in self._words
+            if (number := sum(word in own for own in there))
+        }
 
     def measure(self, candidate: Candidate, statement: Statement, likelihood: float) -> Measures:
-        before = split_words(statement.text[: candidate.start])
-        own = split_words(candidate.text)
-        after = split_words(statement.text[candidate.end :])
+        cell, own = _cell(candidate, statement), split_words(candidate.text)
+        before, after = statement.text[: candidate.start], statement.text[candidate.end :]
+        if cell is not None:
+            before = f"{cell.row} {cell.name} {statement.text[cell.start : candidate.start]}"
+            after = statement.text[candidate.end : cell.end]
         return Measures(
             likelihood=likelihood,
             likeness=SequenceMatcher(None, candidate.text.lower(), self._free, autojunk=False).ratio(),
             rank=statement.rank,
-            words=len(own),
+            words=len(candidate.text.split()),
             distance=self._distance(before, after),
-            kind=is_of_kind(candidate.text, self._kind),
+            kind=fits_kind(candidate.text, self._kind),
+            whole=float(cell is not None and _fills(candidate, cell, statement.text)),
+            echo=sum(map(self._asks, own)) / max(1, len(own)),
+            noun=float(any(alike(word, noun) for word in own for noun in self._nouns)),
+            covers=self._covers(f"{before} {candidate.text} {after} {statement.around}"),
         )
 
-    def _distance(self, before: Sequence[str], after: Sequence[str]) -> float:
-        found = [
-            min(FAR, distance)
-            for side in (reversed(before), after)
-            for distance, word in enumerate(side, 1)
-            if _stem(word) in self._stems
-        ]
-        return sum(found) / len(found) / FAR if found else 1.0
+    def _covers(self, text: str) -> float:
+        there = self._shared(split_words(text))
+        return self._count(there) / self._count(self._counts) if self._counts else 0.0
+
+    def _asks(self, word: str) -> bool:
+        return any(alike(word, own) for own in self._words)
+
+    def _shared(self, words: Sequence[str]) -> set[str]:
+        """The words of the question that stand among others, or forms of them."""
+        return {own for own in self._words if any(alike(word, own) for word in words)}
+
+    def _count(self, words: Iterable[str]) -> float:
+        return sum(self._counts.get(word, 0.0) for word in words)
+
+    def _distance(self, before: str, after: str) -> float:
+        nearest: dict[str, int] = {}
+        for side in (reversed(_STEP.findall(before.lower())), _STEP.findall(after.lower())):
+            for word, steps in self._steps(side):
+                nearest[word] = min(FAR, steps, nearest.get(word, FAR))
+        found = sum(self._count([word]) * steps for word, steps in nearest.items())
+        return found / self._count(nearest) / FAR if nearest else 1.0
+
+    def _steps(self, side: Iterable[str]) -> Iterator[tuple[str, int]]:
+        """The words of the question that stand to one side, and how far away, going from the phrase."""
+        steps = 0
+        for piece in side:
+            steps += MARKS.get(piece, 1)
+            yield from ((word, steps) for word in self._words if alike(piece, word))
 
 
 def weigh(measures: Measures) -> float:
@@ -76,5 +151,11 @@ def weigh(measures: Measures) -> float:
     return sum(weight * value for weight, value in zip(WEIGHTS, measures, strict=True))
 
 
-def _stem(word: str) -> str:
-    return word[:STEM] if len(word) > STEM else word.rstrip("s")
+def _cell(candidate: Candidate, statement: Statement) -> Cell | None:
+    """The cell that a phrase stands in, if its line has any."""
+    cells = split_cells(statement.text, statement.heads)
+    return next((cell for cell in cells if cell.start <= candidate.start < cell.end), None)
+
+
+def _fills(candidate: Candidate, cell: Cell, text: str) -> bool:
+    return candidate.start == cell.start and not text[candidate.end : cell.end].strip(" .,;")

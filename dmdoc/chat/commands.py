@@ -47,6 +47,8 @@ class Context:
     progress: ShowProgress
     """Shows the progress of `/ingest`."""
     preferences: Preferences = field(default_factory=Preferences)
+    finds: bool = False
+    """Each question is put to the saved document that it is about."""
     answers_twice: bool = False
     """Every question is answered from the state and by the frozen backbone."""
 
@@ -117,7 +119,9 @@ def _docs(context: Context, _: str) -> Reply:
 
 def _use(context: Context, name: str) -> Reply:
     saved = context.library.get(name)
-    return Reply(_switched(context.session, lambda: context.session.use(saved)))
+    reply = Reply(_switched(context.session, lambda: context.session.use(saved)))
+    context.finds = False  # one is named
+    return reply
 
 
 def _ingest(context: Context, file: str) -> Reply:
@@ -131,6 +135,7 @@ def _ingest(context: Context, file: str) -> Reply:
     with context.progress(document.name) as progress:
         result = ingest(document, context.session.reader, context.library, progress=progress)
     switched = _switched(context.session, lambda: context.session.use(result.document))
+    context.finds = False
     return Reply("\n".join([*result.warnings, f"{result.status}: {switched}"]))
 
 
@@ -213,7 +218,7 @@ def _switched(session: ChatSession, change: Callable[[], None]) -> str:
 COMMANDS = (
     Command("/help", "", "list the commands", _help),
     Command("/docs", "", "list the saved documents; * is the one in use", _docs),
-    Command("/use", "NAME", "talk with another saved document", _use),
+    Command("/use", "NAME", "talk with one saved document alone", _use),
     Command("/ingest", "FILE", "read a document and talk with it", _ingest),
     Command("/stats", "", "what the session has read, and what the last answer took", _stats),
     Command("/save", "NAME", "keep the document and what was said as a document of its own", _save),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dmdoc import console
 from dmdoc.answer.evidence import Passage
+from dmdoc.answer.finding import find_document
 from dmdoc.answer.judging import judge
 from dmdoc.answer.recall import Recalled, cite
 from dmdoc.chat.commands import Context, Reply, completions, run_command
@@ -21,9 +22,11 @@ from dmdoc.console import answers
 from dmdoc.console.progress import progress
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.library.library import Library
+from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
 from dmdoc.progress import ShowProgress
 from dmdoc.settings.generation import GenerationSettings
+from dmdoc.text.counting import counted
 
 CONTINUED = "\\"
 """At the end of a line: what is asked goes on in the next one."""
@@ -36,6 +39,7 @@ class Repl:
         on_text: hears each answer as it grows, and a line end after it.
         progress: shows the progress of `/ingest`.
         citations: say where the text speaks of an answer.
+        finds: each question is put to the saved document that it is about, until one is named.
     """
 
     def __init__(
@@ -46,22 +50,27 @@ class Repl:
         on_text: Callable[[str], None],
         progress: ShowProgress,
         citations: bool = True,
+        finds: bool = False,
     ) -> None:
         self.session = session
-        self._context = Context(session, library, progress)
+        self._context = Context(session, library, progress, finds=finds)
         self._on_text = on_text
         self._citations = citations
 
     @property
     def prompt(self) -> str:
         """What stands before the line that is typed."""
-        return f"{'dmdoc' if self.session.document is None else self.session.document.name}> "
+        document = None if self._context.finds else self.session.document
+        return f"{'dmdoc' if document is None else document.name}> "
 
     @property
     def greeting(self) -> str:
         stats = self.session.stats()
         if stats.document is None:
             return "nothing is read yet: /ingest FILE reads a document, /help lists the commands"
+        if self._context.finds:
+            count = counted(len(self._context.library.names()), "document")
+            return f"{count} saved, each question finds its own; /use NAME keeps to one, /help lists the commands"
         return f"{stats.document}, {stats.document_tokens:,} tokens read; /help lists the commands"
 
     def handle_line(self, text: str) -> Reply:
@@ -90,15 +99,28 @@ class Repl:
     def _answer(self, question: str) -> Reply:
         if self._context.answers_twice:
             return self._answer_twice(question)
+        among = self._find(question)
         with self._line_end():
             recalled = self.session.ask(question, self._on_text)
         if not recalled.answer.text:
             return Reply("the answer is empty")
         found = cite(question, recalled, self.session.pages) if self._citations else ()
-        lines = [self._told(question, recalled, found), *answers.citations(found)]
+        lines = [self._told(question, recalled, found, among), *answers.citations(found)]
         return Reply("\n".join(filter(None, lines)))
 
-    def _told(self, question: str, recalled: Recalled, found: Sequence[Passage]) -> str:
+    def _find(self, question: str) -> int:
+        """Turn to the document that a question is about, unless one was named; of how many it is chosen."""
+        names = self._context.library.names() if self._context.finds else ()
+        if len(names) < 2:
+            return 1
+        found = find_document(question, self._context.library, names, lambda _: self.session.reader)
+        now = self.session.document
+        # Where no text has a word of it, the question may be about what was said before.
+        if found.by == "words" and (now is None or found.document.name != now.name):
+            self.session.turn_to(found.document)
+        return len(names)
+
+    def _told(self, question: str, recalled: Recalled, found: Sequence[Passage], among: int) -> str:
         """How far to trust an answer, or what it was made from; "" where that is not known."""
         if recalled.mode not in ("state", "spans"):
             return answers.origin(recalled)
@@ -106,9 +128,9 @@ class Repl:
         if document is not None and section == len(document.header().sections):
             return "from what was said"
         judgement = judge(question, recalled, self.session.state, self.session.pages, self.session.reader)
-        if document is None or judgement is None:
+        if document is None or (judgement is None and among == 1):
             return ""
-        return answers.verdict(recalled, judgement, found, document)
+        return answers.verdict(recalled, judgement, found, document, among)
 
     def _answer_twice(self, question: str) -> Reply:
         """Nothing is said about the two answers, so that they are judged as they are."""
@@ -140,12 +162,16 @@ def chat(
     *,
     remember: bool,
     citations: bool,
+    finds: bool = False,
     settings: GenerationSettings,
     history: Path,
 ) -> None:
     """Talk with the saved document `name`, or with none, until the user leaves or the piped lines end.
 
+    Answers are phrases of the text that the state chooses, or drawn in the model's own words.
+
     Args:
+        finds: each question is put to the document that it is about; `name` is where a session begins.
         citations: say where the text speaks of an answer.
         history: the file that keeps what was typed on a terminal; its folder is created.
 
@@ -154,8 +180,16 @@ def chat(
         KeyboardInterrupt: Ctrl-C while the lines come from elsewhere than a terminal.
     """
     document = None if name is None else library.get(name)
-    session = ChatSession(reader, document, remember=remember, settings=settings)
-    repl = Repl(session, library, on_text=console.write_answer, progress=progress, citations=citations)
+    mode: RecallMode = "state" if settings.temperature > 0 else "spans"
+    session = ChatSession(reader, document, remember=remember, settings=settings, mode=mode)
+    repl = Repl(
+        session,
+        library,
+        on_text=console.write_answer,
+        progress=progress,
+        citations=citations,
+        finds=finds,
+    )
     if sys.stdin.isatty():
         from dmdoc.chat.line_editor import LineEditor
 

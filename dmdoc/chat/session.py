@@ -65,6 +65,7 @@ class ChatSession:
     Args:
         document: what to talk with; None begins from the state that has read nothing.
         remember: write finished turns into the conversation's state.
+        mode: how `ask` answers, until it is changed.
 
     Raises:
         IdentityError, StateFileError: as `load_state` of the document.
@@ -77,15 +78,18 @@ class ChatSession:
         *,
         remember: bool,
         settings: GenerationSettings,
+        mode: RecallMode = "state",
     ) -> None:
         self.reader = reader
         self.remember = remember
         self.settings = settings
-        self.mode: RecallMode = "state"
+        self.mode: RecallMode = mode
         """How `ask` answers."""
         self.last_answer: Answer | None = None
+        self.turns: tuple[Turn, ...] = ()
+        self._conversation = reader.zero_state()
         self._turn_prompt = load_prompt(TURN_PROMPT)
-        self.use(document)
+        self.turn_to(document)
 
     def use(self, document: SavedDocument | None) -> None:
         """Talk with another document, or with newer states of this one; the turns are forgotten.
@@ -93,30 +97,36 @@ class ChatSession:
         Raises:
             IdentityError, StateFileError: as `load_state`; the session is then as it was.
         """
+        self.turn_to(document)
+        self.forget()
+
+    def turn_to(self, document: SavedDocument | None) -> None:
+        """As `use`, but what was said is remembered."""
         header, state = None, self.reader.zero_state()
         if document is not None:
             header, state = document.header(), load_state(document, self.reader)
         self.document: SavedDocument | None = document
         self._header: StateHeader | None = header
         self._document_state: MemoryState = state
-        self.forget()
+        self._join()
 
     def forget(self) -> None:
         """Go back to the document alone, as it was when the session took it up."""
-        self.state = self._document_state
-        """What questions are answered from, a section a row; once a turn is remembered the last is the conversation."""
-        self.turns: tuple[Turn, ...] = ()
+        self.turns = ()
         self._conversation = self.reader.zero_state()
+        self._join()
 
     def ask(self, question: str, on_text: Callable[[str], None] | None = None) -> Recalled:
-        """Answer, by default from sections and conversation; then, if it remembers, write the turn into the latter.
+        """Answer in the session's mode; then, if it remembers, write the turn into the conversation's state.
 
         An exception on the way, KeyboardInterrupt among them, leaves the session as it was before the question.
 
         Raises:
             UsageError: as `answer`.
         """
-        recalled = self.answer(question, self.mode, on_text)
+        # Where nothing has been read, there is only what was said.
+        mode: RecallMode = "state" if self.document is None and self.mode == "spans" else self.mode
+        recalled = self.answer(question, mode, on_text)
         self.end_turn(question, recalled.answer)
         return recalled
 
@@ -200,8 +210,14 @@ class ChatSession:
         # All only now: a turn that is interrupted while it is written leaves no trace.
         self._conversation = conversation
         self.turns = (*self.turns, Turn(text, sum(len(chunk.token_ids) for chunk in chunks)))
-        said = rounded(conversation)  # as it is read where the session is saved
-        self.state = said if self.document is None else MemoryState.cat((self._document_state, said))
+        self._join()
+
+    def _join(self) -> None:
+        """Put together what questions are answered from: a section a row; what was said is the last."""
+        self.state = self._document_state
+        if self.turns:
+            said = rounded(self._conversation)  # as it is read where the session is saved
+            self.state = said if self.document is None else MemoryState.cat((self._document_state, said))
 
     def _header_with_turns(self, header: StateHeader, document: Document) -> StateHeader:
         page = len(document.pages)

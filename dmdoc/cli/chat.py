@@ -27,7 +27,7 @@ def chat(
     drawing: Drawing,
     machine: Machine,
 ) -> None:
-    """Talk with a document. `/help` lists what can be typed."""
+    """Talk with a document, or with all: each question finds its own. `/help` lists what can be typed."""
     from dmdoc.chat import repl
 
     settings = drawing.settings()
@@ -40,6 +40,7 @@ def chat(
         saved.name if saved else None,
         remember=remember,
         citations=citations,
+        finds=name is None,
         settings=settings,
         history=library.root / "history",
     )

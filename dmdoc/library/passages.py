@@ -22,7 +22,7 @@ from dmdoc.library.document_folders import DocumentFolders, names_in
 from dmdoc.library.index_file import IndexFile
 from dmdoc.library.saved_document import read_saved_document
 from dmdoc.text.passages import split_passages
-from dmdoc.text.words import split_words, telling_words
+from dmdoc.text.words import split_words, telling_words, words_query
 
 VERSION = 1
 """Of the tables; an index of another version is made anew."""
@@ -86,7 +86,7 @@ class PassageIndex:
         Raises:
             DmdocError: another process has been writing the index for a minute.
         """
-        query = " OR ".join(f'"{word}"' for word in telling_words(sought) or split_words(sought))
+        query = words_query(telling_words(sought) or split_words(sought))
         if not query:
             return []
 

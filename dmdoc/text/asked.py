@@ -6,8 +6,8 @@ Of a question in another language, or one that asks how, every phrase is of the 
 import re
 from typing import Literal
 
-Kind = Literal["person", "time", "number", "place", "thing"]
-Shape = Literal["date", "number", "name", "part name", "plain"]
+Kind = Literal["person", "time", "money", "count", "often", "number", "place", "thing"]
+Shape = Literal["date", "clock", "money", "measure", "often", "number", "name", "part name", "plain"]
 
 Form = Literal["phrase", "sentence", "list", "summary"]
 """What an answer is: a phrase; the sentence that tells (of yes or no, or why); several sentences; what all is about."""
@@ -20,15 +20,20 @@ _FORMS: dict[Form, str] = {
     r"\s*(?:is|are|was|were|do|does|did|can|could|has|have|had|will|would|should|may|must|might)\b(?!.* or )",
 }
 
-_WHAT = r"(?:what|which) (?:(?:is|was|are|were) (?:the|its|his|her|their) )?(?:\w+ )?"
+_WHAT = r"(?:what|which) (?:(?:is|was|are|were) (?:the|its|his|her|their|my|our) )?(?:\w+ ){0,2}?"
+_PRICE = "price|cost|fee|fare|rent|deposit|salary|charge|budget|turnover|revenue|subscription|total|sum"
 _ASKED: dict[Kind, str] = {
     "person": "who|whom|whose",
     "time": rf"when|{_WHAT}(?:year|date|day|month|time|century|decade|season)s?",
-    "number": "how (?:many|much|long|old|far|tall|high|deep|often|large|big|fast|wide|heavy|few)|"
-    rf"{_WHAT}(?:number|percentage|percent|price|cost|amount|fraction|age|length|height|size|weight|distance|rate|"
-    "population)",
+    "often": "how (?:often|frequently)",
+    "money": rf"how much (?:is|are|was|were|do|does|did|must|should|will|would)\b(?!.* (?:weigh|measure|hold))|"
+    rf"{_WHAT}(?:{_PRICE})s?|what (?:do|does|did|must|will)\b.* (?:cost|pay)",
+    "count": rf"how (?:many|few)|{_WHAT}number of",
+    "number": "how (?:much|long|old|far|tall|high|deep|large|big|fast|wide|heavy|hot|cold|warm)|"
+    rf"{_WHAT}(?:number|percentage|percent|amount|fraction|age|length|height|size|weight|distance|rate|population|"
+    "temperature|duration|capacity)",
     "place": rf"where|{_WHAT}(?:city|country|town|state|place|region|village|island|county|continent|"
-    "location|port|street)",
+    "location|port|street|address)",
     "thing": "what|which",
 }
 _PATTERNS: dict[Kind, re.Pattern[str]] = {
@@ -36,23 +41,39 @@ _PATTERNS: dict[Kind, re.Pattern[str]] = {
 }
 _OTHER = re.compile(r"\b(?:why|how)\b", re.IGNORECASE)
 
-_OF_KIND: dict[Kind, set[Shape]] = {
-    "person": {"name"},
-    "time": {"date"},
-    "number": {"number", "date"},
-    "place": {"name", "part name"},
-    "thing": {"name", "part name", "plain"},
+_OF_KIND: dict[Kind, dict[Shape, float]] = {
+    "person": {"name": 1},
+    "time": {"date": 1, "clock": 0.8},
+    "money": {"money": 1, "number": 0.7},
+    "count": {"number": 1, "measure": 0.5},
+    "often": {"often": 1, "number": 0.3, "measure": 0.3},
+    "number": {"number": 1, "measure": 1, "money": 1, "date": 0.5},
+    "place": {"name": 1, "part name": 1},
+    "thing": {"name": 1, "part name": 1, "plain": 1},
 }
 _DATE = re.compile(
-    r"\b(?:1\d|20)\d\ds?\b|\d:\d\d|\b(?:January|February|March|April|May|June|July|August|September|October|November|"
+    r"(?<![\w.,-])(?:1\d|20)\d\ds?(?![\w-]|[.,]\d)|\b(?:January|February|March|April|May|June|July|August|September|October|November|"
     r"December|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)s?\b|\b(?:centur(?:y|ies)|decades?|morning|evening|night|noon|"
     r"midnight|spring|summer|autumn|winter)\b"
+)
+_CLOCK = re.compile(r"\d:\d\d|\d ?[ap]\.?m\b")
+_MONEY = re.compile(
+    r"[$\u20ac\u00a3\u00a5\u20b9]|\b(?:euro|pound|dollar|crown|franc|cent|yen|penny|pence)s?\b", re.IGNORECASE
+)
+_OFTEN = re.compile(
+    r"\b(?:every|each|once|twice|daily|weekly|monthly|yearly|annually|hourly|times a|per|a (?:day|week|month|year))\b"
+)
+_UNIT = re.compile(
+    r"\d ?(?:%|\u00b0|[cmk]?m\b|k?g\b|m?l\b)|\b(?:percent|(?:kilo|centi|milli)?met(?:re|er)|mile|foot|feet|yard|"
+    r"second|minute|hour|day|week|month|year|gram|kilo|tonne?|lit(?:re|er)|degree|hectare|acre|watt|volt|inch(?:e)?)s?\b",
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|(?:twen|thir|for|fif|six|seven|eigh|"
     r"nine)ty(?:-\w+)?|hundred|thousand|million|billion|dozen|half|twice|once|first|second|third)\b",
     re.IGNORECASE,
 )
+_SHAPES: dict[Shape, re.Pattern[str]] = {"money": _MONEY, "often": _OFTEN, "date": _DATE, "clock": _CLOCK}
 _JOINING = {"of", "the", "and", "de", "von", "van", "for", "in"}
 
 
@@ -72,16 +93,17 @@ def kind_asked(question: str) -> Kind | None:
     return None
 
 
-def is_of_kind(phrase: str, kind: Kind | None) -> bool:
-    """Whether a phrase looks like what is asked for."""
-    return kind is None or _shape(phrase) in _OF_KIND[kind]
+def fits_kind(phrase: str, kind: Kind | None) -> float:
+    """How far a phrase looks like what is asked for, from 0 to 1."""
+    return 1.0 if kind is None else float(_OF_KIND[kind].get(_shape(phrase), 0))
 
 
 def _shape(phrase: str) -> Shape:
-    if _DATE.search(phrase):
-        return "date"
+    for shape, pattern in _SHAPES.items():
+        if pattern.search(phrase):
+            return shape
     if _NUMBER.search(phrase):
-        return "number"
+        return "measure" if _UNIT.search(phrase) else "number"
     words = [word for word in re.findall(r"[\w'\u2019.-]+", phrase) if word.lower() not in _JOINING]
     capitals = sum(word[0].isupper() for word in words)
     if not capitals:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from dmdoc.text.cells import GAP, is_row, split_cells
 from dmdoc.text.phrases import find_phrases
 from dmdoc.text.sentences import split_sentences
 from dmdoc.text.tagger import Word, tag_words
@@ -21,7 +22,9 @@ WRAPPED_LINE = 45
 """A line of so many characters may have been ended by the margin; a shorter one is a line by itself."""
 
 _LINE_END = re.compile(r"\n\s*")
-_CELL_END = re.compile(r"\t+|[ ]*\|[ ]*|\n\s*")
+_CELL_END = re.compile(rf"{GAP}|\n\s*")
+_LABELLED = re.compile(r"[^\W\d_][\w ./-]{0,24}:\s")
+_DIMENSIONS = re.compile(r"\d[\d.,]*(?:[ ]?[x\u00d7][ ]?\d[\d.,]*)+(?:[ ][a-z]+\b)?")
 _NO_EDGE = {"CC", "IN", "TO", "MD", "DT", "PDT", "POS", "EX", "PRP", "PRP$", "WDT", "WP", "WP$", "WRB"}
 _NOT_INSIDE = {"(", ")", ":", "WDT", "WP", "WP$", "WRB", "PRP", "MD"}
 _AUXILIARY = re.compile("(?i:is|are|was|were|be|been|being|has|have|had|do|does|did|not)")
@@ -57,13 +60,18 @@ def _split(text: str, marks: re.Pattern[str]) -> list[tuple[int, int]]:
     for start, end in split_sentences(text):
         begin = start
         for mark in marks.finditer(text, start, end):
-            line = text[text.rfind("\n", 0, mark.start()) + 1 : mark.start()]
-            if mark[0].startswith("\n") and len(line) >= WRAPPED_LINE:
+            if mark[0].startswith("\n") and _goes_on(text, mark):
                 continue
             found.append((begin, mark.start()))
             begin = mark.end()
         found.append((begin, end))
     return [(start, end) for start, end in found if start < end]
+
+
+def _goes_on(text: str, end: re.Match[str]) -> bool:
+    """Whether a line was ended by the margin alone."""
+    line = text[text.rfind("\n", 0, end.start()) + 1 : end.start()]
+    return len(line) >= WRAPPED_LINE and not is_row(line) and not _LABELLED.match(text, end.end())
 
 
 def find_candidates(text: str, question: str = "") -> list[Candidate]:
@@ -73,7 +81,7 @@ def find_candidates(text: str, question: str = "") -> list[Candidate]:
     """
     asked, found = set(_words(question)), dict[str, Candidate]()
     for begin, end in split_units(text):
-        for start, stop in sorted(_spans(text[begin:end])):
+        for start, stop in sorted(_unit_spans(text[begin:end])):
             said = " ".join(text[begin + start : begin + stop].split())
             words = _words(said)
             if words and not asked.issuperset(words):
@@ -85,6 +93,19 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
+def _unit_spans(unit: str) -> set[tuple[int, int]]:
+    """The candidates of a sentence or a cell; of a label and its value each by itself, and the value as a whole."""
+    cells = [cell for cell in split_cells(unit) if cell.name]
+    if not cells:
+        return _spans(unit)
+    parts = [(cell.start, cell.end) for cell in cells]
+    values = [(start, start + len(unit[start:end].rstrip(" .,;"))) for start, end in parts]
+    whole = {value for value in values if 0 < len(unit[slice(*value)].split()) <= MOST_WORDS}
+    if len(cells) == 1:
+        parts.append((0, cells[0].start))
+    return whole | {(a + start, a + stop) for a, b in parts for start, stop in _spans(unit[a:b])}
+
+
 def _spans(sentence: str) -> set[tuple[int, int]]:
     words = tag_words(sentence)
     found = {(words[first].start, words[last].end) for first, last in _runs(words)}
@@ -93,6 +114,8 @@ def _spans(sentence: str) -> set[tuple[int, int]]:
         found.add((start, start + len(phrase.answer)))
         if sentence[phrase.start] not in _QUOTES:
             found.add((phrase.start, phrase.end))
+    for size in _DIMENSIONS.finditer(sentence):  # no part of "120 x 60 cm"
+        found = {(a, b) for a, b in found if b <= size.start() or a >= size.end()} | {size.span()}
     return found
 
 
@@ -107,6 +130,8 @@ def _runs(words: Sequence[Word]) -> Iterator[tuple[int, int]]:
             if word.tag in _NOT_INSIDE or (last > first and word.tag.startswith("VB")):
                 break
             quotes += word.text in _QUOTES
+            if first == last and _is_manner(word):
+                continue
             if quotes % 2 == 0 and _may_end(words, first, last):
                 yield first, last
 
@@ -141,6 +166,11 @@ def _may_end(words: Sequence[Word], first: int, last: int) -> bool:
     before_name = after.tag.startswith("NNP") and word.tag in ("NN", "NNS", "JJ")
     before_head = after.tag in _PLAIN_NOUNS and word.tag in _MODIFIERS and last > first
     return not before_name and not before_head
+
+
+def _is_manner(word: Word) -> bool:
+    """Whether a word alone says how something is done ("strictly"), which few questions ask for."""
+    return word.tag == "RB" and word.text.endswith("ly")
 
 
 def _is_edge(word: Word) -> bool:

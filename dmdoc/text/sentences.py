@@ -9,7 +9,8 @@ A sentence ends
   - after a Chinese or Japanese full stop, exclamation or question mark, which no space follows.
 A full stop does not end one after a title or Latin abbreviation (`Mr.`, `e.g.`), after an abbreviation that
 counts something when a digit follows (`No. 7`, `Oct. 3`), after an initial (`J. Ostrem`, `U.S.`) but before a word
-that begins sentences and no names, or after a number that labels a line (`2. Results`). Decimals need no rule: no
+that begins sentences and no names, or after a number that labels a line (`2. Results`). Dots after a blank lead from a
+label to its value (`owner .... Lund`). Decimals need no rule: no
 space follows their point. So `etc. The` and `plan B. The` end a sentence, and `plan B. Dogs`, wrongly, does not.
 """
 
@@ -64,6 +65,8 @@ def _ends_sentence(text: str, position: int, stop: str, following: str) -> bool:
     first = following[0]
     if not (first.isupper() or first.isdigit() or _has_no_case(first)):
         return False
+    if stop.startswith("..") and text[position - 1 : position].isspace():
+        return False  # dots that lead from a label to its value
     if stop[0] != "." or stop.startswith(".."):
         return True
     before = text[max(0, position - _BEFORE) : position]

@@ -170,12 +170,14 @@ def test_a_document_that_was_cut_into_fewer_sections_is_read_all_the_same(reader
     assert {each.section for each in spans.written_statements(pages, state.rows(0, 1), reader)} == {0}
 
 
-def test_no_more_tokens_are_scored_than_are_allowed(
+def test_no_more_phrases_are_read_than_are_allowed(
     reader: Reader, state: MemoryState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spans, "MOST_TOKENS", 12)
+    monkeypatch.setattr(spans, "CANDIDATES", 3)
     choice = ask(reader, state)
-    assert 0 < choice.document_tokens <= 12
+    assert choice.candidates == 3
+    # Those that the rest speaks for: the name of a place near what was asked.
+    assert choice.span is not None and "Lund" in choice.span.text
 
 
 def test_several_at_once_are_chosen_as_each_alone(reader: Reader, state: MemoryState) -> None:

@@ -11,7 +11,7 @@ PAGES = ("The barge left. It rained.", "", "Rent: 420 crowns\nDeposit: 900 crown
 def test_statements_know_their_section_their_page_and_their_place() -> None:
     assert statements(PAGES, [0, 16]) == [
         Statement(0, 1, 0, "The barge left."),
-        Statement(1, 1, 16, "It rained."),
+        Statement(1, 1, 16, "It rained.", around="The barge left."),
         Statement(1, 3, 0, "Rent: 420 crowns"),
         Statement(1, 3, 17, "Deposit: 900 crowns"),
     ]
@@ -43,11 +43,37 @@ def test_ranks_are_shares_of_the_best_and_words_count_in_all_their_forms() -> No
         ("The barge was built in Lund. It rained there. They build a barge a year in Lund.",), [0]
     )
     best = rank(found, "Where were barges built?", 5)
-    assert [each.text[:4] for each in best] == ["The ", "They"]
-    assert best[0].rank == 1 > best[1].rank > 0
+    assert {each.text[:4] for each in best[:2]} == {"The ", "They"}
+    # What its pronoun points at was built; it says less of that than the others.
+    assert best[2].text == "It rained there."
+    assert best[0].rank == 1 > best[1].rank > best[2].rank > 0
     assert rank(found, "Where were barges built?", 1) == best[:1]
 
 
 @given(st.text(max_size=40))
 def test_any_question_can_be_ranked(question: str) -> None:
     assert rank(statements(PAGES, [0]), question, 2)[2:] == []
+
+
+def test_a_row_of_a_table_has_the_headings_of_its_columns() -> None:
+    first, *others = statements(("From | Sundays\nLund | 17:15\nOslo | 9:30\n\nIt is late.",), [0])
+    assert first.names and not any(each.names for each in others)
+    assert [each.heads for each in others] == [("From", "Sundays"), ("From", "Sundays"), ()]
+    best = rank([first, *others], "When does it leave Lund on Sundays?", 1)
+    assert [each.text for each in best] == ["Lund | 17:15"]
+
+
+def test_a_heading_ranks_below_what_stands_under_it() -> None:
+    found = statements(("# Fares\n\nAdults pay 6 euros.\n\n# Rules\n\nDogs are welcome.",), [0])
+    assert [each.text for each in rank(found, "What are the fares?", 3)] == ["Adults pay 6 euros.", "# Fares"]
+
+
+def test_what_a_pronoun_points_at_counts() -> None:
+    found = statements(("The Fair hall is of brick. Simon Lund designed it. The Elm hall is old.",), [0])
+    assert rank(found, "Who designed the Fair hall?", 1)[0].text == "Simon Lund designed it."
+
+
+def test_a_word_that_most_statements_have_tells_a_little() -> None:
+    found = statements(("The barge is old. The barge is in Lund. The barge is red.",), [0])
+    best = rank(found, "Where is the barge in Lund?", 3)
+    assert best[0].text == "The barge is in Lund." and best[1].rank > 0.05

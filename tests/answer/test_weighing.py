@@ -10,15 +10,24 @@ TEXT = "In Lund the barge Sorrel was built by Hanna Brekke."
 def measured(phrase: str, question: str = "Who built the barge Sorrel?", free: str = "") -> Measures:
     start = TEXT.index(phrase)
     candidate = Candidate(start, start + len(phrase), phrase)
-    return Asked(question, free).measure(candidate, Statement(0, 1, 0, TEXT, rank=0.5), -0.25)
+    statement = Statement(0, 1, 0, TEXT, rank=0.5)
+    return Asked(question, free, [statement]).measure(candidate, statement, -0.25)
+
+
+def of_cell(phrase: str, question: str, line: str, heads: tuple[str, ...] = ()) -> Measures:
+    statement = Statement(0, 1, 0, line, heads=heads)
+    candidate = Candidate(line.index(phrase), line.index(phrase) + len(phrase), phrase)
+    return Asked(question, "", [statement]).measure(candidate, statement, 0.0)
 
 
 def test_a_phrase_is_measured_by_the_state_and_by_its_place() -> None:
-    # built is 2 words away, Sorrel 4, barge 5
+    # built is 2 words away, barge 5, and Sorrel 4; a name counts twice.
     found = measured("Hanna Brekke")
-    assert found._replace(distance=0) == Measures(-0.25, 0.0, 0.5, words=2, distance=0, kind=True)
-    assert found.distance == pytest.approx((2 + 4 + 5) / 3 / FAR)
-    assert measured("Lund").distance == pytest.approx((2 + 3 + 5) / 3 / FAR)
+    assert found._replace(distance=0) == Measures(
+        -0.25, 0.0, 0.5, words=2, distance=0, kind=1, whole=0, echo=0, noun=0, covers=1
+    )
+    assert found.distance == pytest.approx((2 + 2 * 4 + 5) / 4 / FAR)
+    assert measured("Lund").distance == pytest.approx((2 + 2 * 3 + 5) / 4 / FAR)
 
 
 def test_likeness_is_to_the_free_answer_whatever_its_case() -> None:
@@ -34,6 +43,44 @@ def test_forms_of_a_word_count() -> None:
     assert measured("Lund", question="Are barges there?").distance == pytest.approx(2 / FAR)
 
 
+def test_a_cell_says_what_its_row_its_heading_and_its_value_say() -> None:
+    rows = [
+        ("- item: Wood glue; size: 750 ml; price: 7.20", ()),
+        ("Wood glue | 750 ml | 7.20", ("Item", "Size", "Price")),
+        ("Wood glue      750 ml     7.20", ("Size", "Price")),
+    ]
+    for line, heads in rows:
+        price = of_cell("7.20", "What is the price of wood glue?", line, heads)
+        size = of_cell("750 ml", "What is the price of wood glue?", line, heads)
+        assert (price.covers, price.whole) == (1, 1)
+        assert size.covers < 1
+        assert of_cell("750", "What is the price of wood glue?", line, heads).whole == 0
+
+
+def test_what_stands_beyond_a_contrast_is_far() -> None:
+    line = "891 people work for Lund, whereas 930 people work for Ostrand."
+    question = "How many people work for Ostrand?"
+    assert of_cell("930", question, line).distance < of_cell("891", question, line).distance
+
+
+def test_the_noun_that_is_asked_for_is_known() -> None:
+    line = "The barge leaves from pier 9."
+    assert of_cell("pier 9", "From which pier does the barge leave?", line).noun == 1
+    assert of_cell("9", "From which pier does the barge leave?", line).noun == 0
+
+
+def test_a_statement_that_names_the_thing_covers_more_of_the_question() -> None:
+    read = [
+        Statement(0, 1, at, text)
+        for at, text in enumerate(("Uxton is its seat.", "Linmoor is the seat of Tarara."))
+    ]
+    read[0] = read[0]._replace(around="Prylio Clocks was founded in 1931.")
+    asked = Asked("What is the seat of Prylio Clocks?", "", read)
+    right = asked.measure(Candidate(0, 5, "Uxton"), read[0], 0.0)
+    wrong = asked.measure(Candidate(0, 7, "Linmoor"), read[1], 0.0)
+    assert right.covers == 1 > wrong.covers
+
+
 def test_the_likelier_the_nearer_and_the_shorter_the_better() -> None:
     one = measured("Hanna Brekke")
     assert weigh(one) == pytest.approx(sum(w * v for w, v in zip(WEIGHTS, one, strict=True)))
@@ -43,6 +90,8 @@ def test_the_likelier_the_nearer_and_the_shorter_the_better() -> None:
         one._replace(rank=1),
         one._replace(words=1),
         one._replace(distance=0),
+        one._replace(noun=1),
+        one._replace(covers=2),
     ):
         assert weigh(better) > weigh(one)
     assert weigh(one._replace(kind=0)) < weigh(one)

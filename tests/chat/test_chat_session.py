@@ -366,7 +366,7 @@ def test_a_session_answers_in_the_way_it_is_told_and_remembers_all_the_same(
     assert session.stats().turns == 1
 
 
-@pytest.mark.parametrize("mode", ["spans", "evidence", "full"])
+@pytest.mark.parametrize("mode", ["evidence", "full"])
 def test_without_a_document_there_is_no_text_to_show(mode: RecallMode, reader: Reader) -> None:
     session = session_of(reader, None)
     session.mode = mode

@@ -36,7 +36,7 @@ NOTES = "Eleven tons of salt."
 HELP = """\
 /help              list the commands
 /docs              list the saved documents; * is the one in use
-/use NAME          talk with another saved document
+/use NAME          talk with one saved document alone
 /ingest FILE       read a document and talk with it
 /stats             what the session has read, and what the last answer took
 /save NAME         keep the document and what was said as a document of its own
@@ -382,6 +382,30 @@ def test_a_terminal_is_asked_with_the_documents_name_until_ctrl_d(
     )
 
 
+def test_each_question_finds_its_own_document_until_one_is_named(
+    library: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = {"Which ferry?": "Halvorsen", "How much salt?": "eleven tons", "And then?": "no more"}
+    session = ChatSession(
+        canned_reader(answers), library.current(), remember=True, settings=GenerationSettings(max_tokens=32)
+    )
+    found = Repl(
+        session, library, on_text=console.write_answer, progress=lambda name: nullcontext(), finds=True
+    )
+    assert found.prompt == "dmdoc> "
+    assert found.greeting.startswith("2 documents saved, each question finds its own; /use NAME")
+    for question, name in (("Which ferry?", "report"), ("How much salt?", "notes"), ("And then?", "notes")):
+        reply = found.handle_line(question)
+        assert session.document is not None and session.document.name == name
+        # No text has a word of the last one: the document and what was said are asked.
+        assert reply.text.startswith(f"{name} (of 2 documents)") or reply.text == SAID.strip()
+    assert session.stats().turns == 3
+    found.handle_line("/use notes")
+    found.handle_line("Which ferry?")
+    assert session.document is not None and session.document.name == "notes"
+    assert found.prompt == "notes> "
+
+
 def test_quit_leaves_a_terminal(library: Library) -> None:
     lines = iter(["/quit"])
     run_terminal(repl_of(library), lambda prompt: next(lines))  # reading on would raise StopIteration
@@ -404,6 +428,22 @@ def test_chat_reads_piped_lines(
     assert stdout == "Ada Lovelace.\n"
     assert stderr.startswith("document  notes, 28 tokens\nturns     1 remembered, 52 tokens\n")
     assert not (tmp_path / "history").exists()
+
+
+def test_a_chat_chooses_its_answers_among_the_phrases_of_the_text_unless_they_are_drawn(
+    library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(temperature: float) -> str:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"When left the ferry?\n")))
+        settings = GenerationSettings(max_tokens=32, temperature=temperature)
+        reader, history = canned_reader(ANSWERS), tmp_path / "history"
+        repl.chat(
+            reader, library, "report", remember=True, citations=True, settings=settings, history=history
+        )
+        return capsys.readouterr().out.strip()
+
+    assert answer(0.0) in REPORT
+    assert answer(0.7) == ANSWERS["When left the ferry?"]
 
 
 def test_a_chat_without_citations_that_compared_answers_ends_with_its_report(

@@ -2,7 +2,7 @@ from typing import get_args
 
 import pytest
 
-from dmdoc.text.asked import Kind, form_asked, is_of_kind, kind_asked
+from dmdoc.text.asked import Kind, fits_kind, form_asked, kind_asked
 
 
 @pytest.mark.parametrize(
@@ -11,8 +11,13 @@ from dmdoc.text.asked import Kind, form_asked, is_of_kind, kind_asked
         ("Who built the barge?", "person"),
         ("In what year was it built?", "time"),
         ("When does it leave?", "time"),
-        ("How many casks are there?", "number"),
-        ("What is the price of a ticket?", "number"),
+        ("How many casks are there?", "count"),
+        ("What is the price of a ticket?", "money"),
+        ("How much is the rent?", "money"),
+        ("What do pupils pay for membership?", "money"),
+        ("How much does it weigh?", "number"),
+        ("How long is the guarantee?", "number"),
+        ("How often must it be cleaned?", "often"),
         ("What percentage is salt?", "number"),
         ("Where does it leave from?", "place"),
         ("In which small town is it?", "place"),
@@ -31,12 +36,16 @@ def test_what_a_question_asks_for(question: str, kind: str | None) -> None:
     ("phrase", "kinds"),
     [
         ("Hanna Brekke", {"person", "place", "thing"}),
-        ("12 June 2023", {"time", "number"}),
-        ("1931", {"time", "number"}),
-        ("July", {"time", "number"}),
-        ("07:50", {"time", "number"}),
-        ("420 crowns", {"number"}),
-        ("twenty-two", {"number"}),
+        ("12 June 2023", {"time"}),
+        ("1931", {"time"}),
+        ("July", {"time"}),
+        ("07:50", {"time"}),
+        ("420 crowns", {"money", "number"}),
+        ("1,968.00", {"count", "number"}),
+        ("1,968 kg", {"number"}),
+        ("180 \N{DEGREE SIGN}C", {"number"}),
+        ("every two weeks", {"often"}),
+        ("twenty-two", {"count", "number"}),
         ("Port of Lund", {"person", "place", "thing"}),
         ("pier near Lund", {"place", "thing"}),
         ("dark green", {"thing"}),
@@ -44,8 +53,12 @@ def test_what_a_question_asks_for(question: str, kind: str | None) -> None:
     ],
 )
 def test_what_a_phrase_looks_like(phrase: str, kinds: set[str]) -> None:
-    assert {kind for kind in get_args(Kind) if is_of_kind(phrase, kind)} == kinds
-    assert is_of_kind(phrase, None)
+    assert {kind for kind in get_args(Kind) if fits_kind(phrase, kind) == 1} == kinds
+    assert fits_kind(phrase, None) == 1
+
+
+def test_a_price_without_its_currency_is_better_than_a_date() -> None:
+    assert fits_kind("29 April", "money") < fits_kind("7.20", "money") < fits_kind("7.20 euros", "money")
 
 
 @pytest.mark.parametrize(

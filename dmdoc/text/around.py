@@ -1,0 +1,43 @@
+"""What a statement speaks of beyond its own words: the headings above it, and the statement that its pronoun points at.
+
+A heading is a short line of its own without a full stop; it holds until the next one. The only heading of a text says
+nothing of one statement that it does not say of all. A pronoun points at the last statement before it that has none.
+Knows nothing about questions.
+"""
+
+import re
+from collections.abc import Sequence
+
+MOST_HEADING_WORDS = 9
+
+_PRONOUN = re.compile(
+    r"\b(?:it|he|him|she|they|them|this|these)\b|^\W*(?:\w+\W+)?(?:its|his|her|their)\b", re.IGNORECASE
+)
+"""A possessive counts at the beginning alone: "Lund has its port" speaks of Lund."""
+
+_ITEM = re.compile(r"\s*(?:[-*•‣]|\d{1,3}[.)])\s")
+_VALUE = re.compile(r"\t|[ ]\|[ ]|[:;]\s|[ ]{2}|\.{3}")
+
+
+def is_heading(text: str) -> bool:
+    """Whether a statement is a line that names what comes below it, and says nothing of it."""
+    if text.startswith("#"):
+        return True
+    plain = "\n" not in text and not _ITEM.match(text) and not _VALUE.search(text)
+    return plain and text[-1] not in ".!?,;" and len(text.split()) <= MOST_HEADING_WORDS
+
+
+def around(statements: Sequence[str]) -> list[str]:
+    """For each statement of a text, in order, the words beside its own that tell what it speaks of; may be ""."""
+    found, heading, meant = [], "", ""
+    several = sum(map(is_heading, statements)) > 1
+    for at, text in enumerate(statements):
+        if is_heading(text):
+            heading, meant = text if several else "", ""
+            found.append("")
+            continue
+        pointing = _PRONOUN.search(text) is not None
+        found.append(" ".join(filter(None, (heading, meant if pointing else ""))))
+        if not pointing or not at:
+            meant = text
+    return found

@@ -1,0 +1,74 @@
+"""The cells of a line: of a row of a table, of `Heading: value; Heading: value`, or of one `Label: value`.
+
+Knows nothing about where in a document the line stands; the headings of its table it is told.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+GAP = r"\t+|[ ]*\|[ ]*|[ ]{3,}"
+"""What stands between two cells of a row; a table may be laid out with blanks."""
+
+_GAP = re.compile(GAP)
+_ITEM = re.compile(r"(?:[-*•‣]|\d{1,3}[.)])[ ]+")
+_NAMED = re.compile(r"(?P<name>[^\W_][^:;|\n.!?]{0,39}?)(?::[ ]+|[ ]?\.{3,}[ ]+)(?=\S)")
+_BETWEEN = re.compile(r";[ ]+")
+
+
+class Cell(NamedTuple):
+    """A value, and what names it."""
+
+    start: int
+    end: int
+    """Where the value stands in its line, in characters."""
+    name: str = ""
+    """Its label, or the heading of its column."""
+    row: str = ""
+    """What its row is about: the first cell; "" of that one itself."""
+
+
+def is_row(line: str) -> bool:
+    """Whether a line has several cells of a table."""
+    return len(_pieces(line)) > 1
+
+
+def headings(line: str) -> tuple[str, ...]:
+    """The cells of a row that could be the headings of a table; none if one of them has a digit."""
+    cells = tuple(line[start:end] for start, end in _pieces(line))
+    return () if any(re.search(r"\d", cell) for cell in cells) else cells
+
+
+def split_cells(line: str, heads: Sequence[str] = ()) -> list[Cell]:
+    """The cells of a line, in order; none of a line that is neither a row nor has labels.
+
+    Args:
+        heads: the headings of the table that it is a row of; the column of what the rows are about may have none.
+    """
+    if "\n" in line:
+        return []
+    pieces = _pieces(line)
+    if len(pieces) > 1:
+        row, missing = line[slice(*pieces[0])], len(pieces) - len(heads)
+        named = ["", *heads] if missing == 1 else list(heads) if missing == 0 else [""] * len(pieces)
+        cells = [Cell(*piece, name, row) for piece, name in zip(pieces, named, strict=True)]
+        return [cells[0]._replace(row=""), *cells[1:]]
+    pairs = [_NAMED.match(line, *piece) for piece in _pieces(line, _BETWEEN)]
+    ends = [end for _, end in _pieces(line, _BETWEEN)]
+    found = [Cell(pair.end(), end, pair["name"]) for pair, end in zip(pairs, ends, strict=True) if pair]
+    if len(found) < len(pairs) or not found:
+        first = pairs[0] if pairs else None
+        return [Cell(first.end(), len(line), first["name"])] if first else []
+    row = line[found[0].start : found[0].end] if len(found) > 1 else ""
+    return [found[0], *(cell._replace(row=row) for cell in found[1:])]
+
+
+def _pieces(line: str, between: re.Pattern[str] = _GAP) -> list[tuple[int, int]]:
+    """Where the parts of a line stand that are not blank, without the mark of a list before them."""
+    mark = _ITEM.match(line)
+    found, begin = [], mark.end() if mark else 0
+    for gap in between.finditer(line, begin):
+        found.append((begin, gap.start()))
+        begin = gap.end()
+    found.append((begin, len(line)))
+    return [(start, end) for start, end in found if line[start:end].strip()]

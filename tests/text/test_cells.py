@@ -1,0 +1,48 @@
+import pytest
+
+from dmdoc.text.cells import headings, is_row, split_cells
+
+
+def cells(line: str, *heads: str) -> list[tuple[str, str, str]]:
+    return [(line[cell.start : cell.end], cell.name, cell.row) for cell in split_cells(line, heads)]
+
+
+@pytest.mark.parametrize(
+    "line", ["Brannock | 8:30 | 17:15", "Brannock    8:30     17:15", "Brannock\t8:30\t17:15"]
+)
+def test_a_cell_has_the_heading_of_its_column_and_what_its_row_is_about(line: str) -> None:
+    found = [("Brannock", "From", ""), ("8:30", "Weekdays", "Brannock"), ("17:15", "Sundays", "Brannock")]
+    assert cells(line, "From", "Weekdays", "Sundays") == found
+    assert cells(line, "Weekdays", "Sundays") == [("Brannock", "", ""), *found[1:]]
+    assert [name for _, name, _ in cells(line)] == ["", "", ""]
+    assert is_row(line)
+
+
+def test_a_row_may_bring_its_headings() -> None:
+    assert cells("- item: Wood glue; price: 7.20") == [
+        ("Wood glue", "item", ""),
+        ("7.20", "price", "Wood glue"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("- Bicycles: 3 euros", "Bicycles", "3 euros"),
+        ("owner .... Henry Lund", "owner", "Henry Lund"),
+        ("Error E3: it is cold; switch it off.", "Error E3", "it is cold; switch it off."),
+    ],
+)
+def test_a_label_names_what_follows(line: str, name: str, value: str) -> None:
+    assert cells(line) == [(value, name, "")]
+    assert not is_row(line)
+
+
+@pytest.mark.parametrize("line", ["", "The barge leaves at 7:50.", "It is late. Note: go.", "a\nb: c"])
+def test_a_sentence_has_no_cells(line: str) -> None:
+    assert cells(line) == []
+
+
+def test_a_row_with_a_number_is_no_headings() -> None:
+    assert headings("From | Weekdays") == ("From", "Weekdays")
+    assert headings("From | 8:30") == ()
