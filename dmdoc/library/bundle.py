@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -35,12 +36,13 @@ VERSION = 2
 """1 has no hash over name, source and tags."""
 SUFFIX = ".dmdoc"
 
-MOST_BYTES = {"document.json": 1 << 20, "pages.json": 1 << 28, "state.safetensors": 1 << 29}
-"""What each member may unpack to."""
+MOST_BYTES = {"document.json": 1 << 20, "pages.json": 1 << 27, "state.safetensors": 1 << 28}
+"""What each member may unpack to. Its numbers take four times as much in memory."""
 
 MOST_PAGES, MOST_TAGS, LONGEST_SOURCE = 1_000_000, 1_000, 4_096
 
 _RECORD, _PAGES, _STATE = "document.json", "pages.json", "state.safetensors"
+_BEGIN, _COMMA, _END = (re.compile(part) for part in (r'\{"pages": \[', ", ?", r"\]\}"))
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same document always gives the same bytes
 
 
@@ -76,6 +78,9 @@ def write_bundle(saved: SavedDocument, path: Path) -> int:
         _PAGES: json.dumps({"pages": saved.pages()}, ensure_ascii=False).encode(),
         _STATE: _bare_state(saved),
     }
+    for name, content in members.items():
+        if len(content) > MOST_BYTES[name]:
+            raise BundleError(f"{saved.name} is too large to hand over; split its source up")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
@@ -95,17 +100,15 @@ def read_bundle(path: Path) -> Bundle:
     """
     members = _members(path)
     try:
-        record, pages = json.loads(members[_RECORD]), json.loads(members[_PAGES])["pages"]
+        record, pages = json.loads(members[_RECORD]), _pages(members[_PAGES])
         _check_version(path, record)
-        document = Document(_string(record["name"]), _bare(_string(record["source"])), _strings(pages))
+        document = Document(_string(record["name"]), _bare(_string(record["source"])), pages)
         tags = _strings(record["tags"])
         check_name(document.name)
         for tag in tags:
             check_tag(tag)
         intact = document.sha256 == record["sha256"] and _is_whole(record)
-        bounded = (
-            len(pages) <= MOST_PAGES and len(tags) <= MOST_TAGS and len(document.source) <= LONGEST_SOURCE
-        )
+        bounded = len(tags) <= MOST_TAGS and len(document.source) <= LONGEST_SOURCE
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UsageError) as error:
         raise _damaged(path) from error
     try:
@@ -231,6 +234,23 @@ def _string(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("not a string")
     return value
+
+
+def _pages(content: bytes) -> tuple[str, ...]:
+    """The strings of `{"pages": [...]}`, one after the other: what else may stand there would take memory to parse.
+
+    Raises:
+        ValueError: it is no such object, or has more than `MOST_PAGES`.
+    """
+    text, decoder, pages = content.decode(), json.JSONDecoder(), list[str]()
+    begun = _BEGIN.match(text)
+    while begun is not None and text.startswith('"', begun.end()) and len(pages) < MOST_PAGES:
+        page, end = decoder.raw_decode(text, begun.end())
+        pages.append(page)
+        if _END.fullmatch(text, end):
+            return tuple(pages)
+        begun = _COMMA.match(text, end)
+    raise ValueError("not the pages of a document")
 
 
 def _strings(values: object) -> tuple[str, ...]:

@@ -179,7 +179,10 @@ class Server:
     def _allowed(self, given: Any) -> Path:
         if not isinstance(given, str):
             raise UsageError("path must be that of a file")
-        path = Path(given).resolve()
+        try:
+            path = Path(given).resolve()
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: symbolic links in a circle
+            raise UsageError(f"path cannot be that of a file: {error}") from error
         if not any(path.is_relative_to(root.resolve()) for root in self._settings.roots):
             raise Refused("no file may be read there; start the server with --root FOLDER", 403, "path")
         return path
@@ -256,9 +259,11 @@ class Server:
 
 async def _json(request: Request) -> Any:
     try:
-        return json.loads(await body_of(request, JSON_BYTES))
+        body = json.loads(await body_of(request, JSON_BYTES))
+        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair could not be answered
     except (ValueError, RecursionError) as error:
-        raise UsageError("the request is not JSON") from error
+        raise UsageError("the request is not JSON in UTF-8") from error
+    return body
 
 
 def _event(value: dict[str, Any]) -> str:

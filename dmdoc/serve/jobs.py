@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from dmdoc.errors import UsageError
+
 Status = Literal["waiting", "reading", "done", "failed"]
 
 KEPT = 200
@@ -99,6 +101,9 @@ class Jobs:
             job = await self._queue.get()
             try:
                 await _carry_out(job)
+            except (OSError, ValueError) as error:  # no process can be started so, or what it says is no line
+                job.said.append(f"error: the file cannot be read: {error}")
+                job.status = "failed"
             finally:
                 if job.upload is not None:
                     shutil.rmtree(job.upload, ignore_errors=True)
@@ -134,8 +139,16 @@ async def _carry_out(job: Job) -> None:
 
 
 def store_upload(name: str, content: bytes) -> Path:
-    """A file of this name in a folder of its own, for the name of a file is that of its document."""
+    """A file of this name in a folder of its own, for the name of a file is that of its document.
+
+    Raises:
+        UsageError: no file can be called so, or there is no room for it.
+    """
     folder = Path(tempfile.mkdtemp(prefix="dmdoc-upload-"))
-    path = folder / (Path(name).name or "document")
-    path.write_bytes(content)
+    path = folder / (Path(name).name.lstrip(".") or "document")
+    try:
+        path.write_bytes(content)
+    except (OSError, ValueError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise UsageError(f"the file cannot be kept: {getattr(error, 'strerror', None) or error}") from error
     return path

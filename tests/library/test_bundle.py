@@ -1,6 +1,7 @@
 """Documents as files to hand over: they arrive as they left, without a trace of the machine, or not at all."""
 
 import json
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -220,3 +221,39 @@ def test_a_section_on_no_page_of_the_text_is_refused(
     packed = pack_state(state, replace(header, sections=wrong))
     with pytest.raises(BundleError, match="does not match its hashes"):
         read_bundle(rewritten(path, lambda members: members.update({"state.safetensors": packed})))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" + b"[]," * 300_000,
+        b'{"pages": [' + b"[]," * 300_000 + b"[]]}",
+        b'{"pages": ["' + b'","' * 300_000 + b'"]}',
+        b'{"pages": ["a"], "pages": ["b"]}',
+        b'{"pages": []}',
+        b'{"pages": ["a", 1]}',
+        b'{"pages": ["a"',
+    ],
+)
+def test_what_is_no_page_is_not_even_parsed(
+    content: bytes, saved: SavedDocument, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dmdoc.library.bundle.MOST_PAGES", 1000)
+    write_bundle(saved, tmp_path / "report.dmdoc")
+    rewritten(tmp_path / "report.dmdoc", lambda members: members.update({"pages.json": content}))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BundleError, match="does not match its hashes"):
+            read_bundle(tmp_path / "report.dmdoc")
+        assert tracemalloc.get_traced_memory()[1] < 6_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_nobody_could_import_is_not_exported(
+    saved: SavedDocument, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dmdoc.library.bundle.MOST_BYTES", {**MOST_BYTES, "pages.json": 20})
+    with pytest.raises(BundleError, match="too large to hand over"):
+        write_bundle(saved, tmp_path / "report.dmdoc")
+    assert list(tmp_path.glob("*.dmdoc")) == []

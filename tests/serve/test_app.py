@@ -1,5 +1,6 @@
 """Our own API, who may use it, and what happens when much is asked or something fails."""
 
+import asyncio
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from tiny import save_tiny_reader
 from dmdoc.errors import BackboneError
 from dmdoc.library.library import Library
 from dmdoc.model.reader import Reader
+from dmdoc.serve import jobs
 
 pytestmark = pytest.mark.slow
 
@@ -179,9 +181,35 @@ def test_only_files_of_allowed_folders_are_read(serve: Serve, tmp_path: Path) ->
     outside.write_text("Salt.")
     (inside / "link.txt").symlink_to(outside)
     client = serve(roots=(inside,))
-    for path in (str(outside), str(inside / ".." / "outside.txt"), str(inside / "link.txt"), 3):
+    for path in (str(outside), str(inside / ".." / "outside.txt"), str(inside / "link.txt"), "a\0b", 3):
         assert client.post("/api/documents", json={"path": path}).status_code in (400, 403)
     assert client.get("/api/jobs/0").status_code == httpx2.codes.NOT_FOUND
+
+
+def test_what_cannot_be_a_request_is_one_line(serve: Serve, tmp_path: Path) -> None:
+    client = serve()
+    half = b'{"question": "\\ud800"}'
+    assert client.post("/api/ask", content=half).status_code == 400
+    for name in ("%00", "x" * 300):
+        assert client.post(f"/api/documents?file={name}", content=b"Salt.").status_code == 400
+
+
+def test_a_job_that_cannot_begin_stops_no_other(tmp_path: Path) -> None:
+    """`?tag=%00` is an argument that no process can have."""
+    upload = jobs.store_upload("..", b"Salt.")
+    assert upload.name == "document"
+    queue = jobs.Jobs()
+    bad, next_one = queue.add(jobs.Job(["--tag=\0"], upload.parent)), queue.add(jobs.Job(["--help"]))
+
+    async def work() -> None:
+        worker = asyncio.create_task(queue.run())
+        while not (bad.ended and next_one.ended):
+            await asyncio.sleep(0.01)
+        worker.cancel()
+
+    asyncio.run(asyncio.wait_for(work(), 60))
+    assert bad.status == "failed" and "null" in str(bad.record()["error"])
+    assert not upload.parent.exists()
 
 
 def test_a_file_is_read_beside_the_server(
