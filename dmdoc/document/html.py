@@ -4,13 +4,18 @@ A page in which it finds no main text is taken whole.
 """
 
 import re
+from copy import deepcopy
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dmdoc.document.markup import markup_text
 from dmdoc.document.source import Extracted, Source, missing_extra
 from dmdoc.document.text import decode
 from dmdoc.errors import ExtractionError
 from dmdoc.text.normalise import normalise_text
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
 
 _DECLARED = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
 _DECLARED_WITHIN = 4096
@@ -46,8 +51,9 @@ def read(source: Source) -> Extracted:
             f"the text of {source.label} is made by JavaScript, which dmdoc does not run; save the page as a browser "
             "shows it"
         )
+    tree = trafilatura.load_html(html)
     main = trafilatura.extract(
-        html,
+        html if tree is None else _with_plain_captions(tree),
         output_format="html",
         include_comments=False,
         include_formatting=True,  # headings and lists
@@ -57,6 +63,21 @@ def read(source: Source) -> Extracted:
     if page:
         return Extracted((page,), "trafilatura")
     return Extracted((whole,), "html")
+
+
+def _with_plain_captions(tree: "HtmlElement") -> "HtmlElement":
+    """The tree with its captions as paragraphs: trafilatura loses one of two, or the table that one belongs to."""
+    for caption in list(tree.iter("caption")):
+        if (table := next(caption.iterancestors("table"), None)) is not None:
+            # What comes after an element belongs to it in lxml, and stays where it was.
+            paragraph = deepcopy(caption)
+            paragraph.tag, paragraph.tail = "p", None
+            caption.drop_tree()
+            table.addprevious(paragraph)
+    for tag, plain in (("figcaption", "p"), ("figure", "div")):
+        for element in tree.iter(tag):
+            element.tag = plain
+    return tree
 
 
 def _is_made_by_scripts(html: str, text: str) -> bool:

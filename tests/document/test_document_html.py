@@ -35,6 +35,30 @@ def test_the_main_text_of_a_page(tmp_path: Path) -> None:
         assert around not in text
 
 
+FIGURE, ROWS = (
+    "Figure 1: the barge.",
+    "<tr><th>Lot</th><th>Tonnes</th></tr><tr><td>seven</td><td>120</td></tr>",
+)
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        f"<figure><img src=a.png><figcaption>{FIGURE}</figcaption></figure><table>{ROWS}</table>",
+        f"<figure><figcaption><p>Figure 1: the <b>barge</b>.</p></figcaption></figure><table>{ROWS}</table>",
+        f"<table><caption>{FIGURE}</caption>{ROWS}</table>",
+        f"<figure><figcaption>{FIGURE}</figcaption><table>{ROWS}</table></figure>",
+        f"<figure><table><caption>Table 2.</caption>{ROWS}</table><figcaption>{FIGURE}</figcaption></figure>",
+    ],
+)
+def test_captions_are_kept_once_with_what_they_belong_to(tmp_path: Path, marked: str) -> None:
+    text = read(PAGE.replace("<h2>Prices", f"{marked}<h2>Prices").encode(), tmp_path)
+    lines = [line.rstrip() for line in text.split("\n")]
+    assert lines.count(FIGURE) == 1
+    assert lines.count("seven | 120") == 2  # the page has such a table already
+    assert lines.count("Table 2.") == marked.count("Table 2.")
+
+
 def test_html_without_a_name_is_told_by_content() -> None:
     document = read_document("-", stdin=BytesIO(b"<!-- saved -->\n" + PAGE.encode()))
     assert document.reader == "trafilatura"

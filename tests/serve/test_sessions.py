@@ -13,6 +13,7 @@ from command_line import CONFIG, TEXT
 from serving import until
 from tiny import save_tiny_reader, tiny_reader
 
+from dmdoc.library.library import Library
 from dmdoc.serve import handover
 from dmdoc.serve.run import answers
 
@@ -143,6 +144,24 @@ def test_another_version_does_its_own_work(
     monkeypatch.setattr(handover, "__version__", "0.0.0")
     with capfd.disabled():
         assert handover.hand_over(["ask", "What?"], place / "runtime", environment(place)) is None
+
+
+def test_a_folder_is_kept_in_step_by_the_server(place: Path, server: "subprocess.Popen[str]") -> None:
+    papers, library = place / "papers", Library(place / "home")
+    papers.mkdir()
+    (papers / "a.txt").write_text("Lot one holds rope.", encoding="utf-8")
+    assert dmdoc(place, "ingest", str(papers), "--sync").returncode == 0
+    assert set(library.names()) == {"a", "lots"}
+    (papers / "a.txt").rename(papers / "b.txt")
+    command = [sys.executable, "-m", "dmdoc", "ingest", str(papers), "--watch", "--prune", "--yes"]
+    with subprocess.Popen(command, env=environment(place), stderr=subprocess.PIPE, text=True) as watching:
+        until(lambda: set(library.names()) == {"b", "lots"}, 60)
+        (papers / "c.txt").write_text("Lot three holds tar.", encoding="utf-8")
+        until(lambda: set(library.names()) == {"b", "c", "lots"}, 60)
+        (papers / "b.txt").unlink()
+        until(lambda: set(library.names()) == {"c", "lots"}, 60)
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(60) == 0
 
 
 def test_other_commands_and_missing_servers_are_left_alone(tmp_path: Path) -> None:
