@@ -1,5 +1,6 @@
 """Scanned pages, read by OCR."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytesseract
 import pytest
+from command_line import Invoke
 from PIL import Image, ImageDraw, ImageFont
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
@@ -15,6 +17,9 @@ from reportlab.pdfgen.canvas import Canvas
 from dmdoc.document import IsolatedReader, read_document
 from dmdoc.document.scan import gathered
 from dmdoc.errors import ExtractionError
+from dmdoc.model.embedded import embedded_folder
+from dmdoc.model.reader import Reader, open_reader
+from dmdoc.settings.folders import cache_folder
 from dmdoc.text.normalise import Block
 
 SEEN = "The lighthouse keeper of Marl is Ottoline Brack."
@@ -45,6 +50,22 @@ def test_a_page_without_text_is_read_when_asked(scan: Path) -> None:
     typed, seen = document.extraction.confidence
     assert typed is None and seen is not None and seen > 0.8
     assert document.warnings == (f"OCR read page 2, with a confidence of {seen:.0%} or more",)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    cache = cache_folder(os.environ)
+    if not embedded_folder(cache).is_dir():
+        pytest.skip("the embedded model is not in the cache; run `make model`")
+    return open_reader("smollm2-135m", "smollm2-135m", cache=cache, device="cpu", offline=True)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("embedded")
+@needs_tesseract
+def test_a_scanned_page_answers_its_question(scan: Path, invoke: Invoke) -> None:
+    assert invoke("ingest", str(scan), "--ocr", "auto").code == 0
+    assert invoke("ask", "Who is the lighthouse keeper of Marl?", "--quiet").out == "Ottoline Brack\n"
 
 
 @pytest.mark.slow
