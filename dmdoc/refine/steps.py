@@ -17,14 +17,14 @@ from dmdoc.model.reader import Reader
 from dmdoc.model.reads import read_logits, token_nats
 from dmdoc.refine.practice import STEP_READS, Practice
 
-LEARNING_RATE = 0.02
-"""Of Adam, on what is added to the numbers of the state."""
+LEARNING_RATE = 0.05
+"""Of Adam's first step, on what is added to the numbers of the state; it falls in a line towards 0 at the last."""
+
+BETAS = (0.7, 0.9)
+"""Adam's: few steps are taken, so it must forget soon."""
 
 DECAY = 1.5
 """By so much, times the learning rate, a step shrinks what was added: what is not asked for goes back to the write."""
-
-ANSWERED_NATS, ANSWERED_STEPS = 0.2, 5
-"""A section rests after so many steps running whose reads cost fewer nats a token: it answers what it practises."""
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of each layer
 
@@ -39,8 +39,7 @@ class Halfway:
     steps: int
     """Steps taken."""
     tensors: Mapping[str, Tensor]
-    """What was added to each layer, the optimiser's moments of it, the nats of the first step, and in how many steps
-    running each section answered; on the CPU."""
+    """What was added to each layer, the optimiser's moments of it, and the nats of the first step; on the CPU."""
 
 
 def refine(
@@ -54,8 +53,6 @@ def refine(
     keep: Callable[[Halfway], None] | None = None,
 ) -> MemoryState:
     """Take `steps` AdamW steps on the state of each section, each to say the next `STEP_READS` reads with fewer nats.
-
-    A section that answers what it practises takes no more of them.
 
     Args:
         state: a section a row, as the write left it; not changed.
@@ -78,48 +75,31 @@ def refine(
     written = [layer.detach() for layer in state.layers]
     added = [torch.zeros_like(layer, requires_grad=True) for layer in written]
     # Adam treats every number by itself, so that sections in one batch do not disturb one another.
-    optimiser = torch.optim.AdamW(added, lr=LEARNING_RATE, weight_decay=DECAY)
-    taken, nats = 0, written[0].new_zeros(len(practices))
-    first, answered = nats, torch.zeros(len(practices), dtype=torch.long, device=nats.device)
+    optimiser = torch.optim.AdamW(added, lr=LEARNING_RATE, betas=BETAS, weight_decay=DECAY)
+    taken, first = 0, written[0].new_zeros(len(practices))
     if begun is not None:
-        taken, first, answered = _take_up(begun, added, optimiser)
+        taken, first = _take_up(begun, added, optimiser)
     for step in range(taken, steps):
-        resting = answered >= ANSWERED_STEPS
-        rows = (~resting).nonzero().flatten().tolist()
-        if not rows:
-            break
+        optimiser.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / steps)
         with torch.enable_grad():
-            read = _read(practices, step, rows, written, added, reader)
-        nats = nats.index_copy(0, torch.tensor(rows, device=nats.device), read)
+            nats = _read(practices, step, written, added, reader)
         if step == 0:
             first = nats
         _report(nats, step, steps, on_step)
-        answered = torch.where(resting, answered, torch.where(nats < ANSWERED_NATS, answered + 1, 0))
-        _step(optimiser, added, resting)
+        optimiser.step()
+        optimiser.zero_grad()
         if keep is not None:
-            keep(_halfway(step + 1, added, optimiser, {"first": first, "answered": answered}))
+            keep(_halfway(step + 1, added, optimiser, first))
     with torch.no_grad():
-        last = _read(practices, 0, range(len(practices)), written, added, reader)
+        last = _read(practices, 0, written, added, reader)
     _report(last, steps, steps, on_step)
     better = (last < first)[:, None, None, None]
     pairs = zip(written, added, strict=True)
     return MemoryState(tuple(layer + more.detach() * better for layer, more in pairs))
 
 
-def _step(optimiser: torch.optim.Optimizer, added: Sequence[Tensor], resting: Tensor) -> None:
-    """One step of the optimiser, which leaves the sections that rest as they are."""
-    held = [layer.detach()[resting] for layer in added]
-    optimiser.step()
-    optimiser.zero_grad()
-    with torch.no_grad():
-        for layer, before in zip(added, held, strict=True):
-            layer[resting] = before
-
-
-def _halfway(
-    steps: int, added: Sequence[Tensor], optimiser: torch.optim.Optimizer, progress: Mapping[str, Tensor]
-) -> Halfway:
-    tensors = dict(progress)
+def _halfway(steps: int, added: Sequence[Tensor], optimiser: torch.optim.Optimizer, first: Tensor) -> Halfway:
+    tensors = {"first": first}
     for number, layer in enumerate(added):
         tensors[f"added.{number}"] = layer
         for name in _MOMENTS:
@@ -127,18 +107,15 @@ def _halfway(
     return Halfway(steps, {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()})
 
 
-def _take_up(
-    begun: Halfway, added: Sequence[Tensor], optimiser: torch.optim.Optimizer
-) -> tuple[int, Tensor, Tensor]:
-    """Put everything back as it was; the steps taken, the nats of the first, and the steps answered."""
+def _take_up(begun: Halfway, added: Sequence[Tensor], optimiser: torch.optim.Optimizer) -> tuple[int, Tensor]:
+    """Put everything back as it was; the steps taken, and the nats of the first."""
     moments = {}
     with torch.no_grad():
         for number, layer in enumerate(added):
             layer.copy_(begun.tensors[f"added.{number}"])
             moments[number] = {name: begun.tensors[f"{name}.{number}"] for name in _MOMENTS}
     optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
-    first, answered = (begun.tensors[name].to(added[0].device) for name in ("first", "answered"))
-    return begun.steps, first, answered
+    return begun.steps, begun.tensors["first"].to(added[0].device)
 
 
 def _report(nats: Tensor, step: int, steps: int, on_step: Callable[[int, float], None] | None) -> None:
@@ -162,16 +139,15 @@ def _at_hand(practice: Practice, step: int) -> list[Read]:
 def _read(
     practices: Sequence[Practice],
     step: int,
-    sections: Sequence[int],
     written: Sequence[Tensor],
     added: Sequence[Tensor],
     reader: Reader,
 ) -> Tensor:
-    """Nats a token of `sections`, in their order; where gradients are on, theirs are added to those of `added`."""
+    """Nats a token of each section; where gradients are on, theirs are added to those of `added`."""
     nats = []
-    for start in range(0, len(sections), PASS_SECTIONS):
-        rows = list(sections[start : start + PASS_SECTIONS])
-        reads = [_at_hand(practices[row], step) for row in rows]
+    for start in range(0, len(practices), PASS_SECTIONS):
+        rows = slice(start, start + PASS_SECTIONS)
+        reads = [_at_hand(practice, step) for practice in practices[rows]]
         slots = max(map(len, reads))
         # Long reads share slots, and so do short ones: the fewer, the less padding.
         packed = pack_reads(

@@ -1,6 +1,7 @@
 import hashlib
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tiny_practice import (
     practices_of,
     windows_of,
 )
+from torch import Tensor
 
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, UsageError
@@ -139,22 +141,24 @@ class TestRefine:
             for one, other in zip(together.rows(row, row + 1).layers, alone.layers, strict=True):
                 assert float((one - other).abs().max()) < 1e-3
 
-    def test_a_section_that_answers_rests_and_the_others_go_on(
-        self, reader: Reader, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        windows = [*windows_of(TEXT, reader), *windows_of(DONOR, reader)]
-        practised = refine(written(TEXT, reader), windows[:1], reader, 20)
-        fresh = written(DONOR, reader)
-        alone = [refine(practised, windows[:1], reader, 2), refine(fresh, windows[1:], reader, 5)]
-        first: list[float] = []
-        for state, window in ((practised, windows[0]), (fresh, windows[1])):
-            refine(state, [window], reader, 1, on_step=lambda _, nats: first.append(nats))
-        monkeypatch.setattr(refine_module, "ANSWERED_STEPS", 2)
-        monkeypatch.setattr(refine_module, "ANSWERED_NATS", (first[0] + first[2]) / 2)
-        together = refine(MemoryState.cat((practised, fresh)), windows, reader, 5)
-        for row, expected in enumerate(alone):
-            for one, other in zip(together.rows(row, row + 1).layers, expected.layers, strict=True):
-                assert float((one - other).abs().max()) < 1e-3
+    def test_steps_grow_smaller_towards_the_last(self, reader: Reader) -> None:
+        added: list[dict[str, Tensor]] = []
+        keep = added.append
+        refine(
+            written(TEXT, reader),
+            windows_of(TEXT, reader),
+            reader,
+            4,
+            keep=lambda half: keep(dict(half.tensors)),
+        )
+        after = [
+            torch.cat([kept[name].flatten() for name in sorted(kept) if "added" in name]) for kept in added
+        ]
+        first, *_, last = (
+            float((one - other).abs().max()) for one, other in pairwise([0 * after[0], *after])
+        )
+        assert first == pytest.approx(refine_module.LEARNING_RATE, rel=0.01)
+        assert 0 < last < first / 2
 
     def test_each_section_keeps_its_own_best_state(
         self, reader: Reader, monkeypatch: pytest.MonkeyPatch
