@@ -4,10 +4,11 @@ The frozen model says it, shown a few examples, and picks one of `KINDS`. Knows 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
-from dmdoc.model.packing import Read, pack_reads
+from dmdoc.model.continuations import pack_continuations
 from dmdoc.model.reader import Reader
 from dmdoc.model.reads import read_logits
 
@@ -34,8 +35,8 @@ KINDS = (
 )  # fmt: skip
 """No two begin with the same token in the tokenizers that are known."""
 
-PASS_PHRASES = 16
-"""Phrases in one forward pass."""
+PASS_PHRASES = 48
+"""Phrases in one forward pass. Those of one sentence share its tokens, and all share the examples."""
 
 CONTEXT_CHARACTERS = 400
 """The most of a sentence that the model is shown with a phrase; hardly a sentence has more."""
@@ -46,14 +47,22 @@ def name_kinds(phrases: Sequence[tuple[str, str]], reader: Reader) -> list[str]:
     first = torch.tensor([reader.encode(f" {kind}")[0] for kind in KINDS])
     named: list[str] = []
     for start in range(0, len(phrases), PASS_PHRASES):
-        # What follows a prompt is not known yet: any token stands for it.
-        asked = [
-            Read(tuple(reader.encode(f"{_EXAMPLES}{_around(phrase, sentence)} {phrase}:")), (0,))
+        # What follows the colon is not known yet: any token stands for it.
+        behind = [
+            [*reader.encode(f"{_around(phrase, sentence)} {phrase}:"), 0]
             for sentence, phrase in phrases[start : start + PASS_PHRASES]
         ]
+        packed = pack_continuations(
+            [reader.encode(_EXAMPLES)], [behind], pad_id=0, dtype=reader.backbone.dtype
+        )
+        colons = [
+            columns[len(each) - 1] for columns, each in zip(packed.columns[0].tolist(), behind, strict=True)
+        ]
+        asked = sorted(set(colons))
         with torch.no_grad():
-            logits = read_logits(pack_reads([asked], pad_id=0, dtype=reader.backbone.dtype), None, reader)
-        named += [KINDS[kind] for kind in logits[0][:, first.to(logits.device)].argmax(-1).tolist()]
+            logits = read_logits(replace(packed, supervised=packed.supervised[asked]), None, reader)[0].cpu()
+        rows = [asked.index(colon) for colon in colons]
+        named += [KINDS[kind] for kind in logits[rows][:, first].argmax(-1).tolist()]
     return named
 
 
