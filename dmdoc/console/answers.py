@@ -56,7 +56,7 @@ def advice(
     if recalled.mode == "state":
         return "--recall spans picks the answer from the words of the text: it is right more often"
     if refine_steps == 0:
-        return "read again with --refine 8, the document may answer better"
+        return "read again with --refine 16, the document may answer better"
     return "read the passage below before you believe it" if found else ""
 
 
