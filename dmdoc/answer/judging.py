@@ -23,18 +23,20 @@ def judge(
     pages: Callable[[], Sequence[str]],
     reader: Reader,
 ) -> Judgement | None:
-    """What is to be thought of an answer; None where there is no question, whole sentences answer it, or
-    nobody has measured such answers.
+    """What is to be thought of an answer; None where there is no question, or nobody has measured such answers.
+
+    Of whole sentences it is whether the document answers the question at all: nobody has measured more.
 
     Args:
         state: of the document, a section a row.
         pages: the document's text; called only where there is a verdict. The model sees none of it.
     """
     known = reader.judges.get(recalled.mode)
-    quoted = recalled.choice is not None and bool(recalled.choice.quoted)
-    if known is None or question is None or recalled.support is None or quoted:
+    if known is None or question is None or recalled.support is None:
         return None
-    return known.judge(asdict(signals(question, recalled, state, pages(), reader)))
+    found = asdict(signals(question, recalled, state, pages(), reader))
+    quoted = recalled.choice is not None and bool(recalled.choice.quoted)
+    return known.judge_sentences(found) if quoted else known.judge(found)
 
 
 def check_that_answers_are_judged(mode: RecallMode, reader: Reader) -> None:

@@ -17,7 +17,7 @@ from dmdoc.cli.options import (
     open_library,
     spread,
 )
-from dmdoc.console.comparison import answers_table, comparison_tables
+from dmdoc.console.comparison import answers_table, comparison_tables, probabilities_table
 from dmdoc.console.progress import progress as show_progress
 from dmdoc.errors import UsageError
 from dmdoc.settings.generation import MOST_SEED
@@ -217,6 +217,13 @@ def compare(
                 {"begin": part.begin, "end": part.end, "modes": {s.mode: _as_json(s) for s in part.summaries}}
                 for part in comparison.by_position(results, seed=asked.seed)
             ],
+            "probabilities": {
+                mode: {
+                    "calibration_error": round(comparison.calibration_error(own), 4),
+                    "levels": [asdict(level) for level in comparison.levels(own)],
+                }
+                for mode, own in comparison.rated(results).items()
+            },
             "skipped": [asdict(item) for item in skipped],
             "answers": [asdict(result) for result in results],
         }
@@ -225,6 +232,7 @@ def compare(
     if machine.verbose:
         answers_table([result for result in results if result.mode == "state"])
     comparison_tables(summaries)
+    probabilities_table(comparison.rated(results))
 
 
 def _as_json(summary: "Summary") -> dict[str, Any]:

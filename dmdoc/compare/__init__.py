@@ -7,6 +7,7 @@ Knows nothing about where data sets come from or how a terminal shows figures.
 
 from dmdoc.compare.cases import Cases, dataset_cases, generated_documents, saved_case
 from dmdoc.compare.charts import size
+from dmdoc.compare.reliability import calibration_error, levels, rated
 from dmdoc.compare.report import html_report
 from dmdoc.compare.results import MODES, Mode, Result, Skipped, check_modes, describe_skipped
 from dmdoc.compare.results_file import ResultsFile
@@ -24,12 +25,15 @@ __all__ = [
     "Skipped",
     "Summary",
     "by_position",
+    "calibration_error",
     "check_modes",
     "compare",
     "dataset_cases",
     "describe_skipped",
     "generated_documents",
     "html_report",
+    "levels",
+    "rated",
     "saved_case",
     "size",
     "summarise",

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dmdoc.compare.results import MODES, Mode, Result
+
 BINS = 10
 """Parts of equal width, of probabilities from 0 to 1."""
 
@@ -30,6 +32,20 @@ class Level:
     """The share of all answers that is given."""
     accuracy: float | None
     """The share of those that is right; None where there is none."""
+
+
+def rated(results: Sequence[Result]) -> dict[Mode, list[Rated]]:
+    """Of each mode whose answers are judged the probabilities, and whether the answer contains a right one."""
+    found: dict[Mode, list[Rated]] = {}
+    for mode in MODES:
+        own = [
+            (each.probability, each.contains)
+            for each in results
+            if each.mode == mode and each.probability is not None
+        ]
+        if own:
+            found[mode] = own
+    return found
 
 
 def reliability(rated: Sequence[Rated]) -> list[Bin]:

@@ -17,8 +17,10 @@ from dmdoc.compare.charts import (
     share,
     size,
 )
+from dmdoc.compare.reliability import calibration_error, rated
 from dmdoc.compare.results import MEANINGS, MODES, Mode, Result, Skipped, describe_skipped
 from dmdoc.compare.summary import Summary, by_position, summarise
+from dmdoc.compare.trust_charts import DIAGONAL, reliability_chart, risk_chart
 from dmdoc.text.counting import counted
 
 BY_POSITION: tuple[Mode, ...] = ("state", "spans", "donor", "full", "evidence")
@@ -80,6 +82,7 @@ def html_report(
     summaries = summarise(results, seed=seed)
     answers = _answers(results)
     documents = len({row.document for row in answers})
+    judged = rated(results)
     measured = {name for summary in summaries for name in summary.measures}
     columns = {heading: column for heading, column in COLUMNS.items() if column[0] in measured}
     return template.render(
@@ -91,6 +94,10 @@ def html_report(
         positions=positions(by_position(results, seed=seed), "contains", BY_POSITION),
         latency=by_length(results, lambda result: result.first_token_seconds, BY_LENGTH),
         memory=by_length(results, lambda result: result.kept_bytes / 1024, BY_LENGTH),
+        honest=reliability_chart(judged) if judged else None,
+        risk=risk_chart(judged) if judged else None,
+        diagonal=DIAGONAL,
+        errors=", ".join(f"{mode} {calibration_error(own):.2f}" for mode, own in judged.items()),
         summaries=summaries,
         columns=columns,
         meanings=MEANINGS,

@@ -66,6 +66,8 @@ class Result:
     kept_bytes: int
     """What is kept of the document between two questions: its state, the key-value cache of its text, or for
     evidence its state and its text."""
+    probability: float | None = None
+    """That the answer is right, by the adapter's judge, from 0 to 1; None where nobody judges such answers."""
 
 
 @dataclass(frozen=True)

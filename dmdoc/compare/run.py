@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 
 from dmdoc.answer.ask import Answer
+from dmdoc.answer.judging import judge
 from dmdoc.answer.recall import EVIDENCE_TOKENS, Inquiry, Recalled, recall, recall_all
 from dmdoc.answer.spans import search_statements, written_statements
 from dmdoc.answer.support import log_likelihoods
@@ -38,6 +39,9 @@ PROMPT_TOKENS = 64
 """Tokens of a prompt beside those of the document, about."""
 
 Item = TypeVar("Item")
+
+JUDGED: tuple[Mode, ...] = ("state", "spans")
+"""The modes whose answers `ask` judges: the others are controls, or have seen the text."""
 
 RECALL_MODES: dict[Mode, RecallMode] = {
     "state": "state",
@@ -196,7 +200,15 @@ class _Turn:
             first_token_seconds=answer.first_token_seconds if timed else None,
             seconds=answer.seconds if timed else None,
             kept_bytes=self._kept_bytes(),
+            probability=self._probability(asked, recalled),
         )
+
+    def _probability(self, asked: Question, recalled: Recalled) -> float | None:
+        if self.mode not in JUDGED:
+            return None
+        pages = self.document.sections
+        judgement = judge(asked.question, recalled, self.state, lambda: pages, self.reader)
+        return None if judgement is None else round(judgement.probability, 4)
 
     def _kept_bytes(self) -> int:
         """An empty state need not be kept."""

@@ -1,12 +1,13 @@
 """What `compare` found, as tables on stdout."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dmdoc.console.tables import print_table
 
 if TYPE_CHECKING:
-    from dmdoc.compare import Estimate, Result, Summary
+    from dmdoc.compare import Estimate, Mode, Result, Summary
+    from dmdoc.compare.reliability import Rated
 
 
 def comparison_tables(summaries: "Sequence[Summary]") -> None:
@@ -41,6 +42,22 @@ def comparison_tables(summaries: "Sequence[Summary]") -> None:
             "kept of the document": lambda row: size(row.measures["kept_bytes"].mean),
         },
     )
+
+
+def probabilities_table(rated: "Mapping[Mode, Sequence[Rated]]") -> None:
+    """Of each judged mode how many answers have at least a probability, and how many of those are right."""
+    from dmdoc.compare import calibration_error, levels
+
+    rows = []
+    for mode, own in rated.items():
+        told = [mode, f"{calibration_error(own):.2f}"]
+        for level in levels(own)[::2]:
+            accuracy = "" if level.accuracy is None else f" {level.accuracy:.0%}"
+            told.append(f"{level.coverage:.0%}{accuracy}")
+        rows.append(told)
+    if rows:
+        headings = ("mode", "calibration error", *(f"from {step / 5:.1f}" for step in range(5)))
+        print_table(rows, headings, right=headings[1:])
 
 
 def _table(summaries: "Sequence[Summary]", columns: "dict[str, Callable[[Summary], str]]") -> None:

@@ -17,6 +17,9 @@ from dmdoc.errors import AdapterError
 
 JUDGES_FILE = "judges.json"
 
+EVEN = 0.5
+"""The probability from which on sentences are likely to answer."""
+
 Verdict = Literal["sure", "likely", "doubtful", "not in the document"]
 
 
@@ -69,6 +72,14 @@ class Judge:
         elif right >= self.likely:
             verdict = "sure" if right >= self.sure else "likely"
         return Judgement(verdict, right, answerable)
+
+    def judge_sentences(self, signals: Mapping[str, float]) -> Judgement:
+        """Of an answer that is whole sentences: as probable as that the document answers the question; never sure."""
+        answerable = self.answerable(signals)
+        verdict: Verdict = "likely" if answerable >= EVEN else "doubtful"
+        if answerable < self.least_answerable:
+            verdict = "not in the document"
+        return Judgement(verdict, answerable, answerable)
 
 
 def read_judges(folder: Path) -> dict[str, Judge]:

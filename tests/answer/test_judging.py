@@ -142,3 +142,17 @@ def test_strict_needs_a_judge(reader: Reader) -> None:
     with pytest.raises(UsageError, match="only answers from the state are judged, not those from evidence"):
         check_that_answers_are_judged("evidence", replace(reader, judges={"state": always("sure")}))
     check_that_answers_are_judged("state", replace(reader, judges={"state": always("sure")}))
+
+
+@pytest.mark.parametrize("verdict", ["sure", "doubtful", "not in the document"])
+def test_of_sentences_it_is_judged_whether_the_document_answers_at_all(
+    verdict: Verdict, reader: Reader, state: MemoryState
+) -> None:
+    question = "Was the barge Sorrel built in 1937?"
+    judged = replace(reader, judges={"spans": always(verdict)})
+    recalled = answered(question, judged, state, "spans")
+    assert recalled.choice is not None and recalled.choice.quoted
+    found = judge(question, recalled, state, lambda: PAGES, judged)
+    assert found is not None
+    assert found.verdict == (verdict if verdict == "not in the document" else "likely")
+    assert found.probability == found.answerable

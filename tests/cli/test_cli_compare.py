@@ -12,7 +12,7 @@ from test_compare_summary import RIGHT
 
 from dmdoc.cli.compare import Family
 from dmdoc.compare import MODES, summarise
-from dmdoc.console.comparison import comparison_tables
+from dmdoc.console.comparison import comparison_tables, probabilities_table
 from dmdoc.fictional import FAMILIES
 
 
@@ -127,6 +127,36 @@ def test_the_tables_fit_a_terminal(
         row, cost = (line.split() for line in out.splitlines() if line.startswith(f"{mode} "))
         assert row == [mode, "11", *["55%", "(27–82)"] * 3, "1.00", "-0.50", "+1.50"]  # noqa: RUF001
         assert cost == [mode, "4,096", "0.10", "s", "123.40", "s", "953.7", "MB"]
+
+
+def test_the_table_of_probabilities_gives_coverage_and_accuracy(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    probabilities_table(
+        {"spans": [(0.9, True), (0.9, True), (0.5, False), (0.1, False)], "state": [(0.1, True)]}
+    )
+    out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert max(map(len, out.splitlines())) <= 80
+    _, spans, state = out.splitlines()
+    assert spans.split() == [
+        "spans",
+        "0.20",
+        "100%",
+        "50%",
+        "75%",
+        "67%",
+        "75%",
+        "67%",
+        "50%",
+        "100%",
+        "50%",
+        "100%",
+    ]
+    assert state.split() == ["state", "0.90", "100%", "100%", "0%", "0%", "0%", "0%"]
+    probabilities_table({})
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(

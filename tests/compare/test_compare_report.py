@@ -8,6 +8,7 @@ from test_compare_summary import RIGHT, WRONG
 from dmdoc.compare import MODES, Mode, Result, Skipped, by_position, html_report, summarise
 from dmdoc.compare.charts import APART, BOTTOM, LEFT, TOP, Scale, accuracy, by_length, positions
 from dmdoc.compare.charts import RIGHT as RIGHT_EDGE
+from dmdoc.compare.trust_charts import MOST_MARKS, risk_chart
 
 SKIPPED = Skipped("long", "full", "a prompt of 9,000 tokens exceeds the context")
 
@@ -140,3 +141,26 @@ class TestCharts:
         assert large is not None
         assert {"5M", "10M"} <= {tick.label for tick in large.y_ticks}
         assert by_length([], lambda result: result.seconds, MODES) is None
+
+
+def test_probabilities_are_drawn_where_answers_are_judged() -> None:
+    assert "calibration error" not in html_report(results(), [], {})
+    judged = [
+        replace(each, probability=0.9 if each.contains else 0.3) if each.mode in ("state", "spans") else each
+        for each in results()
+    ]
+    page = html_report(judged, [], {})
+    assert "Expected calibration error: state 0.20, spans 0.30." in page
+    drawn = {drawing.get("aria-label"): ElementTree.tostring(drawing, "unicode") for drawing in plots(page)}
+    honest = drawn["Share of right answers, by the probability that was told"]
+    assert "state: of 2 answers with about 90 % 100 % are right" in honest
+    assert 'class="guide"' in honest and 'class="band' not in honest
+    risk = drawn["Share of wrong answers, by the share of answers that is given"]
+    assert "state: the surest 50 % of the answers are wrong in 0 %" in risk
+    assert "spans: the surest 100 % of the answers are wrong in 100 %" in risk
+
+
+def test_a_curve_of_many_answers_is_drawn_by_some_of_them() -> None:
+    curve = risk_chart({"spans": [(number / 500, True) for number in range(500)]})
+    assert len(curve.series[0].marks) <= MOST_MARKS + 1
+    assert curve.series[0].marks[-1].title.startswith("spans: the surest 100 %")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judges_of_tests import always
 from tiny import tiny_reader
 
 from dmdoc.answer.recall import recall
@@ -148,6 +149,17 @@ def test_long_prompts_go_through_the_model_fewer_at_a_time(
     wide = tiny_reader(replace(CONFIG, write_budget=512))  # one section, so that nothing else is generated
     compare(dataset_cases([document], wide), wide, settings=SETTINGS, modes=(mode,))
     assert seen == sizes
+
+
+def test_answers_of_the_document_have_the_probability_that_its_judge_gives(reader: Reader) -> None:
+    judged = replace(reader, judges={"state": always("likely"), "spans": always("doubtful")})
+    results, _ = compare(dataset_cases([LOTS, PONDS], judged), judged, settings=SETTINGS)
+    found = {mode: each.probability for mode, each in by_mode(results, "What is in lot seven?").items()}
+    assert found.pop("state") == 0.5
+    assert found.pop("spans") == pytest.approx(0.0001)
+    assert set(found.values()) == {None}
+    unjudged, _ = compare(dataset_cases([LOTS], reader), reader, settings=SETTINGS, modes=("state",))
+    assert unjudged[0].probability is None
 
 
 def test_what_is_kept_between_questions(reader: Reader) -> None:
