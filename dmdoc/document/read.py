@@ -1,14 +1,13 @@
 """From a path, a URL or standard input to a Document: open it, have its format read, name it."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from dmdoc.document import pdf
 from dmdoc.document.document import Document
-from dmdoc.document.formats import FormatReader, reader_for
 from dmdoc.document.names import check_name, slug
 from dmdoc.document.source import DEFAULT_LIMITS, OCR_LANGUAGE, Extracted, Limits, Ocr, Source, joined
 from dmdoc.document.stamp import Stamp, WebStamp, stamp
@@ -50,6 +49,10 @@ def read_document(
             scanned, or its format needs a library that is not installed, or it is larger than is allowed.
         UsageError: `name` is not a document name, or a password was given for something that is not a PDF.
     """
+    # What reads the formats takes long to import, and mostly another process reads.
+    from dmdoc.document import pdf
+    from dmdoc.document.formats import reader_for
+
     if name is not None:
         check_name(name)
     label = "standard input" if source == STDIN else source
@@ -107,7 +110,7 @@ def _contents(
     return _Contents(data, stamp=stamp(Path(source), data))
 
 
-def _extract(read: FormatReader, source: Source) -> Extracted:
+def _extract(read: Callable[[Source], Extracted], source: Source) -> Extracted:
     try:
         extracted = read(source)
         source.check_size(sum(map(len, extracted.pages)))  # whatever its format made of it

@@ -55,10 +55,10 @@ class Locks:
 
     def abandoned(self) -> Iterator[tuple[str, str]]:
         """Names that killed processes held, each with its note, and held while the caller looks at it."""
-        from filelock import Timeout
-
         with suppress(FileNotFoundError):
             for entry in sorted(os.listdir(self._folder)):
+                from filelock import Timeout  # mostly there is none, and this takes long to import
+
                 name = entry.removesuffix(_SUFFIX)
                 lock = self._lock(name)
                 with suppress(Timeout):
