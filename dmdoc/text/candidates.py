@@ -11,12 +11,16 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from dmdoc.text.cells import GAP, is_row, split_cells
+from dmdoc.text.passages import cut_span
 from dmdoc.text.phrases import find_phrases
 from dmdoc.text.sentences import split_sentences
 from dmdoc.text.tagger import Word, tag_words
 
 MOST_WORDS = 12
 """Of a candidate; a clause of more is seldom what is asked for."""
+
+LONGEST = 1_000
+"""Characters of a sentence; what is longer is none, and to tag it takes time in proportion to their square."""
 
 WRAPPED_LINE = 45
 """A line of so many characters may have been ended by the margin; a shorter one is a line by itself."""
@@ -46,7 +50,9 @@ class Candidate(NamedTuple):
 
 
 def split_statements(text: str) -> list[tuple[int, int]]:
-    """The `(start, end)` of the sentences of a text; the lines of a list and the rows of a table each by itself."""
+    """The `(start, end)` of the sentences of a text, none of more than `LONGEST`; the lines of a list and the rows of a
+    table each by itself.
+    """
     return _split(text, _LINE_END)
 
 
@@ -65,7 +71,7 @@ def _split(text: str, marks: re.Pattern[str]) -> list[tuple[int, int]]:
             found.append((begin, mark.start()))
             begin = mark.end()
         found.append((begin, end))
-    return [(start, end) for start, end in found if start < end]
+    return [piece for start, end in found if start < end for piece in cut_span(text, start, end, LONGEST)]
 
 
 def _goes_on(text: str, end: re.Match[str]) -> bool:

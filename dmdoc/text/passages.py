@@ -21,7 +21,7 @@ def split_passages(
     """
     begin = last = 0
     for start, end in split_sentences(page):
-        for piece_start, piece_end in _part(page, start, end, longest, size):
+        for piece_start, piece_end in cut_span(page, start, end, longest, size):
             if last > begin and size(page[begin:piece_end]) > longest:
                 yield begin, last
                 begin = piece_start
@@ -32,15 +32,15 @@ def split_passages(
         yield begin, last
 
 
-def _part(
-    page: str, start: int, end: int, longest: int, size: Callable[[str], int]
+def cut_span(
+    page: str, start: int, end: int, longest: int, size: Callable[[str], int] = len
 ) -> Iterator[tuple[int, int]]:
-    """Spans of at most `longest`, cut at a blank near the middle where there is one."""
+    """A span in spans of at most `longest`, cut at a blank near the middle where there is one."""
     if end - start <= 1 or size(page[start:end]) <= longest:
         yield start, end
         return
     middle = (start + end) // 2
     blank = page.rfind(" ", start + 1, middle)
     cut, resume = (middle, middle) if blank < 0 else (blank, blank + 1)
-    yield from _part(page, start, cut, longest, size)
-    yield from _part(page, resume, end, longest, size)
+    yield from cut_span(page, start, cut, longest, size)
+    yield from cut_span(page, resume, end, longest, size)

@@ -9,6 +9,7 @@ from linear import assert_linear
 from tiny import tiny_tokenizer
 
 from dmdoc.model.tokenizer import TextTokenizer
+from dmdoc.text.candidates import find_candidates
 from dmdoc.text.chunking import Layout, chunk_document
 from dmdoc.text.normalise import Block, join_paragraphs, normalise_pages, normalise_text, remove_running_lines
 from dmdoc.text.sentences import split_sentences
@@ -49,6 +50,13 @@ def test_chunking_is_linear(make: Callable[[int], str]) -> None:
     tokenizer = TextTokenizer(tiny_tokenizer())
     layout = Layout("plain")
     assert_linear(lambda text: chunk_document(text, tokenizer, budget=64, layout=layout), make, size=50)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", ["7 ", "salt and Mia 7 m, ", "x", "( ", "a: b; "])
+def test_candidates_are_linear(line: str) -> None:
+    """Of what has no end of a sentence, such as a table of numbers in one line."""
+    assert_linear(find_candidates, lambda n: line * 10 * n)
 
 
 @pytest.mark.parametrize(
