@@ -54,10 +54,18 @@ class Span:
     """Its words, and where they stand in the statement."""
     statement: Statement
     """The sentence or line that it stands in."""
-    log_likelihood: float
-    """Of its tokens and the end of the answer under the state, in nats a token."""
-    score: float
-    """How well it answers, all in all (weighing.py)."""
+    measures: Measures
+    """What is known of it, by which it is weighed (weighing.py)."""
+
+    @property
+    def log_likelihood(self) -> float:
+        """Of its tokens and the end of the answer under the state, in nats a token."""
+        return self.measures.likelihood
+
+    @property
+    def score(self) -> float:
+        """How well it answers, all in all."""
+        return weigh(self.measures)
 
     @property
     def text(self) -> str:
@@ -87,11 +95,17 @@ class Choice:
     """The best one; None where there was no candidate, and the free answer stands."""
     free: str
     """What the model said itself, under the state."""
-    candidates: int
     document_tokens: int
     """Tokens of the document in all candidates, each of which the model read as an answer, none as context."""
+    read: tuple[Span, ...] = ()
+    """All phrases that the model read."""
     quoted: tuple[Statement, ...] = ()
     """The sentences that are the answer, where it is no phrase (quoting.py); then there was no candidate."""
+
+    @property
+    def candidates(self) -> int:
+        """How many phrases it was chosen from."""
+        return len(self.read)
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -139,18 +153,18 @@ class Search:
             chosen = _instead(
                 free, "\n".join(each.text for each in quoted), quoted[0].section, started, reader
             )
-            return chosen, Choice(None, free.text, 0, 0, quoted)
+            return chosen, Choice(None, free.text, 0, quoted=quoted)
         free = replace(free, section=self.best[0].section if self.best else free.section)
         read = self.best or [each for each in self.written if each.section == free.section]
         title = self.written[0].text if self.written[0].names else ""
         found = _candidates(read, Asked(self.question, free.text, read, title), self.question)
         if not found:
-            return free, Choice(None, free.text, 0, 0)
+            return free, Choice(None, free.text, 0)
         ids = [reader.encode(each.candidate.text) for each in found]
-        spans = list(_scored(found, ids, free, state, reader))
+        spans = tuple(_scored(found, ids, free, state, reader))
         best = max(spans, key=lambda span: span.score)
         answer = _instead(free, best.text, best.statement.section, started, reader)
-        return answer, Choice(best, free.text, len(spans), sum(map(len, ids)))
+        return answer, Choice(best, free.text, sum(map(len, ids)), spans)
 
 
 def _instead(free: Answer, text: str, section: int, started: float, reader: Reader) -> Answer:
@@ -193,7 +207,7 @@ def _scored(
         said = log_likelihoods_behind(free.prompt_ids, answers, state.rows(section, section + 1), reader)
         for row, likely in zip(own, said.tolist(), strict=True):
             statement, candidate, measures = found[row]
-            yield Span(candidate, statement, likely, weigh(measures._replace(likelihood=likely)))
+            yield Span(candidate, statement, measures._replace(likelihood=likely))
 
 
 def _candidates(read: Sequence[Statement], asked: Asked, question: str) -> list[_Found]:

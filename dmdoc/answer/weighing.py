@@ -61,15 +61,15 @@ class Measures(NamedTuple):
 
 WEIGHTS = Measures(
     likelihood=1.0,
-    likeness=0.7,
-    rank=2.0,
-    words=-0.28,
-    distance=-1.2,
-    kind=1.25,
-    whole=0.5,
-    echo=-1.0,
-    noun=1.0,
-    covers=2.0,
+    likeness=0.0,
+    rank=1.6,
+    words=-0.55,
+    distance=-4.2,
+    kind=1.4,
+    whole=0.7,
+    echo=-1.6,
+    noun=1.8,
+    covers=4.8,
 )
 """In the proportions that made the right phrases of training data likeliest among all (docs/answers.md)."""
 

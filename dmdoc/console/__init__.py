@@ -59,7 +59,9 @@ def _headed(heading: str, style: str, message: str) -> None:
 
 def note(message: str) -> None:
     """Something worth knowing that is neither the answer nor a problem."""
-    stderr().print(visible(message), style="dim", soft_wrap=True)
+    console = stderr()
+    # On a terminal lines end between words; elsewhere a note is a line, however long.
+    console.print(visible(message), style="dim", soft_wrap=not console.is_terminal)
 
 
 def waiting(name: str, holder: int | None) -> None:

@@ -152,7 +152,7 @@ def test_without_a_shared_word_the_state_finds_the_section(reader: Reader) -> No
 def test_where_there_is_no_phrase_the_free_answer_stands(reader: Reader, state: MemoryState) -> None:
     recalled = recall("ab?", reader, state, lambda: ("ab",), settings=SHORT, mode="spans")
     free = recall("ab?", reader, state, lambda: ("ab",), settings=SHORT)
-    assert recalled.choice == spans.Choice(None, free.answer.text, 0, 0)
+    assert recalled.choice == spans.Choice(None, free.answer.text, 0)
     assert (recalled.answer.text, recalled.answer.section) == (free.answer.text, 0)
 
 

@@ -86,7 +86,6 @@ def test_the_likelier_the_nearer_and_the_shorter_the_better() -> None:
     assert weigh(one) == pytest.approx(sum(w * v for w, v in zip(WEIGHTS, one, strict=True)))
     for better in (
         one._replace(likelihood=0),
-        one._replace(likeness=1),
         one._replace(rank=1),
         one._replace(words=1),
         one._replace(distance=0),
