@@ -104,8 +104,8 @@ def _root(
         ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
-    _no_server: Annotated[  # read in dmdoc/__main__.py, by standing before the command
-        bool, typer.Option("--no-server", help="Do it here, although `dmdoc serve` runs.")
+    _no_server: Annotated[  # as that of the commands, which are not handed over unless they stand first
+        bool, typer.Option("--no-server", hidden=True)
     ] = False,
 ) -> None:
     running = context.ensure_object(Running)

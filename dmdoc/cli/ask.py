@@ -15,15 +15,18 @@ from dmdoc.cli.options import (
     Drawing,
     JsonLinesOption,
     JsonOption,
-    Machine,
     PromptOption,
+    ServedMachine,
+    environment,
     open_library,
     spread,
 )
+from dmdoc.cli.resident import mention
 from dmdoc.cli.subject import Subject
 from dmdoc.console import answers
 from dmdoc.errors import UsageError
 from dmdoc.model.prompt import RecallMode
+from dmdoc.settings.folders import data_folder
 from dmdoc.settings.generation import EVIDENCE_PASSAGES
 from dmdoc.text.counting import counted
 
@@ -82,7 +85,7 @@ def ask(
     *,
     subject: Subject,
     drawing: Drawing,
-    machine: Machine,
+    machine: ServedMachine,
 ) -> None:
     """Answer questions from the saved states of documents."""
     from dmdoc.model.prompt import MODE_PROMPTS, load_prompt
@@ -152,6 +155,8 @@ def ask(
             console.note(line)
     if machine.verbose:
         _tell_more(recalled, judgement, saved)
+    if reader.backbone.device.type == "cpu":  # nothing on a card is handed over
+        mention(data_folder(environment()))
 
 
 def _tell_more(recalled: "Recalled", judgement: "Judgement | None", saved: "SavedDocument") -> None:

@@ -7,8 +7,8 @@ import typer
 from dmdoc.cli.options import (
     CitationsOption,
     Drawing,
-    Machine,
     NameOrCurrentArgument,
+    ServedMachine,
     named_or_current,
     open_library,
     spread,
@@ -25,7 +25,7 @@ def chat(
     citations: CitationsOption = True,
     *,
     drawing: Drawing,
-    machine: Machine,
+    machine: ServedMachine,
 ) -> None:
     """Talk with a document, or with all: each question finds its own. `/help` lists what can be typed."""
     from dmdoc.chat import repl

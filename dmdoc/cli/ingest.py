@@ -16,6 +16,7 @@ from dmdoc.cli.options import (
     JsonOption,
     Machine,
     RefineOption,
+    ServedMachine,
     TagOption,
     open_library,
     spread,
@@ -110,7 +111,7 @@ def ingest(
     sharing: Sharing,
     as_json: JsonOption = False,
     as_jsonl: JsonLinesOption = False,
-    machine: Machine,
+    machine: ServedMachine,
 ) -> None:
     """Read documents once, and save their states."""
     from dmdoc.document import check_tag

@@ -301,6 +301,15 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class ServedMachine(Machine):
+    """The same of a command that a running server carries out, if there is one."""
+
+    no_server: Annotated[  # read in dmdoc/serve/handover.py, before anything large is imported
+        bool, typer.Option("--no-server", help="Do it here, although `dmdoc serve` runs.")
+    ] = False
+
+
+@dataclass(frozen=True)
 class Drawing:
     """The options that say how an answer is drawn."""
 

@@ -3,12 +3,15 @@
 import os
 import signal
 import socket
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dmdoc import console
+from dmdoc.cli import resident
 from dmdoc.cli.ask_many import answer_record
 from dmdoc.cli.library import record
 from dmdoc.cli.options import Machine, open_library, spread
@@ -19,11 +22,19 @@ from dmdoc.settings.folders import runtime_folder
 if TYPE_CHECKING:
     from dmdoc.serve.engine import Answered
 
+LOCAL = "http.sock"
+"""The server's Unix socket, in the runtime folder."""
 
-@spread
-def serve(
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen on.")] = 8080,
+STOP_SECONDS = 40.0
+"""In which a server that is told to end has finished its answers."""
+
+
+@dataclass(frozen=True)
+class Listening:
+    """The options that say where it listens and who may ask."""
+
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen on.")] = 8080
     api_key: Annotated[
         str | None,
         typer.Option(
@@ -31,41 +42,81 @@ def serve(
             envvar="DMDOC_API_KEY",
             help="Answer only requests that have this key; needed for any address but this machine's own.",
         ),
-    ] = None,
+    ] = None
     api_key_file: Annotated[
         Path | None, typer.Option("--api-key-file", help="Read the key from this file.")
-    ] = None,
+    ] = None
     root: Annotated[
         list[Path] | None,
         typer.Option("--root", help="Requests may name files in this folder to be read; may be given again."),
-    ] = None,
+    ] = None
     most_waiting: Annotated[
         int, typer.Option("--max-waiting", min=1, help="Questions that may wait; more are refused.")
-    ] = 64,
-    *,
-    machine: Machine,
-) -> None:
+    ] = 64
+
+
+@dataclass(frozen=True)
+class Staying:
+    """The options that say how long it runs, and those about one that does."""
+
+    background: Annotated[
+        bool, typer.Option("--background", help="Start it and leave it running; then --idle is 30m.")
+    ] = False
+    idle: Annotated[
+        str | None, typer.Option("--idle", metavar="TIME", help="End when nobody asked for as long as 30m.")
+    ] = None
+    status: Annotated[bool, typer.Option("--status", help="Say whether a server runs.")] = False
+    stop: Annotated[bool, typer.Option("--stop", help="End the server that runs.")] = False
+
+
+@spread
+def serve(listening: Listening, staying: Staying, machine: Machine) -> None:
     """Answer over HTTP, with the model loaded once."""
+    folder = runtime_folder(os.environ)
+    idle = None if staying.idle is None else resident.idle_seconds(staying.idle)
+    if sum((staying.background, staying.status, staying.stop)) > 1:
+        raise UsageError("give one of --background, --status and --stop")
+    if staying.stop:
+        resident.stop(folder / LOCAL, STOP_SECONDS)
+        console.note("the server has ended")
+    elif staying.status:
+        _tell(resident.running(folder / LOCAL))
+    elif staying.background:
+        arguments = [each for each in sys.argv[sys.argv.index("serve") + 1 :] if each != "--background"]
+        arguments += [] if idle else ["--idle", resident.IDLE]
+        _tell(resident.start(arguments, folder / LOCAL, folder / "serve.log"))
+    else:
+        _serve(listening, folder, idle, machine)
+
+
+def _tell(health: dict[str, Any]) -> None:
+    console.note(", ".join(f"{name} {value}" for name, value in health.items()))
+    if health["status"] == "failed":
+        raise DmdocError("the server cannot answer; `dmdoc serve --stop` ends it")
+
+
+def _serve(given: Listening, folder: Path, idle: float | None, machine: Machine) -> None:
     try:
         from dmdoc.serve.app import Server, Settings
         from dmdoc.serve.engine import Engine
-        from dmdoc.serve.run import bind, bind_unix, check_key, run
+        from dmdoc.serve.handover import SOCKET
+        from dmdoc.serve.run import Activity, bind, bind_unix, check_key, run
     except ImportError as error:
         raise DmdocError(f"{error.name} is missing; pip install 'dmdoc[serve]'") from error
-    key = _key(api_key, api_key_file)
-    check_key(host, key)
-    listening = bind(host, port)
-    folder = runtime_folder(os.environ)
-    own = folder / "http.sock"
+    key = _key(given.api_key, given.api_key_file)
+    check_key(given.host, key)
+    listening, own = bind(given.host, given.port), folder / LOCAL
     local = bind_unix(own)
     _serve_commands(folder, machine, [listening, local])
-    engine = Engine(open_library(), machine.open_reader, most_waiting=most_waiting)
-    settings = Settings(answer_record_of, record, key, tuple(root or ()))
+    at = f"[{given.host}]" if ":" in given.host else given.host
+    address = f"http://{at}:{listening.getsockname()[1]}"
+    engine = Engine(open_library(), machine.open_reader, most_waiting=given.most_waiting)
+    settings = Settings(answer_record_of, record, key, tuple(given.root or ()), address=address)
     if not machine.quiet:
-        at = f"[{host}]" if ":" in host else host
-        console.note(f"listening on http://{at}:{listening.getsockname()[1]}; Ctrl-C ends it")
+        console.note(f"listening on {address}; Ctrl-C ends it")
+    server = Server(engine, settings)
     try:
-        run(Server(engine, settings).app(), [listening, local])
+        run(Activity(server.app(), folder / SOCKET, lambda: server.busy), [listening, local], idle=idle)
     finally:
         own.unlink(missing_ok=True)
 

@@ -64,6 +64,11 @@ def note(message: str) -> None:
     console.print(visible(message), style="dim", soft_wrap=not console.is_terminal)
 
 
+def is_terminal() -> bool:
+    """Whether a person reads the notes."""
+    return stderr().is_terminal
+
+
 def waiting(name: str, holder: int | None) -> None:
     """Whom a command waits for before it changes a document."""
     who = "another process" if holder is None else f"process {holder}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ class Settings:
     """Folders whose files may be read by their path."""
     most_upload: int = 64 * 2**20
     """Bytes of a file that is sent."""
+    address: str = ""
+    """Where it listens, for whoever asks how it is."""
 
 
 class Server:
@@ -78,6 +81,11 @@ class Server:
             lifespan=self._lifespan,
         )
 
+    @property
+    def busy(self) -> bool:
+        """Whether a file is being read, or waits to be."""
+        return self._jobs.busy
+
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         self._engine.start()
@@ -88,12 +96,12 @@ class Server:
         await run_in_threadpool(self._engine.close)
 
     async def health(self, _: Request) -> Response:
-        loaded = self._engine.loaded
+        loaded, more = self._engine.loaded, {"process": os.getpid(), "address": self._settings.address}
         if not loaded.done():
-            return JSONResponse({"status": "loading"}, 503, headers={"Retry-After": "1"})
+            return JSONResponse({"status": "loading", **more}, 503, headers={"Retry-After": "1"})
         if (error := loaded.exception()) is not None:
-            return JSONResponse({"status": "failed", "error": str(error)}, 503)
-        return JSONResponse({"status": "ready", "model": loaded.result().backbone.name})
+            return JSONResponse({"status": "failed", "error": str(error), **more}, 503)
+        return JSONResponse({"status": "ready", "model": loaded.result().backbone.name, **more})
 
     async def metrics(self, _: Request) -> Response:
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")

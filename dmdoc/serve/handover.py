@@ -20,6 +20,9 @@ from dmdoc import __version__
 COMMANDS = ("ask", "chat", "ingest")
 """What a server does for others: what needs a model."""
 
+NOT_HERE = "--no-server"
+"""The option of a command that is to be done by the process that it was given to."""
+
 SOCKET = "commands.sock"
 """Its name in the runtime folder."""
 
@@ -38,6 +41,8 @@ def identity() -> list[str]:
 def hand_over(arguments: Sequence[str], folder: Path, environ: Mapping[str, str]) -> int | None:
     """Let the server that listens in `folder` run a command; its exit code, or None where this process must do it."""
     if not arguments or arguments[0] not in COMMANDS or not hasattr(socket, "send_fds"):
+        return None
+    if NOT_HERE in arguments[: arguments.index("--") if "--" in arguments else None]:
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
@@ -58,7 +63,7 @@ def hand_over(arguments: Sequence[str], folder: Path, environ: Mapping[str, str]
         except (OSError, ValueError):
             return None
     if not ended:
-        sys.stderr.write("error: the server ended this command; run it again, or with dmdoc --no-server\n")
+        sys.stderr.write("error: the server ended this command; run it again, or with --no-server\n")
         return 1
     return int(ended)
 

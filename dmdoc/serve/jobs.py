@@ -85,6 +85,10 @@ class Jobs:
     def full(self) -> bool:
         return self._queue.qsize() >= self._most_waiting
 
+    @property
+    def busy(self) -> bool:
+        return any(not job.ended for job in self._known.values())
+
     def get(self, number: str) -> Job | None:
         return self._known.get(number)
 

@@ -35,19 +35,35 @@ async function listDocuments(chosen) {
   if (chosen) $("document").value = `dmdoc/${chosen}`;
 }
 
+const VERDICTS = {
+  "sure": "Sure: nearly all answers like this one are right.",
+  "likely": "Likely: most answers like this one are right.",
+  "doubtful": "Doubtful: many answers like this one are wrong; look at the text.",
+  "not in the document": "The document does not seem to speak of it.",
+};
+
 function showSupport(said) {
-  const words = { true: "The document supports this answer.", false: "The document does not support this answer: treat it as a guess." };
-  $("support").textContent = words[said.supported] ?? "Nobody has measured how far answers of this adapter can be believed.";
+  const measured = said.verdict in VERDICTS;
+  const share = measured ? ` Probability of being right: ${Math.round(100 * said.probability)} %.` : "";
+  $("support").textContent = measured
+    ? VERDICTS[said.verdict] + share : "Nobody has measured how far such answers can be trusted.";
   $("support").className = { true: "yes", false: "no" }[said.supported] ?? "";
+}
+
+/** The server counts characters, and a string here counts some of them twice. */
+const units = (text, characters) => [...text].slice(0, characters).join("").length;
+
+/** A text with a part of it marked. */
+function marked(text, start, end) {
+  const mark = document.createElement("mark");
+  mark.textContent = text.slice(start, end);
+  return [text.slice(0, start), mark, text.slice(end)];
 }
 
 async function showPage(name, citation) {
   const { text } = await (await checked(await request(`api/documents/${encodeURIComponent(name)}`))).json();
   const page = text[citation.page - 1], start = page.indexOf(citation.text);
-  const mark = document.createElement("mark");
-  mark.textContent = citation.text;
-  const parts = start < 0 ? [page] : [page.slice(0, start), mark, page.slice(start + citation.text.length)];
-  $("page").replaceChildren(...parts);
+  $("page").replaceChildren(...(start < 0 ? [page] : marked(page, start, start + citation.text.length)));
   $("page").hidden = false;
   $("page").focus();
 }
@@ -56,11 +72,22 @@ function showSources(said) {
   $("sources").replaceChildren(...said.citations.map((citation) => {
     const quote = document.createElement("blockquote");
     const button = document.createElement("button");
-    quote.append(citation.text, document.createElement("br"), button);
+    const places = (citation.mark ?? [0, 0]).map((place) => units(citation.text, place));
+    quote.append(...marked(citation.text, ...places), document.createElement("br"), button);
     button.textContent = `Show page ${citation.page} of ${said.document}`;
     button.onclick = () => showPage(said.document, citation).catch(fail($("support")));
     return quote;
   }));
+}
+
+/** The pieces of an answer. */
+async function* answers(asked) {
+  const headers = { "Content-Type": "application/json" };
+  const options = { method: "POST", headers, body: JSON.stringify(asked) };
+  for await (const chunk of events(await checked(await request("v1/chat/completions", options)))) {
+    if (chunk.error) throw new Error(chunk.error.message);
+    yield chunk;
+  }
 }
 
 const fail = (place) => (error) => { place.textContent = error.message; place.className = "error"; };
@@ -72,17 +99,21 @@ $("ask").onsubmit = async (event) => {
   $("answer").textContent = "";
   $("support").textContent = "";
   $("sources").replaceChildren();
-  const messages = [{ role: "user", content: $("question").value }];
-  const body = JSON.stringify({ model: $("document").value, messages, stream: true });
+  const model = $("document").value, messages = [{ role: "user", content: $("question").value }];
+  $("frozen").hidden = !$("compare").checked;
   try {
-    const headers = { "Content-Type": "application/json" };
-    const answer = await checked(await request("v1/chat/completions", { method: "POST", headers, body }));
-    for await (const chunk of events(answer)) {
-      if (chunk.error) throw new Error(chunk.error.message);
+    for await (const chunk of answers({ model, messages, stream: true })) {
       $("answer").textContent += chunk.choices[0]?.delta.content ?? "";
       if (chunk.dmdoc) { showSupport(chunk.dmdoc); showSources(chunk.dmdoc); }
     }
   } catch (error) { fail($("support"))(error); }
+  if ($("frozen").hidden) return;
+  $("guess").textContent = "";
+  try {
+    const frozen = { recall: "frozen", citations: false };
+    for await (const chunk of answers({ model, messages, stream: true, max_tokens: 64, dmdoc: frozen }))
+      $("guess").textContent += chunk.choices[0]?.delta.content ?? "";
+  } catch (error) { fail($("guess"))(error); }
 };
 
 async function read(file) {

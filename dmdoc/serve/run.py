@@ -3,16 +3,21 @@
 import os
 import signal
 import socket
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.serve.guard import is_loopback
 
 GRACE_SECONDS = 30
+
+UNCOUNTED = ("/health", "/metrics")
+"""What programs ask again and again, although nobody uses the server."""
 
 
 def check_key(host: str, key: str | None) -> None:
@@ -74,8 +79,44 @@ def answers(path: Path) -> bool:
     return False
 
 
-def run(app: Starlette, sockets: list[socket.socket]) -> None:
-    """Serve until SIGINT or SIGTERM."""
+class Activity:
+    """An application, and how long nobody has asked it, nor had a command carried out."""
+
+    def __init__(self, app: ASGIApp, commands: Path, busy: Callable[[], bool]) -> None:
+        """
+        Args:
+            commands: the socket that is touched when a command comes in.
+            busy: whether there is other work.
+        """
+        self._app, self._commands, self._busy = app, commands, busy
+        self._asking, self._last = 0, time.time()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in UNCOUNTED:
+            await self._app(scope, receive, send)
+            return
+        self._asking += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._asking -= 1
+            self._last = time.time()
+
+    @property
+    def idle_seconds(self) -> float:
+        last = self._last
+        with suppress(OSError):
+            last = max(last, self._commands.stat().st_mtime)
+        return 0.0 if self._asking or self._busy() else time.time() - last
+
+
+def run(app: Activity, sockets: list[socket.socket], *, idle: float | None = None) -> None:
+    """Serve until SIGINT or SIGTERM, or until nobody has asked for so many seconds."""
+
+    async def look() -> None:
+        if idle is not None and app.idle_seconds > idle:
+            server.should_exit = True
+
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -83,8 +124,11 @@ def run(app: Starlette, sockets: list[socket.socket]) -> None:
         server_header=False,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        callback_notify=look,
+        timeout_notify=1,
     )
+    server = uvicorn.Server(config)
     for number in (signal.SIGINT, signal.SIGTERM):
         # When it has ended gracefully, uvicorn sends itself the signal again, which would end what comes after it.
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run(sockets=sockets)
+    server.run(sockets=sockets)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -99,10 +100,12 @@ def test_health_tells_of_loading_and_of_failure(serve: Serve, served_reader: Rea
 
     client = serve(open_reader=slow)
     until(lambda: client.get("/health").status_code == 503)
-    assert client.get("/health").json() == {"status": "loading"}
+    assert client.get("/health").json()["status"] == "loading"
     assert client.post("/api/ask", json=ASK).status_code == 503
     release.set()
-    until(lambda: client.get("/health").json() == {"status": "ready", "model": "tiny"})
+    until(lambda: client.get("/health").status_code == 200)
+    ready = {"status": "ready", "model": "tiny", "process": os.getpid(), "address": ""}
+    assert client.get("/health").json() == ready
 
     def broken(_: object) -> Reader:
         raise BackboneError("no such model")
