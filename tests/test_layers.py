@@ -47,7 +47,7 @@ INSIDE = {
     "ingest": "ignored sources sync task refining sections single many share ray_writers",
     "answer": "evidence statements quoting weighing support routing ask finding spans recall signals judging verify",
     "chat": "preferences line_editor session commands repl",
-    "serve": "states engine guard openai_form metrics jobs page app run handover sessions",
+    "serve": "states engine guard openai_form metrics jobs tools page app run handover sessions",
 }
 """The modules of a package from the ground up: each imports only those that stand before it."""
 
@@ -77,6 +77,7 @@ MAY_KNOW = {
     "textblob": {"text"},
     "starlette": {"serve"},
     "uvicorn": {"serve"},
+    "mcp": {"serve"},
     "prometheus_client": {"serve"},
 }
 

@@ -29,6 +29,7 @@ from dmdoc.cli import (
     handing_over,
     ingest,
     library,
+    mcp,
     models,
     serve,
     train,
@@ -66,6 +67,7 @@ app.command()(verify.verify)
 app.command()(handing_over.export)
 app.command("import")(handing_over.install)
 app.command()(serve.serve)
+app.command()(mcp.mcp)
 app.command()(compare.compare)
 app.command()(train.train)
 app.command()(calibrate.calibrate)

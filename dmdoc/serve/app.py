@@ -21,13 +21,10 @@ from dmdoc.errors import DmdocError, UsageError
 from dmdoc.library.saved_document import SavedDocument
 from dmdoc.serve import openai_form
 from dmdoc.serve.engine import Answered, Asked, Busy, Engine, Question
-from dmdoc.serve.guard import Guard, Refused, body_of
+from dmdoc.serve.guard import Guard, Refused, body_of, json_of
 from dmdoc.serve.jobs import Job, Jobs, store_upload
 from dmdoc.serve.metrics import Metrics
 from dmdoc.serve.page import page_routes
-
-JSON_BYTES = 2**20
-"""The most of a request but for a file."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ class Server:
         return JSONResponse(openai_form.models(list(documents)))
 
     async def chat_completions(self, request: Request) -> Response:
-        body = await _json(request)
+        body = await json_of(request)
         question = openai_form.read_question(body)
         if not body.get("stream"):
             answered = await self._answered(request, question)
@@ -139,7 +136,7 @@ class Server:
         return StreamingResponse(events(), media_type="text/event-stream")
 
     async def ask(self, request: Request) -> Response:
-        body = await _json(request)
+        body = await json_of(request)
         known = {"question", "document", "tag", "recall", "evidence", "citations"}
         known |= {"max_tokens", "temperature", "top_p", "seed"}
         if not isinstance(body, dict) or body.keys() - known:
@@ -176,7 +173,7 @@ class Server:
         if (name := request.query_params.get("name")) is not None:
             arguments.append(f"--name={name}")
         if request.headers.get("content-type", "").startswith("application/json"):
-            path, upload = self._allowed((await _json(request)).get("path")), None
+            path, upload = self._allowed((await json_of(request)).get("path")), None
         else:
             content = await body_of(request, self._settings.most_upload)
             path = await run_in_threadpool(store_upload, request.query_params.get("file", ""), content)
@@ -263,15 +260,6 @@ class Server:
         return self._failure(
             Refused(f"there is nothing here: {error.detail}", error.status_code, "not_found")
         )
-
-
-async def _json(request: Request) -> Any:
-    try:
-        body = json.loads(await body_of(request, JSON_BYTES))
-        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair could not be answered
-    except (ValueError, RecursionError) as error:
-        raise UsageError("the request is not JSON in UTF-8") from error
-    return body
 
 
 def _event(value: dict[str, Any]) -> str:

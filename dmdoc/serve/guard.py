@@ -2,14 +2,19 @@
 
 import hmac
 import ipaddress
+import json
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dmdoc.errors import DmdocError
+from dmdoc.errors import DmdocError, UsageError
+
+JSON_BYTES = 2**20
+"""The most of a request but for a file."""
 
 OPEN_PATHS = ("/health", "/", "/page.js")
 """Asked without a key: whether it runs, and the page, which holds nothing of any document."""
@@ -95,3 +100,17 @@ async def body_of(request: Request, most: int) -> bytes:
         if len(found) > most:
             raise too_large
     return bytes(found)
+
+
+async def json_of(request: Request) -> Any:
+    """
+    Raises:
+        Refused: it is larger than JSON_BYTES.
+        UsageError: it is not JSON.
+    """
+    try:
+        body = json.loads(await body_of(request, JSON_BYTES))
+        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair could not be answered
+    except (ValueError, RecursionError) as error:
+        raise UsageError("the request is not JSON in UTF-8") from error
+    return body
