@@ -125,13 +125,14 @@ def _use(context: Context, name: str) -> Reply:
 
 
 def _ingest(context: Context, file: str) -> Reply:
+    file = _unquoted(file)
     if is_url(file):
         raise UsageError(
             "/ingest reads files; `dmdoc ingest URL` reads what is on the web, then /use NAME asks it"
         )
     # An absolute path, because "-" would be the standard input that the questions come from.
     with IsolatedReader() as opened:
-        document = opened.read(os.path.abspath(os.path.expanduser(_unquoted(file))))
+        document = opened.read(os.path.abspath(os.path.expanduser(file)))
     with context.progress(document.name) as progress:
         result = ingest(document, context.session.reader, context.library, progress=progress)
     switched = _switched(context.session, lambda: context.session.use(result.document))

@@ -202,6 +202,11 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
         "error: /use needs NAME; /help says what it does\n"
         "error: /ingest needs FILE; /help says what it does\n",
     ),
+    "a URL": (
+        '/ingest "https://example.org/a b"\n',
+        "",
+        "error: /ingest reads files; `dmdoc ingest URL` reads what is on the web, then /use NAME asks it\n",
+    ),
     "an argument too much": (
         "/stats all\n",
         "",

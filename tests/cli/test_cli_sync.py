@@ -129,6 +129,16 @@ def test_a_dry_run_says_all_and_does_nothing(invoke: Invoke, folder: Path, home:
         assert checked("followed", line)["dry_run"]
 
 
+def test_what_git_ignores_is_read_only_when_that_is_asked(invoke: Invoke, folder: Path, home: Path) -> None:
+    (folder / ".gitignore").write_text("b.txt\n", encoding="utf-8")
+    (folder / "node_modules").mkdir()
+    (folder / "node_modules" / "d.txt").write_text("Lot four holds rope.", encoding="utf-8")
+    invoke("ingest", str(folder), "--sync")
+    assert Library(home).names() == ("a", "c")
+    invoke("ingest", str(folder), "--sync", "--no-ignore")
+    assert Library(home).names() == ("a", "b", "c", "d")
+
+
 def test_a_file_that_cannot_be_read_stops_no_other(invoke: Invoke, folder: Path, home: Path) -> None:
     (folder / "empty.txt").write_text("", encoding="utf-8")
     run = invoke("ingest", str(folder), "--sync")
