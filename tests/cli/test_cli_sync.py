@@ -215,6 +215,7 @@ def test_watching_notices_each_change_and_ends_with_ctrl_c(folder: Path, home: P
     watching = start("ingest", str(folder), "--watch", "--prune", "--yes", home=home, models=models)
     try:
         wait_for(lambda: home.exists() and in_step(folder, home), 60)
+        seconds = []
         for change in (
             lambda: (folder / "d.txt").write_text("Lot four holds rope.", encoding="utf-8"),
             lambda: (folder / "d.txt").write_text("Lot four holds tar.", encoding="utf-8"),
@@ -222,7 +223,8 @@ def test_watching_notices_each_change_and_ends_with_ctrl_c(folder: Path, home: P
             lambda: (folder / "deep" / "e.txt").unlink(),
         ):
             change()
-            wait_for(lambda: in_step(folder, home), 20)
+            seconds.append(wait_for(lambda: in_step(folder, home), 20))
+        assert min(seconds) < 2  # where the machine has other work, not each of them is
     finally:
         watching.send_signal(signal.SIGINT)
         _, error = watching.communicate(timeout=30)
