@@ -26,7 +26,7 @@ STATEMENTS = 6
 """How many statements give candidates."""
 
 CANDIDATES = 64
-"""The most phrases that the model reads: those that all but the state speaks for most."""
+"""The most phrases that the model reads: those with the best scores before the state is asked."""
 
 
 class _Found(NamedTuple):

@@ -20,9 +20,6 @@ from dmdoc.model.prompt import RecallMode
 from dmdoc.progress import ShowProgress
 from dmdoc.text.counting import counted
 
-"""A document's name → a context in which the progress of its ingest is shown."""
-
-
 RECALL_MODES: tuple[RecallMode, ...] = get_args(RecallMode)
 
 

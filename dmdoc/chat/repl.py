@@ -12,7 +12,6 @@ from pathlib import Path
 
 from dmdoc import console
 from dmdoc.answer.evidence import Passage
-from dmdoc.answer.finding import find_document
 from dmdoc.answer.judging import judge
 from dmdoc.answer.recall import Recalled, cite
 from dmdoc.chat.commands import Context, Reply, completions, run_command
@@ -22,7 +21,7 @@ from dmdoc.console import answers
 from dmdoc.console.progress import progress
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.library.library import Library
-from dmdoc.model.prompt import RecallMode
+from dmdoc.model.prompt import usual_mode
 from dmdoc.model.reader import Reader
 from dmdoc.progress import ShowProgress
 from dmdoc.settings.generation import GenerationSettings
@@ -97,9 +96,9 @@ class Repl:
         return self._context.preferences.report()
 
     def _answer(self, question: str) -> Reply:
+        among = self._find(question)
         if self._context.answers_twice:
             return self._answer_twice(question)
-        among = self._find(question)
         with self._line_end():
             recalled = self.session.ask(question, self._on_text)
         if not recalled.answer.text:
@@ -113,11 +112,11 @@ class Repl:
         names = self._context.library.names() if self._context.finds else ()
         if len(names) < 2:
             return 1
-        found = find_document(question, self._context.library, names, lambda _: self.session.reader)
         now = self.session.document
         # Where no text has a word of it, the question may be about what was said before.
-        if found.by == "words" and (now is None or found.document.name != now.name):
-            self.session.turn_to(found.document)
+        for found in self._context.library.passages.search(question, names, most=1):
+            if now is None or found.document != now.name:
+                self.session.turn_to(self._context.library.get(found.document))
         return len(names)
 
     def _told(self, question: str, recalled: Recalled, found: Sequence[Passage], among: int) -> str:
@@ -180,7 +179,7 @@ def chat(
         KeyboardInterrupt: Ctrl-C while the lines come from elsewhere than a terminal.
     """
     document = None if name is None else library.get(name)
-    mode: RecallMode = "state" if settings.temperature > 0 else "spans"
+    mode = usual_mode(freely=settings.temperature > 0)
     session = ChatSession(reader, document, remember=remember, settings=settings, mode=mode)
     repl = Repl(
         session,

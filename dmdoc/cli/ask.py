@@ -25,7 +25,7 @@ from dmdoc.cli.resident import mention
 from dmdoc.cli.subject import Subject
 from dmdoc.console import answers
 from dmdoc.errors import UsageError
-from dmdoc.model.prompt import RecallMode
+from dmdoc.model.prompt import RecallMode, usual_mode
 from dmdoc.settings.folders import data_folder
 from dmdoc.settings.generation import EVIDENCE_PASSAGES
 from dmdoc.text.counting import counted
@@ -207,7 +207,7 @@ def _mode(recall: RecallMode | None, evidence: int | None, *, freely: bool) -> R
         UsageError: the options name two modes.
     """
     if evidence is None:
-        return recall or ("state" if freely else "spans")
+        return recall or usual_mode(freely=freely)
     if recall not in (None, "evidence"):
         raise UsageError(f"--evidence is --recall evidence, got --recall {recall} too; leave one of them out")
     return "evidence"

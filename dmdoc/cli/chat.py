@@ -7,8 +7,8 @@ import typer
 from dmdoc.cli.options import (
     CitationsOption,
     Drawing,
-    NameOrCurrentArgument,
     ServedMachine,
+    complete_name,
     named_or_current,
     open_library,
     spread,
@@ -17,7 +17,12 @@ from dmdoc.cli.options import (
 
 @spread
 def chat(
-    name: NameOrCurrentArgument = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            autocompletion=complete_name, help="The saved document. Without it, each question finds its own."
+        ),
+    ] = None,
     remember: Annotated[
         bool,
         typer.Option("--remember/--no-remember", help="Remember the conversation, in a state of its own."),

@@ -3,15 +3,17 @@
 from dataclasses import asdict
 
 from dmdoc import console
-from dmdoc.cli.options import JSON_SCHEMA, FileArgument, JsonOption, spread
+from dmdoc.cli.options import JSON_SCHEMA, FileArgument, JsonOption, OfflineOption, spread
 from dmdoc.cli.reading import Reading
 
 
 @spread
-def extract(*, file: FileArgument, reading: Reading, as_json: JsonOption = False) -> None:
+def extract(
+    *, file: FileArgument, reading: Reading, offline: OfflineOption = False, as_json: JsonOption = False
+) -> None:
     """Print the text that `ingest` would read, page by page."""
     with reading.open() as reader:
-        document = reading.read(file, reader)
+        document = reading.read(file, reader, offline=offline)
     if as_json:
         console.write_json(
             {

@@ -99,13 +99,18 @@ class Reading:
         *,
         name: str | None = None,
         single: bool = True,
+        offline: bool = False,
         known: "Document | None" = None,
     ) -> "Document":
         """The document of a source, which may be one of several; `known` is as for `IsolatedReader.read`.
 
         Raises:
-            ExtractionError, UsageError: as `IsolatedReader.read`.
+            ExtractionError, UsageError: as `IsolatedReader.read`; or it is a URL and the network is not to be used.
         """
+        from dmdoc.document import is_url
+
+        if offline and is_url(source):
+            raise UsageError(f"{source} is on the network, which --offline forbids")
         # Of many files some may be encrypted PDFs, and no others take a password.
         password = self.password if single or source.lower().endswith(".pdf") else None
         return reader.read(source, name=name, password=password, stdin=sys.stdin.buffer, known=known)
@@ -131,12 +136,17 @@ class SourceReader:
         from dmdoc.document import is_url
         from dmdoc.ingest.sources import known_page
 
-        known = None
-        if is_url(source):
-            if self.machine.offline:
-                raise UsageError(f"{source} is on the network, which --offline forbids")
-            known = None if self.library is None else known_page(source, self.library)
-        document = self.reading.read(source, self.opened, name=self.name, single=self.single, known=known)
+        # A page that has not changed may have been read without OCR before.
+        fresh = self.library is None or self.reading.ocr is not OcrMode.OFF
+        known = known_page(source, self.library) if is_url(source) and self.library and not fresh else None
+        document = self.reading.read(
+            source,
+            self.opened,
+            name=self.name,
+            single=self.single,
+            offline=self.machine.offline,
+            known=known,
+        )
         if self.machine.verbose:
             read = f"extracted by {document.reader}" if document.reader else "unchanged, as the server says"
             console.note(f"{source}: {len(document.text):,} characters {read}")

@@ -30,7 +30,7 @@ def rehearse(machine: Machine, run: Callable[[], None]) -> list[int]:
     import dmdoc.chat.repl  # noqa: F401 (its answers are made as those of ask)
     from dmdoc.model.registry import canonical
 
-    options = [f"--device={machine.device}"]
+    options = [f"--device={machine.device}", *(["--offline"] if machine.offline else [])]
     if machine.model is not None:
         options.append(f"--model={canonical(machine.model, 'backbone')}")
     if machine.adapter is not None:

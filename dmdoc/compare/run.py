@@ -204,7 +204,8 @@ class _Turn:
         )
 
     def _probability(self, asked: Question, recalled: Recalled) -> float | None:
-        if self.mode not in JUDGED:
+        sentences = recalled.choice is not None and recalled.choice.quoted
+        if self.mode not in JUDGED or sentences:  # of sentences it is not how likely they are right
             return None
         pages = self.document.sections
         judgement = judge(asked.question, recalled, self.state, lambda: pages, self.reader)

@@ -7,7 +7,7 @@ from dmdoc.console.tables import print_table
 
 if TYPE_CHECKING:
     from dmdoc.compare import Estimate, Mode, Result, Summary
-    from dmdoc.compare.reliability import Rated
+    from dmdoc.compare.reliability import Level, Rated
 
 
 def comparison_tables(summaries: "Sequence[Summary]") -> None:
@@ -48,15 +48,19 @@ def probabilities_table(rated: "Mapping[Mode, Sequence[Rated]]") -> None:
     """Of each judged mode how many answers have at least a probability, and how many of those are right."""
     from dmdoc.compare import calibration_error, levels
 
+    def shown(own: "Sequence[Rated]") -> "Sequence[Level]":
+        return levels(own)[::2]
+
     rows = []
     for mode, own in rated.items():
         told = [mode, f"{calibration_error(own):.2f}"]
-        for level in levels(own)[::2]:
+        for level in shown(own):
             accuracy = "" if level.accuracy is None else f" {level.accuracy:.0%}"
             told.append(f"{level.coverage:.0%}{accuracy}")
         rows.append(told)
     if rows:
-        headings = ("mode", "calibration error", *(f"from {step / 5:.1f}" for step in range(5)))
+        thresholds = (level.threshold for level in shown([(1.0, True)]))
+        headings = ("mode", "calibration error", *(f"from {threshold:.1f}" for threshold in thresholds))
         print_table(rows, headings, right=headings[1:])
 
 

@@ -204,7 +204,10 @@ def _page(url: str, place: httpx2.URL, headers: httpx2.Headers, pieces: Iterable
         raise ExtractionError(f"cannot fetch {url}: the server packs what it sends, unasked")
     data = joined(pieces, url)
     stamp = WebStamp(
-        *(value if len(value) <= _LONGEST_STAMP else "" for value in map(headers.get, _STAMPS, ("", "")))
+        *(
+            value if len(value) <= _LONGEST_STAMP and value.isascii() else ""
+            for value in map(headers.get, _STAMPS, ("", ""))
+        )
     )
     return Page(
         _in_utf8(data, charset[1]) if charset else data,

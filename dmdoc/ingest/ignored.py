@@ -137,7 +137,7 @@ def _linear(regex: str, line: str, file: Path) -> str:
     first, *others = regex.split(_STAR)
     wild, pieces = len(_FOLDERS.findall(regex)), [first]
     for piece in others[:-1]:
-        tried = "(" in piece  # `**` among what follows
+        tried = _FOLDERS.search(piece) is not None
         pieces.append(f"{_STAR}{piece}" if tried else f"(?>[^/]*?{piece})")
         wild += tried
     if wild > MOST_WILD:

@@ -24,8 +24,6 @@ SHORT = 1024
 TOGETHER = 4096
 """Tokens of short documents from which on they are written."""
 
-"""A document's name → a context in which the progress of its ingest is shown."""
-
 
 @dataclass(frozen=True)
 class Outcome:

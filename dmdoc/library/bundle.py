@@ -37,7 +37,7 @@ VERSION = 2
 SUFFIX = ".dmdoc"
 
 MOST_BYTES = {"document.json": 1 << 20, "pages.json": 1 << 27, "state.safetensors": 1 << 28}
-"""What each member may unpack to. Its numbers take four times as much in memory."""
+"""What each member may unpack to. In memory the numbers of a state take four times as much."""
 
 MOST_PAGES, MOST_TAGS, LONGEST_SOURCE = 1_000_000, 1_000, 4_096
 

@@ -16,11 +16,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from dmdoc.document import read_stamp
+from dmdoc.errors import DmdocError
 from dmdoc.library.index_file import IndexFile
 from dmdoc.library.saved_document import DESCRIPTION, STATE, SavedDocument, Summary
 
 VERSION = 1
 """Of the tables, and of what a record says; an index of another version is made anew."""
+
+WAIT_SECONDS = 1
+"""For another process that is writing it; then the folders are read."""
 
 _TABLES = {
     "documents": "CREATE TABLE documents (name TEXT PRIMARY KEY, stamp TEXT NOT NULL, record TEXT NOT NULL, "
@@ -36,7 +40,7 @@ class Catalogue:
 
     def __init__(self, root: Path) -> None:
         self._documents = root / "documents"
-        self._file = IndexFile(root / "catalogue.sqlite", VERSION, _TABLES)
+        self._file = IndexFile(root / "catalogue.sqlite", VERSION, _TABLES, WAIT_SECONDS)
 
     def survey(
         self, names: Iterable[str], read: Callable[[str], SavedDocument | Other | None]
@@ -45,9 +49,6 @@ class Catalogue:
 
         Args:
             read: None stands for a document that is not there, anything but a document for one that is damaged.
-
-        Raises:
-            DmdocError: another process has been writing the index for a minute.
         """
         ordered = list(names)
 
@@ -78,7 +79,10 @@ class Catalogue:
                     index.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", fresh)
             return tuple(found)
 
-        return self._file.look(look)
+        try:
+            return self._file.look(look)
+        except DmdocError:  # it is only a short cut
+            return tuple(each for name in ordered if (each := read(name)) is not None)
 
     def put(self, name: str, read: Callable[[str], object]) -> None:
         """Take up a document, in place of what the index has of that name; forget it if it is not there."""

@@ -28,6 +28,7 @@ class IndexFile:
     """Of the tables; a file of another version is made anew."""
     tables: dict[str, str]
     """By name, what creates them."""
+    wait_seconds: float = WAIT_SECONDS
 
     def change(self, change: Callable[[sqlite3.Connection], None]) -> None:
         """Make a change, whole or not at all. Where the file cannot be written, nothing is done."""
@@ -39,7 +40,7 @@ class IndexFile:
         """Look into the index, and bring it up to date, which is for the caller to do.
 
         Raises:
-            DmdocError: another process has been writing it for a minute.
+            DmdocError: another process has been writing it all the time that is waited for it.
         """
         for attempt in ("file", "new file"):
             try:
@@ -69,7 +70,7 @@ class IndexFile:
         return self._connected(str(self.path))
 
     def _connected(self, where: str) -> sqlite3.Connection:
-        index = sqlite3.connect(where, timeout=WAIT_SECONDS, isolation_level=None)
+        index = sqlite3.connect(where, timeout=self.wait_seconds, isolation_level=None)
         try:
             index.execute("PRAGMA journal_mode = WAL")
             index.execute("PRAGMA synchronous = NORMAL")

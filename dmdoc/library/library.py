@@ -206,7 +206,7 @@ class Library(Shelf):
     def keep(
         self, name: str, *, tags: Iterable[str] = (), file: Stamp | WebStamp | None = None
     ) -> SavedDocument:
-        """What reading a text again does that is saved: all of it or none.
+        """Note, all of it or none, that the text of a saved document was read again and has not changed.
 
         The document gets `tags` beside its own, `file` as what its source is like now, and becomes the current one.
 

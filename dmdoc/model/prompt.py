@@ -31,6 +31,12 @@ MODE_PROMPTS: dict[RecallMode, str] = {
 }
 """The built-in prompt of each recall mode."""
 
+
+def usual_mode(*, freely: bool) -> RecallMode:
+    """From what a question is answered unless it is told: from phrases, or the answer is in the model's own words."""
+    return "state" if freely else "spans"
+
+
 _BLANK = re.compile(r"\{\{[ \t]*([A-Za-z_]\w*)(\??)[ \t]*\}\}", re.ASCII)
 _OPENING = re.compile(r"\{[{%#]")
 

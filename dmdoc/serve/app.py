@@ -149,7 +149,7 @@ class Server:
         if document is not None and tag is not None:
             raise UsageError("give document or tag, not both")
         settings = openai_form.read_settings(body)
-        question = Question(text.strip(), document, tag, settings, **openai_form.read_way(body, settings))
+        question = Question(text.strip(), document, tag, settings, **openai_form.read_mode(body, settings))
         return JSONResponse(self._settings.answer_record(await self._answered(request, question)))
 
     async def documents(self, _: Request) -> Response:

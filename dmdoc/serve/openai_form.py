@@ -7,10 +7,11 @@ questions, as it was trained to. What would change the answer and is not done he
 import time
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from dmdoc.errors import DmdocError, DocumentNotFoundError, UsageError
 from dmdoc.library.saved_document import SavedDocument
+from dmdoc.model.prompt import RecallMode, usual_mode
 from dmdoc.serve.engine import Answered, Busy, Question
 from dmdoc.serve.guard import Refused
 from dmdoc.settings.generation import GenerationSettings
@@ -62,7 +63,7 @@ def read_question(body: Any) -> Question:
         text=_last_of_user(body.get("messages")),
         **_documents(body.get("model")),
         settings=settings,
-        **read_way(extra, settings),
+        **read_mode(extra, settings),
     )
 
 
@@ -84,7 +85,7 @@ def read_settings(body: Mapping[str, Any]) -> GenerationSettings:
     return GenerationSettings(**values)
 
 
-def read_way(body: Mapping[str, Any], settings: GenerationSettings) -> dict[str, Any]:
+def read_mode(body: Mapping[str, Any], settings: GenerationSettings) -> dict[str, Any]:
     """`recall`, `evidence` (passages in the prompt) and `citations`, as options of a `Question`.
 
     Args:
@@ -93,8 +94,8 @@ def read_way(body: Mapping[str, Any], settings: GenerationSettings) -> dict[str,
     Raises:
         UsageError: a value that cannot be used.
     """
-    found: dict[str, Any] = {"mode": "state" if settings.temperature > 0 else "spans"}
-    modes = ("state", "spans", "evidence", "full", "frozen")
+    found: dict[str, Any] = {"mode": usual_mode(freely=settings.temperature > 0)}
+    modes = get_args(RecallMode)
     if (mode := body.get("recall")) is not None:
         if mode not in modes:
             raise UsageError(f"recall must be one of {', '.join(modes)}, got {mode!r}")

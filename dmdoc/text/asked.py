@@ -21,14 +21,14 @@ _FORMS: dict[Form, str] = {
 }
 
 _WHAT = r"(?:what|which) (?:(?:is|was|are|were) (?:the|its|his|her|their|my|our) )?(?:\w+ ){0,2}?"
-_PRICE = "price|cost|fee|fare|rent|deposit|salary|charge|budget|turnover|revenue|subscription|total|sum"
+_PRICE = "price|cost|fee|fare|rent|deposit|salary|budget|turnover|revenue|subscription"
 _ASKED: dict[Kind, str] = {
     "person": "who|whom|whose",
     "time": rf"when|{_WHAT}(?:year|date|day|month|time|century|decade|season)s?",
     "often": "how (?:often|frequently)",
+    "count": rf"how (?:many|few)|{_WHAT}number of",
     "money": rf"how much (?:is|are|was|were|do|does|did|must|should|will|would)\b(?!.* (?:weigh|measure|hold))|"
     rf"{_WHAT}(?:{_PRICE})s?|what (?:do|does|did|must|will)\b.* (?:cost|pay)",
-    "count": rf"how (?:many|few)|{_WHAT}number of",
     "number": "how (?:much|long|old|far|tall|high|deep|large|big|fast|wide|heavy|hot|cold|warm)|"
     rf"{_WHAT}(?:number|percentage|percent|amount|fraction|age|length|height|size|weight|distance|rate|population|"
     "temperature|duration|capacity)",

@@ -24,9 +24,9 @@ broken; bring brought; build built; buy bought sell sold; catch caught; choose c
 cost price fee fare charge; deal dealt; die death; draw drew drawn; drink drank drunk; drive drove driven; eat ate
 eaten; end finish; fall fell fallen; feed fed; feel felt; fight fought; find found; fly flew flown; forget forgot;
 forbid forbade forbidden; freeze froze frozen; get got; give gave given; go went gone; grow grew grown; hear heard;
-hide hid hidden; hold held keep kept; know knew known; lay laid; lead led; leave left depart departure; lend lent; lie
-lay; lose lost; make made; mean meant; meet met; pay paid payable; phone telephone call; repair fix; ride rode; ring
-rang; rise rose; run ran; say said; see saw seen; seek sought; send sent; shine shone; shoot shot; sing sang; sink
+hide hid hidden; hold held keep kept; know knew known; lead led; leave left depart departure; lend lent; lie
+lay laid; lose lost; make made; mean meant; meet met; pay paid payable; phone telephone call; repair fix; ride rode;
+ring rang; rise rose; run ran; say said; see saw seen; seek sought; send sent; shine shone; shoot shot; sing sang; sink
 sank; sit sat; size large big; sleep slept; speak spoke spoken; spend spent; stand stood; steal stole; strike struck;
 swim swam; take took taken; teach taught; tell told; think thought; throw threw thrown; wear wore; win won; write
 wrote written

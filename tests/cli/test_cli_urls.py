@@ -55,9 +55,10 @@ def test_nothing_private_is_read_unless_that_is_said(invoke: Invoke, site: Site,
     assert (run.code, run.out) == (5, "")
     assert "has the address 127.0.0.1, which is private" in run.err
     assert len(run.err.splitlines()) == 1
-    run = invoke("ingest", "--offline", "--allow-private", site.url("/lots.txt"))
-    assert (run.code, site.asked) == (2, [])
-    assert "--offline forbids" in run.err
+    for command in ("ingest", "extract"):
+        run = invoke(command, "--offline", "--allow-private", site.url("/lots.txt"))
+        assert (run.code, site.asked) == (2, [])
+        assert "--offline forbids" in run.err
 
 
 def test_one_that_fails_stops_no_other(invoke: Invoke, site: Site, home: Path, lots: Path) -> None:

@@ -235,6 +235,16 @@ def test_a_page_that_is_unchanged_is_not_sent_again(site: Site) -> None:
     assert (changed.text, changed.file) == ("Lot eight holds brine.", WebStamp('"2"', ""))
 
 
+def test_a_stamp_that_cannot_be_sent_back_is_not_kept(site: Site) -> None:
+    site.pages["/a"] = Page(
+        TEXT, headers={"ETag": '"\u00e9"', "Last-Modified": "Sat, 28 Nov 2026 10:00:00 GMT"}
+    )
+    with IsolatedReader(allow_private=True) as reader:
+        first = reader.read(site.url("/a"))
+        assert first.file == WebStamp("", "Sat, 28 Nov 2026 10:00:00 GMT")
+        assert reader.read(site.url("/a"), known=first).text == first.text
+
+
 @pytest.mark.parametrize(
     ("url", "full", "name"),
     [

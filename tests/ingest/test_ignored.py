@@ -116,6 +116,13 @@ def test_a_rule_of_many_stars_takes_no_time(rule: str, tmp_path: Path) -> None:
     assert time.process_time() - started < 1
 
 
+def test_a_bracket_in_a_name_is_no_rule(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("* (*) (*) (*)*", encoding="utf-8")
+    for name in ("a (1) (2) (3).txt", "a (1).txt"):
+        (tmp_path / name).touch()
+    assert names(tmp_path) == ["a (1).txt"]
+
+
 def test_rules_that_can_only_be_tried_out_are_refused_in_one_line(tmp_path: Path) -> None:
     for rules, message in (
         ("**/a/" * 5 + "b", "too many \\*\\*"),
