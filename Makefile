@@ -35,7 +35,7 @@ demo: model  ## read a note and a report once, then ask them, each question in a
 	@echo "A report full of names that the embedded adapter never saw: one question, then all ten of its questions."
 	$(DEMO) ingest --refine 16 $(SAMPLES)/halvorsen-report.pdf
 	$(DEMO) ask "Who was the largest customer?"
-	$(DEMO) compare --questions $(SAMPLES)/halvorsen-questions.jsonl --verbose --mode state --mode donor
+	$(DEMO) compare --questions $(SAMPLES)/halvorsen-questions.jsonl --verbose --mode spans --mode unread
 
 check: $(STAMP)  ## lint, formatting and types
 	$(BIN)/ruff check .

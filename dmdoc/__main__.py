@@ -15,9 +15,8 @@ def main() -> None:
     sys.unraisablehook = _unraisable
     try:
         from dmdoc.serve.handover import hand_over
-        from dmdoc.settings.folders import runtime_folder
 
-        code = hand_over(sys.argv[1:], runtime_folder(os.environ), os.environ)
+        code = hand_over(sys.argv[1:], os.environ)
         if code is not None:
             sys.exit(code)
         from dmdoc.cli import main as run

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "training": "errors atomic_file progress text fictional datasets memory model refine",
     "compare": "errors atomic_file progress settings text fictional datasets memory model library ingest answer",
     "console": "errors progress text memory model library ingest answer compare",
-    "chat": "errors progress settings text document memory model library ingest answer console",
+    "chat": "errors settings text document memory model library ingest answer console",
     "cli": "errors settings text document datasets memory model library ingest answer training compare console chat "
     "serve",
 }

@@ -11,13 +11,13 @@ from typing import get_args
 
 from dmdoc.chat.preferences import Preferences
 from dmdoc.chat.session import ChatSession
+from dmdoc.console.progress import progress as show_progress
 from dmdoc.document import IsolatedReader, is_url
 from dmdoc.errors import UsageError
 from dmdoc.ingest.single import ingest
 from dmdoc.library.library import Library
 from dmdoc.library.shelf import Damaged
 from dmdoc.model.prompt import RecallMode
-from dmdoc.progress import ShowProgress
 from dmdoc.text.counting import counted
 
 RECALL_MODES: tuple[RecallMode, ...] = get_args(RecallMode)
@@ -41,8 +41,6 @@ class Context:
 
     session: ChatSession
     library: Library
-    progress: ShowProgress
-    """Shows the progress of `/ingest`."""
     preferences: Preferences = field(default_factory=Preferences)
     finds: bool = False
     """Each question is put to the saved document that it is about."""
@@ -130,7 +128,7 @@ def _ingest(context: Context, file: str) -> Reply:
     # An absolute path, because "-" would be the standard input that the questions come from.
     with IsolatedReader() as opened:
         document = opened.read(os.path.abspath(os.path.expanduser(file)))
-    with context.progress(document.name) as progress:
+    with show_progress(document.name) as progress:
         result = ingest(document, context.session.reader, context.library, progress=progress)
     switched = _switched(context.session, lambda: context.session.use(result.document))
     context.finds = False

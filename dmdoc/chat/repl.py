@@ -18,12 +18,10 @@ from dmdoc.chat.commands import Context, Reply, completions, run_command
 from dmdoc.chat.preferences import LABELS
 from dmdoc.chat.session import ChatSession
 from dmdoc.console import answers
-from dmdoc.console.progress import progress
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.library.library import Library
 from dmdoc.model.prompt import usual_mode
 from dmdoc.model.reader import Reader
-from dmdoc.progress import ShowProgress
 from dmdoc.settings.generation import GenerationSettings
 from dmdoc.text.counting import counted
 
@@ -36,7 +34,6 @@ class Repl:
 
     Args:
         on_text: hears each answer as it grows, and a line end after it.
-        progress: shows the progress of `/ingest`.
         citations: say where the text speaks of an answer.
         finds: each question is put to the saved document that it is about, until one is named.
     """
@@ -47,12 +44,11 @@ class Repl:
         library: Library,
         *,
         on_text: Callable[[str], None],
-        progress: ShowProgress,
         citations: bool = True,
         finds: bool = False,
     ) -> None:
         self.session = session
-        self._context = Context(session, library, progress, finds=finds)
+        self._context = Context(session, library, finds=finds)
         self._on_text = on_text
         self._citations = citations
 
@@ -185,7 +181,6 @@ def chat(
         session,
         library,
         on_text=console.write_answer,
-        progress=progress,
         citations=citations,
         finds=finds,
     )

@@ -97,7 +97,7 @@ def stop(local: Path, seconds: float) -> None:
     process = int(running(local)["process"])
     os.kill(process, signal.SIGTERM)
     ends = time.monotonic() + seconds
-    while health(local) is not None:
+    while local.exists():  # the last thing that it removes
         if time.monotonic() > ends:
             raise DmdocError(f"process {process} has not ended yet; `kill -9 {process}` ends it at once")
         time.sleep(0.05)

@@ -16,6 +16,8 @@ from types import FrameType
 from typing import Any
 
 from dmdoc import __version__
+from dmdoc.errors import UsageError
+from dmdoc.settings.folders import runtime_folder
 
 COMMANDS = ("ask", "chat", "ingest")
 """What a server does for others: what needs a model."""
@@ -38,16 +40,16 @@ def identity() -> list[str]:
     return [__version__, sys.executable, str(Path(__file__).resolve().parent)]
 
 
-def hand_over(arguments: Sequence[str], folder: Path, environ: Mapping[str, str]) -> int | None:
-    """Let the server that listens in `folder` run a command; its exit code, or None where this process must do it."""
+def hand_over(arguments: Sequence[str], environ: Mapping[str, str]) -> int | None:
+    """Let the user's running server do a command; its exit code, or None where this process must do it."""
     if not arguments or arguments[0] not in COMMANDS or not hasattr(socket, "send_fds"):
         return None
     if NOT_HERE in arguments[: arguments.index("--") if "--" in arguments else None]:
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
-            connection.connect(str(folder / SOCKET))
-        except OSError:
+            connection.connect(str(runtime_folder(environ) / SOCKET))
+        except (OSError, UsageError):  # none listens, or the folder cannot be one
             return None
         try:
             socket.send_fds(

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -101,7 +101,7 @@ def test_a_session_from_keys_to_answers(tmp_path: Path, capsys: pytest.CaptureFi
         if "".join(said).endswith("ferry"):
             os.kill(os.getpid(), signal.SIGINT)  # what a terminal sends for Ctrl-C
 
-    lines = Repl(session, Library(tmp_path), on_text=hear, progress=lambda name: nullcontext())
+    lines = Repl(session, Library(tmp_path), on_text=hear)
     with editor(tmp_path / "history", f"Lon{CTRL_C}Long?\r/nope\rWho?\r{CTRL_D}") as keys:
         run_terminal(lines, keys.read)
     assert "".join(said) == "The ferry\nAda.\n"

@@ -3,7 +3,6 @@
 import io
 import os
 import signal
-from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -75,7 +74,7 @@ def repl_of(library: Library, name: str | None = "report", *, remember: bool = T
         remember=remember,
         settings=GenerationSettings(max_tokens=32),
     )
-    return Repl(session, library, on_text=console.write_answer, progress=lambda name: nullcontext())
+    return Repl(session, library, on_text=console.write_answer)
 
 
 SCRIPTS: dict[str, tuple[str, str, str]] = {
@@ -239,7 +238,8 @@ def test_a_file_is_read_and_talked_with(
     run_lines(session, io.StringIO(f"When?\n/ingest {file}\n/ingest {file}\nWho wrote it?\n"))
     assert capsys.readouterr() == (
         "At noon,\nin May.\nAda Lovelace.\n",
-        f"{CITED}added: a-new-file, 32 tokens read; 1 turn forgotten\n"
+        f"{CITED}a-new-file: section 0/1, 0/32 tokens\na-new-file: section 1/1, 32/32 tokens\n"
+        "added: a-new-file, 32 tokens read; 1 turn forgotten\n"
         f"unchanged: a-new-file, 32 tokens read\n",
     )
     assert library.current().name == "a-new-file"
@@ -335,7 +335,7 @@ def test_lines_that_are_not_utf8_are_refused(library: Library) -> None:
 def test_answers_stream(library: Library) -> None:
     heard: list[str] = []
     session = ChatSession(tiny_reader(), None, remember=True, settings=GenerationSettings(max_tokens=12))
-    Repl(session, library, on_text=heard.append, progress=lambda name: nullcontext()).handle_line("Who?")
+    Repl(session, library, on_text=heard.append).handle_line("Who?")
     assert session.last_answer is not None
     assert "".join(heard) == session.last_answer.text + "\n"
     assert len(heard) > 2
@@ -394,9 +394,7 @@ def test_each_question_finds_its_own_document_until_one_is_named(
     session = ChatSession(
         canned_reader(answers), library.current(), remember=True, settings=GenerationSettings(max_tokens=32)
     )
-    found = Repl(
-        session, library, on_text=console.write_answer, progress=lambda name: nullcontext(), finds=True
-    )
+    found = Repl(session, library, on_text=console.write_answer, finds=True)
     assert found.prompt == "dmdoc> "
     assert found.greeting.startswith("2 documents saved, each question finds its own; /use NAME")
     for question, name in (("Which ferry?", "report"), ("How much salt?", "notes"), ("And then?", "notes")):

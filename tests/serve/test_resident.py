@@ -101,7 +101,7 @@ def test_no_server_may_stand_wherever_options_do(
             raise ConnectionRefusedError
 
     monkeypatch.setattr(socket, "socket", Recording)
-    assert hand_over(arguments, tmp_path, {}) is None
+    assert hand_over(arguments, {"DMDOC_RUNTIME": str(tmp_path)}) is None
     assert bool(tried) == asked
 
 

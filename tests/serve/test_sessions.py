@@ -143,7 +143,7 @@ def test_another_version_does_its_own_work(
 ) -> None:
     monkeypatch.setattr(handover, "__version__", "0.0.0")
     with capfd.disabled():
-        assert handover.hand_over(["ask", "What?"], place / "runtime", environment(place)) is None
+        assert handover.hand_over(["ask", "What?"], environment(place)) is None
 
 
 def test_a_folder_is_kept_in_step_by_the_server(place: Path, server: "subprocess.Popen[str]") -> None:
@@ -165,6 +165,5 @@ def test_a_folder_is_kept_in_step_by_the_server(place: Path, server: "subprocess
 
 
 def test_other_commands_and_missing_servers_are_left_alone(tmp_path: Path) -> None:
-    assert handover.hand_over(["ls"], tmp_path, {}) is None
-    assert handover.hand_over([], tmp_path, {}) is None
-    assert handover.hand_over(["ask", "What?"], tmp_path, {}) is None
+    for arguments in ([], ["ls"], ["ask", "What?"]):
+        assert handover.hand_over(arguments, {"DMDOC_RUNTIME": str(tmp_path)}) is None
