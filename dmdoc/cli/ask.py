@@ -143,8 +143,9 @@ def ask(
         console.write_json(answer_record(target, recalled, judgement, found, reader))
         return
     console.write_answer("\n" if streams else f"{recalled.answer.text}\n")
-    # What the model was shown of the text is never kept quiet.
-    if not machine.quiet or recalled.document_tokens:
+    # What the model was shown of the text is never kept quiet, nor that the text does not answer the question.
+    absent = judgement is not None and judgement.verdict == "not in the document"
+    if not machine.quiet or recalled.document_tokens or absent:
         console.note(answers.verdict(recalled, judgement, found, saved, target.among))
     if machine.quiet:
         return

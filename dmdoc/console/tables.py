@@ -1,6 +1,6 @@
 """Tables on stdout: they are what was asked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dmdoc.console import stdout
@@ -24,7 +24,9 @@ def documents_table(documents: "Sequence[SavedDocument]") -> None:
         tags, pages, tokens = " ".join(saved.tags), str(saved.page_count), f"{summary.tokens:,}"
         rows.append((saved.name, tags, pages, tokens, summary.model, saved.created, saved.source))
     headings = ("name", "tags", "pages", "tokens", "model", "created", "source")
-    print_table(rows, headings, right=("pages", "tokens"))
+    print_table(
+        rows, headings, right=("pages", "tokens"), spare=("created", "model", "tokens", "source", "pages")
+    )
 
 
 def models_table(statuses: "list[ModelStatus]") -> None:
@@ -55,17 +57,19 @@ def values_table(values: dict[str, Any]) -> None:
 
 
 def print_table(
-    rows: Iterable[Sequence[str]],
+    rows: Sequence[Sequence[str]],
     headings: Sequence[str],
     *,
     right: Sequence[str] = (),
     headed: bool = True,
+    spare: Sequence[str] = (),
 ) -> None:
     """A row is a line unless a terminal is too narrow for it; no cell is read as markup.
 
     Args:
         right: the headings of the columns that end at the right.
         headed: show the headings.
+        spare: the headings of columns that a narrow terminal goes without, the first of them first.
     """
     from rich.cells import cell_len
 
@@ -74,7 +78,13 @@ def print_table(
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     console = stdout_console()
     # A script reads lines: a row is one, however long.
-    if console.is_terminal and sum(widths) + 2 * len(widths) > console.width and len(lines) <= MOST_FOLDED:
+    narrow = console.is_terminal and sum(widths) + 2 * len(widths) > console.width
+    if narrow and spare:
+        kept = [index for index, heading in enumerate(headings) if heading != spare[0]]
+        less = [[line[index] for index in kept] for line in rows]
+        print_table(less, [headings[index] for index in kept], right=right, headed=headed, spare=spare[1:])
+        return
+    if narrow and len(lines) <= MOST_FOLDED:
         with stdout():
             console.print(_folded(lines, headings, right, headed))
         return

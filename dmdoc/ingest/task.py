@@ -100,8 +100,8 @@ def _warnings(document: Document, reader: Reader, header: StateHeader) -> tuple[
         if header.sections_total > 1:
             expect = f"an answer comes from one of its {header.sections_total} sections, which may be the wrong one"
         warnings.append(
-            f"{document.name}: {tokens:,} tokens are {tokens / evidenced:.1f} times the {evidenced:,} for which "
-            f"recall with {reader.adapter_identity.name} has been measured; {expect}"
+            f"{document.name}: recall with {reader.adapter_identity.name} was measured on texts of up to "
+            f"{evidenced:,} tokens, and this one has {tokens:,}; {expect}"
         )
     return tuple(warnings)
 

@@ -319,3 +319,20 @@ def test_any_question_gets_an_answer(question: str, invoke: Invoke, lots: Path) 
         assert (run.code, run.err.count("Traceback")) == (0, 0), run.err
         assert checked("ask", run.out)["question"] == question
         assert invoke("ask", question, "--recall", mode, "--max-tokens", "2").code == 0
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [("not in the document", "pages, page 1: not in the document\n"), ("doubtful", "")],
+)
+def test_that_the_text_does_not_say_so_is_not_kept_quiet(
+    verdict: Verdict,
+    told: str,
+    invoke: Invoke,
+    two_pages: str,
+    reader: Reader,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged(monkeypatch, reader, verdict)
+    run = invoke("ask", "Salt?", "--max-tokens", "4", "--quiet")
+    assert (run.code, run.err) == (0, told)

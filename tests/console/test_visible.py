@@ -129,3 +129,20 @@ def test_what_the_encoding_lacks_is_replaced(tmp_path: Path, invoke: Invoke) -> 
         assert run.returncode == (2 if arguments[-1] == "größe-2" else 0)
         if "--json" in arguments:
             assert json.loads(run.stdout)["documents"][0]["source"] == str(file)
+
+
+@pytest.mark.parametrize(
+    ("width", "kept"), [(90, "name tags pages source"), (40, "name tags pages"), (14, "name tags")]
+)
+def test_a_narrow_terminal_goes_without_some_columns(
+    width: int, kept: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # stands for a terminal
+    monkeypatch.setenv("COLUMNS", str(width))
+    headings = ("name", "tags", "pages", "source")
+    print_table([("lease", "home", "12", "x" * 60)], headings, right=("pages",), spare=("source", "pages"))
+    plain = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert [line.split() for line in plain.splitlines()] == [
+        kept.split(),
+        ["lease", "home", "12", "x" * 60][: kept.count(" ") + 1],
+    ]

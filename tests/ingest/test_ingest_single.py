@@ -181,14 +181,14 @@ def test_a_budget_of_nothing_is_refused(budget: int, reader: Reader, library: Li
 
 def test_a_document_beyond_the_evidence_is_warned_about_by_how_much(reader: Reader, library: Library) -> None:
     (warning,) = ingest(document(), reader, library).warnings
-    assert "1.4 times the 400" in warning
+    assert "up to 400 tokens, and this one has 5" in warning
     assert "an answer comes from one of its 5 sections" in warning
     assert ingest(document("Short."), reader, library).warnings == ()
 
 
 def test_one_section_beyond_the_evidence_is_warned_about(library: Library) -> None:
     (warning,) = ingest(document(), tiny_reader(replace(CONFIG, write_budget=1000)), library).warnings
-    assert "1.4 times the 400" in warning
+    assert "up to 400 tokens, and this one has 5" in warning
     assert "less of it will be recalled" in warning
 
 
