@@ -351,12 +351,15 @@ def test_a_process_killed_while_it_scrubs_the_index(library: Library, start: Sta
     ingest(library, document("A quixotic tenant."))
     ingest(library, document(name="other"))
     script = """
-from dmdoc.library import passages
+from dmdoc.library import index_file
 class Dying:
     def __init__(self, index): self.index = index
     def __enter__(self): return self.index
-    def __exit__(self, *_): os.kill(os.getpid(), signal.SIGKILL)
-passages.closing = Dying
+    def __exit__(self, *_):
+        (_, _, file), *_ = self.index.execute("PRAGMA database_list")
+        if file.endswith("passages.sqlite"): os.kill(os.getpid(), signal.SIGKILL)
+        self.index.close()
+index_file.closing = Dying
 library.remove("report")
 """
     assert start(script).wait() == -signal.SIGKILL

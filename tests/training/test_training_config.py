@@ -115,7 +115,7 @@ def test_the_shipped_configuration_can_be_read() -> None:
         (MINIMAL + '[[dataset]]\nname = "x"\n', " [[dataset]] 1: the field path is missing"),
         (
             MINIMAL + '[[dataset]]\nname = "fictional"\npath = ""\nlicence = ""\nsource = ""\n',
-            "fictional names generated documents; call the dataset otherwise",
+            "fictional names generated documents; give the dataset another name",
         ),
         ("stage = [3]\n", " [[stage]] 1 must be a table of fields, got 3"),
         ("run = 3\n[[stage]]\nsteps = 1", " [run] must be a table of fields, got 3"),
