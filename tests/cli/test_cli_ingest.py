@@ -149,7 +149,7 @@ def test_a_path_that_is_too_long_is_one_line(invoke: Invoke, home: Path) -> None
     assert (run.code, run.out, run.err.count("\n")) == (5, "", 1)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_eight_processes_on_one_home_lose_nothing(papers: Path, tmp_path: Path) -> None:
     """Six read one folder and a file of their own, all of the same name; two ask what is there already."""
     models, home = save_tiny_reader(tiny_reader(CONFIG), tmp_path), tmp_path / "library"
