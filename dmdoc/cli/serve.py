@@ -144,7 +144,10 @@ def _serve_commands(folder: Path, machine: Machine, others: "list[socket.socket]
 
     def prepare() -> None:
         machine.open_reader()
-        rehearse(machine, main)
+        if any(rehearse(machine, main)):
+            console.warn(
+                "the first command of each kind will take longer: a rehearsal of ingest and ask failed"
+            )
 
     try:
         serve_commands(folder, prepare, main, environ=os.environ, alive=reads)

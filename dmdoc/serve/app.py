@@ -21,7 +21,7 @@ from dmdoc.errors import DmdocError, UsageError
 from dmdoc.library.saved_document import SavedDocument
 from dmdoc.serve import openai_form
 from dmdoc.serve.engine import Answered, Asked, Busy, Engine, Question
-from dmdoc.serve.guard import Guard, Refused, body_of, json_of
+from dmdoc.serve.guard import Guard, Refused, allowed_file, body_of, json_of
 from dmdoc.serve.jobs import Job, Jobs, store_upload
 from dmdoc.serve.metrics import Metrics
 from dmdoc.serve.page import page_routes
@@ -184,13 +184,7 @@ class Server:
     def _allowed(self, given: Any) -> Path:
         if not isinstance(given, str):
             raise UsageError("path must be that of a file")
-        try:
-            path = Path(given).resolve()
-        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: symbolic links in a circle
-            raise UsageError(f"path cannot be that of a file: {error}") from error
-        if not any(path.is_relative_to(root.resolve()) for root in self._settings.roots):
-            raise Refused("no file may be read there; start the server with --root FOLDER", 403, "path")
-        return path
+        return allowed_file(given, self._settings.roots)
 
     async def job(self, request: Request) -> Response:
         return JSONResponse(self._job(request).record())

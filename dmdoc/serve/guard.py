@@ -3,7 +3,8 @@
 import hmac
 import ipaddress
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -114,3 +115,19 @@ async def json_of(request: Request) -> Any:
     except (ValueError, RecursionError) as error:
         raise UsageError("the request is not JSON in UTF-8") from error
     return body
+
+
+def allowed_file(given: str, roots: Sequence[Path]) -> Path:
+    """The file that somebody else names, without links: what is read is what was allowed, and never a URL or a stream.
+
+    Raises:
+        UsageError: it cannot be the path of a file.
+        Refused: it is in none of the folders.
+    """
+    try:
+        path = Path(given).resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: symbolic links in a circle
+        raise UsageError(f"path cannot be that of a file: {error}") from error
+    if not any(path.is_relative_to(root.resolve()) for root in roots):
+        raise Refused("no file may be read there; start the server with --root FOLDER", 403, "path")
+    return path

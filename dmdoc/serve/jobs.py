@@ -5,6 +5,7 @@ the same file is given again. Knows nothing about HTTP.
 """
 
 import asyncio
+import errno
 import json
 import secrets
 import shutil
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dmdoc.errors import UsageError
+from dmdoc.errors import DmdocError, UsageError
 
 Status = Literal["waiting", "reading", "done", "failed"]
 
@@ -146,13 +147,24 @@ def store_upload(name: str, content: bytes) -> Path:
     """A file of this name in a folder of its own, for the name of a file is that of its document.
 
     Raises:
-        UsageError: no file can be called so, or there is no room for it.
+        UsageError: no file can be called so.
+        DmdocError: there is no room for it.
     """
-    folder = Path(tempfile.mkdtemp(prefix="dmdoc-upload-"))
-    path = folder / (Path(name).name.lstrip(".") or "document")
     try:
-        path.write_bytes(content)
+        folder = Path(tempfile.mkdtemp(prefix="dmdoc-upload-"))
+        path = folder / (Path(name).name.lstrip(".") or "document")
+        try:
+            path.write_bytes(content)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
     except (OSError, ValueError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise UsageError(f"the file cannot be kept: {getattr(error, 'strerror', None) or error}") from error
+        ours = isinstance(error, OSError) and error.errno in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EROFS,
+            errno.EACCES,
+        )
+        kind = DmdocError if ours else UsageError
+        raise kind(f"the file cannot be kept: {getattr(error, 'strerror', None) or error}") from error
     return path

@@ -13,6 +13,7 @@ from dmdoc import __version__
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.library.saved_document import SavedDocument
 from dmdoc.serve.engine import Answered, Engine, Question
+from dmdoc.serve.guard import allowed_file
 from dmdoc.serve.jobs import Job, Jobs
 
 INSTRUCTIONS = (
@@ -79,10 +80,8 @@ def tool_server(
 
 
 async def _read(path: str, roots: Sequence[Path]) -> dict[str, Any]:
-    if not any(Path(path).resolve().is_relative_to(root.resolve()) for root in roots):
-        raise UsageError("no file may be read there; the folders are those given with --root")
-    jobs = Jobs()
-    job, working = jobs.add(Job(["--", path])), asyncio.create_task(jobs.run())
+    file, jobs = allowed_file(path, roots), Jobs()
+    job, working = jobs.add(Job(["--", str(file)])), asyncio.create_task(jobs.run())
     try:
         async for _ in job.events():
             pass

@@ -79,6 +79,12 @@ def test_over_pipes_files_of_allowed_folders_are_read(place: Path, tmp_path: Pat
             assert names == {"list_documents", "ask", "show_pages", "ingest"}
             outside = await client.call_tool("ingest", {"path": str(place / "lots.txt")})
             assert outside.is_error
+            for path in (
+                "https://example.org/a.html",
+                "-",
+            ):  # neither a URL nor standard input, whatever the folder
+                named = await client.call_tool("ingest", {"path": path})
+                assert named.is_error and "no file may be read there" in getattr(named.content[0], "text", "")
             read = await client.call_tool("ingest", {"path": str(tmp_path / "ships.txt")})
             assert (read.structured_content or {})["document"] == "ships"
             answer = await client.call_tool("ask", {"question": "When did the ship Vega sink?"})
