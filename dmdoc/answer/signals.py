@@ -4,7 +4,6 @@ answer is the right one.
 The model sees nothing of the text for that: words are compared. They are reduced to stems by the rules of English.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -16,12 +15,10 @@ from dmdoc.answer.routing import matches
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.reader import Reader
 from dmdoc.text.asked import fits_kind, kind_asked
-from dmdoc.text.words import split_words, telling_words
+from dmdoc.text.words import names, split_words, telling_words
 
 LEAST_LIKELIHOOD = -6.0
 """Nats a token; what is less likely is told apart no further."""
-
-_NAME = re.compile(r"(?<=\s)[A-Z][\w'\u2019-]*|\d[\d.,:]*")
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def signals(
         agreement = SequenceMatcher(None, _said(recalled.answer.text), _said(choice.free)).ratio()
     return Signals(
         words=_share(_stems(telling_words(question)), there),
-        names=_share(_stems(split_words(" ".join(_NAME.findall(question)))), there),
+        names=_share(_stems(names(question)), there),
         match=float(match.max()),
         likelihood=max(LEAST_LIKELIHOOD, likelihood),
         agreement=agreement,

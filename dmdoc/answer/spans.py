@@ -2,8 +2,8 @@
 
 The statements are those which share the most telling words with the question, and a phrase is scored under the state
 of the section that its statement was written in. Each goes through the model as an answer behind the question, with
-the token that ends an answer, and never as context: no phrase sees another. How likely it is, how like the free answer,
-and how it stands in its sentence make its score (weighing.py). Knows nothing about how a free answer was made.
+the token that ends an answer, and never as context: no phrase sees another. How likely it is and how it stands in its
+sentence make its score (weighing.py). Knows nothing about how a free answer was made.
 """
 
 import time
@@ -157,7 +157,7 @@ class Search:
         free = replace(free, section=self.best[0].section if self.best else free.section)
         read = self.best or [each for each in self.written if each.section == free.section]
         title = self.written[0].text if self.written[0].names else ""
-        found = _candidates(read, Asked(self.question, free.text, read, title), self.question)
+        found = _candidates(read, Asked(self.question, read, title), self.question)
         if not found:
             return free, Choice(None, free.text, 0)
         ids = [reader.encode(each.candidate.text) for each in found]

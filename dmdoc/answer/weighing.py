@@ -5,7 +5,6 @@ Knows nothing about models; likelihoods come in as numbers.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import SequenceMatcher
 from math import log
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from dmdoc.answer.statements import Statement
 from dmdoc.text.asked import fits_kind, kind_asked
 from dmdoc.text.candidates import Candidate
 from dmdoc.text.cells import Cell, split_cells
-from dmdoc.text.words import alike, split_words, telling_words
+from dmdoc.text.words import alike, names, split_words, telling_words
 
 FAR = 10
 """Words; what stands farther away counts as so far."""
@@ -27,7 +26,6 @@ NAMED = 2.0
 TITLED = 0.5
 """What a word counts that the title of the document has: all of it may be about that."""
 
-_NAME = re.compile(r"(?<=\s)[^\W\d_a-z][\w'\u2019-]*|\d[\d.,:]*")
 _NOUN = re.compile(r"\b(?:which|what) ((?:\w+ )?\w+)", re.IGNORECASE)
 _STEP = re.compile(r"[^\W_]+|[,;|\n)]")
 
@@ -37,8 +35,6 @@ class Measures(NamedTuple):
 
     likelihood: float
     """Mean log-likelihood of its tokens and the end of the answer behind the question, in nats a token."""
-    likeness: float
-    """To the model's free answer: the share of their characters that both have, in order; 0 to 1."""
     rank: float
     """The BM25 score of its statement, as a share of the best statement's."""
     words: float
@@ -61,7 +57,6 @@ class Measures(NamedTuple):
 
 WEIGHTS = Measures(
     likelihood=1.0,
-    likeness=0.0,
     rank=1.6,
     words=-0.55,
     distance=-4.2,
@@ -78,18 +73,16 @@ class Asked:
     """A question as its phrases are weighed for it.
 
     Args:
-        free: the model's own answer.
         read: the statements that give the phrases.
         title: of their document.
     """
 
-    def __init__(self, question: str, free: str, read: Sequence[Statement], title: str = "") -> None:
+    def __init__(self, question: str, read: Sequence[Statement], title: str = "") -> None:
         self._kind = kind_asked(question)
-        self._free = free.lower()
         self._words = telling_words(question)
         self._nouns = telling_words(" ".join(_NOUN.findall(question)))
         there = [self._shared(split_words(" ".join((each.text, each.around, *each.heads)))) for each in read]
-        worth = dict.fromkeys(split_words(" ".join(_NAME.findall(question))), NAMED)
+        worth = dict.fromkeys(names(question), NAMED)
         worth |= dict.fromkeys(self._shared(split_words(title)), TITLED)
         self._counts = {
             word: log(1 + len(there) / number) * worth.get(word, 1.0)
@@ -105,7 +98,6 @@ class Asked:
             after = statement.text[candidate.end : cell.end]
         return Measures(
             likelihood=likelihood,
-            likeness=SequenceMatcher(None, candidate.text.lower(), self._free, autojunk=False).ratio(),
             rank=statement.rank,
             words=len(candidate.text.split()),
             distance=self._distance(before, after),

@@ -8,6 +8,8 @@ Knows nothing about questions.
 import re
 from collections.abc import Sequence
 
+from dmdoc.text.cells import ITEM
+
 MOST_HEADING_WORDS = 9
 
 _PRONOUN = re.compile(
@@ -15,7 +17,6 @@ _PRONOUN = re.compile(
 )
 """A possessive counts at the beginning alone: "Lund has its port" speaks of Lund."""
 
-_ITEM = re.compile(r"\s*(?:[-*•‣]|\d{1,3}[.)])\s")
 _VALUE = re.compile(r"\t|[ ]\|[ ]|[:;]\s|[ ]{2}|\.{3}")
 
 
@@ -23,7 +24,7 @@ def is_heading(text: str) -> bool:
     """Whether a statement is a line that names what comes below it, and says nothing of it."""
     if text.startswith("#"):
         return True
-    plain = "\n" not in text and not _ITEM.match(text) and not _VALUE.search(text)
+    plain = "\n" not in text and not ITEM.match(text.lstrip()) and not _VALUE.search(text)
     return plain and text[-1] not in ".!?,;" and len(text.split()) <= MOST_HEADING_WORDS
 
 

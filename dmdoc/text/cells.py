@@ -11,7 +11,9 @@ GAP = r"\t+|[ ]*\|[ ]*|[ ]{3,}"
 """What stands between two cells of a row; a table may be laid out with blanks."""
 
 _GAP = re.compile(GAP)
-_ITEM = re.compile(r"(?:[-*•‣]|\d{1,3}[.)])[ ]+")
+ITEM = re.compile(r"(?:[-*•‣]|\d{1,3}[.)])[ ]+")
+"""The mark of a list before a line."""
+
 _NAMED = re.compile(r"(?P<name>[^\W_][^:;|\n.!?]{0,39}?)(?::[ ]+|[ ]?\.{3,}[ ]+)(?=\S)")
 _BETWEEN = re.compile(r";[ ]+")
 
@@ -65,7 +67,7 @@ def split_cells(line: str, heads: Sequence[str] = ()) -> list[Cell]:
 
 def _pieces(line: str, between: re.Pattern[str] = _GAP) -> list[tuple[int, int]]:
     """Where the parts of a line stand that are not blank, without the mark of a list before them."""
-    mark = _ITEM.match(line)
+    mark = ITEM.match(line)
     found, begin = [], mark.end() if mark else 0
     for gap in between.finditer(line, begin):
         found.append((begin, gap.start()))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 # The Chinese and Japanese write no blanks between words, so each of their characters counts as one.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
 
+_NAME = re.compile(r"(?<=\s)[^\W\d_][\w'\u2019-]*|\d[\d.,:]*")
+
 _FUNCTION_WORDS = """
 a about after all also am an and any are as at be been before being but by can could did do does doing done each for
 from had has have having he her hers him his how i if in into is it its itself many me more most much my no nor not of
@@ -53,6 +55,11 @@ def split_words(text: str) -> list[str]:
 def telling_words(text: str) -> list[str]:
     """Its words without FUNCTION_WORDS, each once, in order."""
     return list(dict.fromkeys(word for word in split_words(text) if word not in FUNCTION_WORDS))
+
+
+def names(text: str) -> list[str]:
+    """The words of its names and numbers, in lower case: what has a capital, but for the first word, or a digit."""
+    return split_words(" ".join(each for each in _NAME.findall(text) if not each[0].islower()))
 
 
 def alike(one: str, other: str) -> bool:

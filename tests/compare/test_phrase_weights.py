@@ -17,7 +17,7 @@ LOTS = QuestionedDocument(
 
 
 def of(likelihood: float, kind: float) -> list[float]:
-    return [float(value) for value in Measures(likelihood, 0, 0, 0, 0, kind, 0, 0, 0, 0)]
+    return [float(value) for value in Measures(likelihood, 0, 0, 0, kind, 0, 0, 0, 0)]
 
 
 def test_the_phrases_of_every_question_are_known_with_the_right_ones() -> None:
