@@ -8,9 +8,11 @@ SAMPLES := dmdoc/samples
 DEMO := DMDOC_HOME=$(CURDIR)/.demo $(DMDOC)
 
 .DEFAULT_GOAL := help
+# The tests start hundreds of processes: without bytecode on disk each would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
 WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup --durations=10 --durations-min=0
-.PHONY: help venv model demo quick test campaigns crash fuzz coverage check docs bench adapter adapter-check clean
+.PHONY: help venv model demo serve quick test campaigns crash fuzz coverage check docs bench everyday adapter adapter-check answers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,16 +28,24 @@ model: $(STAMP)  ## fetch and convert the embedded model, once
 	$(DMDOC) models pull smollm2-135m
 
 demo: model  ## read a note and a report once, then ask them, each question in a new process
+	@echo "1 of 4: a note is read; then each question is a new process that reads its state. About 85 s on two quiet cores."
 	$(DEMO) ingest $(SAMPLES)/sorrel-note.txt
 	$(DEMO) ask "In what year was the barge Sorrel built?"
-	$(DEMO) ask "Who is the captain of the barge Sorrel?"
 	$(DEMO) ask "How long is the barge Sorrel?"
 	$(DEMO) ask --verbose "What colour is the hull of the barge Sorrel?"
 	@echo
-	@echo "A report full of names that the embedded adapter never saw: one question, then all ten of its questions."
-	$(DEMO) ingest --refine 16 $(SAMPLES)/halvorsen-report.pdf
+	@echo "2 of 4: a report full of names that the embedded adapter never saw is read, and practises. About 70 s left."
+	$(DEMO) ingest --refine 24 $(SAMPLES)/halvorsen-report.pdf
+	@echo
+	@echo "3 of 4: a question about one of the two. About 20 s left."
 	$(DEMO) ask "Who was the largest customer?"
-	$(DEMO) compare --questions $(SAMPLES)/halvorsen-questions.jsonl --verbose --mode spans --mode unread
+	@echo
+	@echo "4 of 4: ten questions about the report: from its state alone, and by phrases of the text. About 15 s left."
+	$(DEMO) compare --questions $(SAMPLES)/halvorsen-questions.jsonl --verbose --mode state --mode spans
+
+serve: model  ## answer over HTTP from the demo's document, until Ctrl-C
+	$(DEMO) ingest $(SAMPLES)/sorrel-note.txt
+	$(DEMO) serve
 
 check: $(STAMP)  ## lint, formatting and types
 	$(BIN)/ruff check .
@@ -45,7 +55,8 @@ check: $(STAMP)  ## lint, formatting and types
 quick: $(STAMP)  ## the fast tests, on tiny models
 	$(PYTEST) -m "not slow and not campaign"
 
-test: check model  ## check, then every test but the campaigns (minutes)
+test:  ## check, then every test but the campaigns (minutes)
+	$(MAKE) --no-print-directory --jobs=2 check model
 	$(PYTEST) -m "not campaign"
 
 crash: $(STAMP)  ## kill commands and damage files N times from SEED on; FROM goes on (long)
@@ -66,8 +77,11 @@ coverage: model  ## the tests again, with the share of lines and branches they r
 docs: $(STAMP)  ## write docs/commands.md again, from the help texts
 	$(BIN)/python docs/write_commands.py
 
-bench: model  ## speed, as ratios within one run
+bench: model  ## speed: ratios within one run, and seconds as a user waits (quiet machine; minutes)
 	$(BIN)/python tests/bench.py
+
+everyday: model  ## what is answered rightly about ten everyday files (a minute)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/everyday.py
 
 adapter: model  ## train the shipped adapter again (hours; run it again to resume)
 	$(DMDOC) train dmdoc/training/smollm2-135m.toml --output build/adapter \
@@ -75,6 +89,10 @@ adapter: model  ## train the shipped adapter again (hours; run it again to resum
 
 adapter-check: model  ## measure the shipped adapter on generated documents (minutes)
 	$(DMDOC) compare --documents 15 --facts 8 --distractors 0.7
+
+answers: model  ## fit the weights of phrases, and the verdicts, again to the training sets in data/ (hours)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fit_answers.py weights
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fit_answers.py verdicts
 
 clean:  ## remove the environment, the demo and every build product
 	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .coverage*

@@ -1,4 +1,4 @@
-"""What a library of many documents costs: bytes, `ls`, finding the document of a question, `ask`.
+"""What a library of many documents costs: bytes, finding the document of a question, `ls`, `show`, `ask`.
 
 One document is read and saved under many names, each with a line of its own, so that questions have one document to
 find. Each command is a process of its own; the best of some runs counts, after one that is not measured. Beside
@@ -16,12 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from dmdoc.answer.finding import find_document
 from dmdoc.atomic_file import PRIVATE
 from dmdoc.document import Document
 from dmdoc.library.describe import complete, stage_document
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument, read_saved_document
 from dmdoc.memory.state_file import pack_state
+from dmdoc.model.reader import Reader
 
 SAMPLE = Path(__file__).parent.parent / "dmdoc" / "samples" / "sorrel-note.txt"
 
@@ -50,7 +52,7 @@ def line(number: int) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--documents", type=int, nargs="+", default=[1_000, 10_000], help="how many")
+    parser.add_argument("--documents", type=int, nargs="+", default=[10, 1_000, 10_000], help="how many")
     parser.add_argument("--file", type=Path, default=SAMPLE, help="the document that is copied")
     parser.add_argument("--runs", type=int, default=3, help="of each command")
     options = parser.parse_args()
@@ -84,6 +86,7 @@ def measure(home: Path, file: Path, count: int, runs: int) -> None:
     print(f"  the indexes of them all, made once: {shown(run('ask', question))}")
     index = sum(path.stat().st_size for path in home.glob("passages.sqlite*"))
     print(f"  its size: {index / count:,.0f} bytes a document")
+    print(f"  finding the document in an open process: {finding(home, question):.1f} ms of the processor")
     for arguments in (
         ("ls",),
         ("ls", "--json"),
@@ -94,6 +97,20 @@ def measure(home: Path, file: Path, count: int, runs: int) -> None:
         run(*arguments)
         best = map(min, zip(*(run(*arguments) for _ in range(runs)), strict=True))
         print(f"  {' '.join(arguments)}: {shown(tuple(best))}", flush=True)
+
+
+def finding(home: Path, question: str, runs: int = 5) -> float:
+    """Milliseconds of the processor that finding the document of a question takes; the least of some runs."""
+    library, taken = Library(home), list[float]()
+    for _ in range(runs):
+        started = time.process_time()
+        find_document(question, library, None, _no_reader)
+        taken.append(1_000 * (time.process_time() - started))
+    return min(taken)
+
+
+def _no_reader(_: SavedDocument) -> Reader:
+    raise AssertionError("the words decide")
 
 
 def processor_seconds() -> float:

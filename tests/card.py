@@ -5,19 +5,18 @@ With `--device cpu` every step runs on tiny sizes: a rehearsal of the same code,
 
 import argparse
 import json
-import os
-import signal
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from functools import partial
 from typing import Any
 
 import torch
-from torch.profiler import ProfilerActivity, profile
+from card_commands import COMMAND_STEPS, ROOT
+from launches import of_a_layer, on_a_card, profiled, without_a_card
+from released import QWEN3_4B, TINY
 
 from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemConfig
 from dmdoc.memory.attach import attention_sizes
@@ -25,20 +24,10 @@ from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.causal_lm import CausalLM, GenerationConfig
 from dmdoc.model.decoder_config import DecoderConfig
+from dmdoc.model.footprint import write_bytes
 from dmdoc.model.reader import Reader
 from dmdoc.settings.generation import GenerationSettings
 from dmdoc.text.chunking import Chunk
-
-ROOT = Path(__file__).parent.parent
-QWEN3_4B = {
-    "vocab_size": 151_936, "hidden_size": 2560, "intermediate_size": 9728, "num_hidden_layers": 36,
-    "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128, "max_position_embeddings": 262_144,
-    "rms_norm_eps": 1e-6, "rope_theta": 5e6, "hidden_act": "silu", "tie_word_embeddings": True,
-}  # fmt: skip
-TINY = QWEN3_4B | {
-    "vocab_size": 512, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
-    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
-}  # fmt: skip
 
 
 def main() -> int:
@@ -52,10 +41,10 @@ def main() -> int:
     return 0
 
 
-def shaped_reader(device: str) -> Reader:
-    """Random weights of Qwen3-4B's shape with a random adapter of the published one's."""
+def shaped_reader(device: str, layers: int | None = None, adapted: DeltaMemConfig | None = None) -> Reader:
+    """Random weights of Qwen3-4B's shape with a random adapter of the published one's, or of another kind or depth."""
     record = QWEN3_4B if device != "cpu" else TINY
-    config = DecoderConfig.known({**record, "architectures": ["Qwen3ForCausalLM"]})
+    config = DecoderConfig.known(record | ({} if layers is None else {"num_hidden_layers": layers}))
     assert config is not None
     dtype = torch.bfloat16 if device != "cpu" else torch.float32
     torch.manual_seed(0)
@@ -66,7 +55,7 @@ def shaped_reader(device: str) -> Reader:
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.02) if parameter.dim() > 1 else torch.nn.init.ones_(parameter)
     model.eval().requires_grad_(False)
-    adapter = DeltaMemAdapter(DeltaMemConfig(), attention_sizes(model)).requires_grad_(False)
+    adapter = DeltaMemAdapter(adapted or DeltaMemConfig(), attention_sizes(model)).requires_grad_(False)
     backbone = Backbone(
         name="shape", model=model, tokenizer=None, identity=Identity("shape", "0" * 64),  # type: ignore[arg-type]
         tokenizer_identity=Identity("shape", "0" * 64), device=torch.device(device), dtype=dtype, attention="sdpa",
@@ -119,9 +108,23 @@ def shape(device: str) -> dict[str, Any]:
             model(whole, logits_to_keep=1)
 
     again, asked = seconds(read_again, device), seconds(lambda: reader.generate(prompt, state, first), device)
+    if device != "cpu":
+        found |= memory(reader, tokens)
     found["reading again / first token"] = round(again / asked, 1)
     found["first token, ms"] = round(asked * 1000, 1)
     return found
+
+
+def memory(reader: Reader, tokens: int) -> dict[str, Any]:
+    """What a write takes of the card, beside what was known before."""
+    chunk, state = Chunk(ids(tokens), (0,) * tokens, ""), reader.zero_state()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    with torch.no_grad():
+        reader.write([chunk], state)
+    torch.cuda.synchronize()
+    peak = torch.cuda.max_memory_allocated() - before
+    return {"a write takes, MB": peak >> 20, "a write is estimated at, MB": write_bytes(reader, tokens) >> 20}
 
 
 def decode(device: str) -> dict[str, Any]:
@@ -159,33 +162,22 @@ def transformers_model(reader: Reader) -> Any:
 
 
 def launches(device: str) -> dict[str, Any]:
-    """Kernels and waits of a writing pass that the bare model does not have."""
+    """Kernels of the memory of one layer in a writing pass, and how often the pass waits for the card."""
+    count = on_a_card if device != "cpu" else without_a_card
+    found = {}
+    for name, corrects in (("write", False), ("write, read and correct", True)):
+        config = DeltaMemConfig(corrects_while_writing=corrects)
+        found[name] = of_a_layer(partial(shaped_reader, device, adapted=config), count).total()
     reader, tokens = shaped_reader(device), 1024 if device != "cpu" else 64
-    state, chunk = reader.zero_state(), Chunk(ids(tokens), (0,) * tokens, "")
-    whole = torch.tensor([chunk.token_ids], device=device)
-    layers = len(reader.adapter.layer_indices)
-
-    def counted(run: Callable[[], object]) -> tuple[int, int]:
-        with torch.no_grad():
-            run()
-            activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if device != "cpu" else [])
-            with profile(activities=activities) as recorded:
-                run()
-                if device != "cpu":
-                    torch.cuda.synchronize()
-        names = [event.name for event in recorded.events()]
-        return sum("LaunchKernel" in name for name in names), sum(
-            "StreamSynchronize" in name for name in names
-        )
-
-    written, waited = counted(lambda: reader.write([chunk], state))
-    bare, _ = counted(lambda: reader.backbone.model.get_decoder()(whole))
-    return {"launches a layer beyond the bare model": round((written - bare) / layers, 2), "waits": waited}
+    chunk, state = Chunk(ids(tokens), (0,) * tokens, ""), reader.zero_state()
+    with torch.no_grad():
+        waits = sum("StreamSynchronize" in name for name in profiled(lambda: reader.write([chunk], state)))
+    return {"launches of a layer's memory": found, "waits of a write": waits}
 
 
 def tests(device: str) -> dict[str, Any]:
-    """The tests marked gpu, and the kernels against the formula."""
-    files = ["tests/test_gpu.py", "tests/memory/test_delta_rule_triton.py"]
+    """The tests marked gpu, and the kernels against the formula; a rehearsal skips the first and has only them."""
+    files = ["tests/test_gpu.py"] + (["tests/memory/test_delta_rule_triton.py"] if device != "cpu" else [])
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
         cwd=ROOT, capture_output=True, text=True, check=False,
@@ -195,40 +187,8 @@ def tests(device: str) -> dict[str, Any]:
     return {"exit": run.returncode, "summary": lines[-1] if lines else run.stderr[-500:], "failed": failed}
 
 
-def command(device: str) -> dict[str, Any]:
-    """The dmdoc command: read, ask, compare, and go on after a kill."""
-    with TemporaryDirectory() as folder:
-        environment = {**os.environ, "DMDOC_HOME": f"{folder}/home", "DMDOC_DEVICE": device}
-        report = str(ROOT / "dmdoc" / "samples" / "halvorsen-report.pdf")
-        large = Path(folder) / "large.txt"
-        sentence = "The {} boat of the harbour was built in {} by the yard of Osk {}. "
-        lines = [sentence.format(number, 1700 + number % 300, number) for number in range(16_000)]
-        large.write_text("".join(lines)[: 1_000_000 if device != "cpu" else 4_000], encoding="utf-8")
-
-        def dmdoc(*arguments: str) -> dict[str, Any]:
-            started = time.perf_counter()
-            run = subprocess.run(
-                [sys.executable, "-m", "dmdoc", *arguments], env=environment, capture_output=True, text=True,
-                check=False,
-            )  # fmt: skip
-            took = round(time.perf_counter() - started, 1)
-            return {"exit": run.returncode, "seconds": took, "said": (run.stdout + run.stderr)[-300:]}
-
-        steps = "40" if device != "cpu" else "1"
-        found = {"ingest": dmdoc("ingest", report), "refine": dmdoc("ingest", "--refine", steps, report)}
-        found["ask"] = dmdoc("ask", "Who was the largest customer?", "-d", "halvorsen-report")
-        found["compare"] = dmdoc("compare", "--documents", "1", "--facts", "2", "--mode", "state")
-        started = subprocess.Popen([sys.executable, "-m", "dmdoc", "ingest", str(large)], env=environment)
-        time.sleep(15 if device != "cpu" else 3)
-        started.send_signal(signal.SIGKILL)
-        started.wait()
-        found["resume after a kill"] = dmdoc("ingest", str(large), "--jsonl")
-        found["verify"] = dmdoc("verify", "--all")
-        return found
-
-
 STEPS: dict[str, Callable[[str], dict[str, Any]]] = {
-    "tests": tests, "shape": shape, "launches": launches, "decode": decode, "command": command,
+    "tests": tests, "shape": shape, "launches": launches, "decode": decode, **COMMAND_STEPS
 }  # fmt: skip
 """In order of worth."""
 

@@ -1,25 +1,36 @@
-"""What the tests of the command line share: a home of their own, a document, and a way to run a command."""
+"""What the tests of the command line share: a home of their own, a document, and a way to run a command.
+
+What is slow to import (PyTorch, transformers) is imported by the fixtures: the process that hands out the tests to the
+workers loads this file too, and they wait for it.
+"""
 
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
-import torch
-import typer.main
-from command_line import CONFIG, TEXT, Invoke, Run
-from tiny import tiny_reader
 
-from dmdoc import cli
-from dmdoc.model import reader as reader_module
-from dmdoc.model.reader import Reader
+from dmdoc import cli, document
+from dmdoc.document import Document, Limits, read_document
 
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # before the kernels are imported
+if TYPE_CHECKING:
+    from command_line import Invoke, Run
 
-pytest_plugins = ["serving"]  # a server on a port, with what it needs
+    from dmdoc.model.reader import Reader
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Without a card the kernels run in Triton's interpreter, which Triton wants to know when it is imported."""
+    hands_out = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    if not hands_out:
+        import torch
+
+        if not torch.cuda.is_available():
+            os.environ["TRITON_INTERPRET"] = "1"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -36,12 +47,6 @@ def no_waiting_for_the_disk() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def command() -> Callable[..., object]:
-    """The command line, built once for all tests."""
-    return typer.main.get_command(cli.app)
-
-
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty library, and no setting from outside."""
@@ -54,29 +59,48 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def lots(tmp_path: Path) -> Path:
+    from command_line import TEXT
+
     path = tmp_path / "lots.txt"
     path.write_text(TEXT, encoding="utf-8")
     return path
 
 
 @pytest.fixture
-def reader() -> Reader:
+def reader() -> "Reader":
+    from command_line import CONFIG
+    from tiny import tiny_reader
+
     return tiny_reader(CONFIG)
+
+
+class ReaderHere:
+    """Reads as IsolatedReader does, but in this process: to start another takes longer than most tests."""
+
+    def __init__(self, limits: Limits, **settings: Any) -> None:
+        self.read: Callable[..., Document] = partial(read_document, limits=limits, **settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 @pytest.fixture
 def invoke(
     home: Path,
-    reader: Reader,
-    command: Callable[..., object],
+    reader: "Reader",
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Invoke:
+) -> "Invoke":
     """Run a command in this process with a tiny reader in place of a real one."""
-    monkeypatch.setattr(cli, "app", command)
-    monkeypatch.setattr(reader_module, "open_reader", lambda *_args, **_options: reader)
+    from command_line import Run
 
-    def run(*arguments: str) -> Run:
+    monkeypatch.setattr(document, "IsolatedReader", ReaderHere)
+    monkeypatch.setattr("dmdoc.model.reader.open_reader", lambda *_args, **_options: reader)
+
+    def run(*arguments: str) -> "Run":
         monkeypatch.setattr(sys, "argv", ["dmdoc", *arguments])
         with pytest.raises(SystemExit) as left:
             cli.main()

@@ -30,6 +30,9 @@ CODES = range(8)
 
 QUICK = ("--max-tokens", "2")
 
+REFINED = 64 << 10
+"""Bytes of the longest file that is refined: steps over hundreds of sections take longer than a case may."""
+
 TEXTS = {
     "salt": "Lot seven holds salt. " * 12,
     "brine": "Lot eight holds brine, which Mia sold in 1931. " * 8,
@@ -59,6 +62,8 @@ class Commands:
     def ingest(self, path: Path) -> None:
         draw = drawn(path)
         options = draw.choice([(), ("--tag", word(draw)), ("--name", word(draw)), ("--refine", "2")])
+        if "--refine" in options and path.stat().st_size > REFINED:
+            options = ()
         self.run(draw, "ingest", str(path), "--quiet", *options)
 
     def install(self, path: Path) -> None:

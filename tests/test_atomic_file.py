@@ -32,6 +32,24 @@ def test_a_symbolic_link_is_never_written_through(tmp_path: Path) -> None:
 
 
 @needs_posix
+def test_a_link_that_is_planted_while_the_file_is_written_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, note = tmp_path / "other", tmp_path / "note"
+    other.write_text("mine")
+    note.write_text("old")
+
+    def guessed(_: int) -> str:
+        (tmp_path / ".note.00000000.tmp").symlink_to(other)
+        return "00000000"
+
+    monkeypatch.setattr("dmdoc.atomic_file.secrets.token_hex", guessed)
+    with pytest.raises(FileExistsError):
+        write_atomically(note, b"new")
+    assert (other.read_text(), note.read_text()) == ("mine", "old")
+
+
+@needs_posix
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
 def test_the_mode_of_what_is_replaced_is_kept(tmp_path: Path, mode: int) -> None:
     (tmp_path / "note").write_text("old")

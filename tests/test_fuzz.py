@@ -46,6 +46,7 @@ def busy() -> None:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit", "act", "failure"),
     [

@@ -35,19 +35,20 @@ MAY_IMPORT = {
 
 INSIDE = {
     "settings": "generation folders trust files",
-    "text": "counting words spelling normalise sentences passages tagger phrases cells candidates around asked "
-    "chunking",
-    "memory": "state rounding delta_rule_triton delta_rule state_header state_file adapter_triton adapter "
-    "adapter_config adapter_file judges attach",
-    "model": "fingerprint hardware tokenizer tokenizer_file decoder_config decoder steps causal_lm places backbone "
-    "embedded hub registry familiar prompt packing batching reader reads continuations",
+    "text": "counting words opposites labels spelling normalise sentences passages tagger phrases cells candidates "
+    "around asked chunking",
+    "memory": "state copying end_to_end rounding delta_rule_triton delta_rule key_trace state_header state_file "
+    "adapter_triton adapter adapter_config adapter_file judges attach",
+    "model": "fingerprint hardware tokenizer tokenizer_file decoder_config blocks frozen_norm decoder steps causal_lm "
+    "places batching backbone embedded hub registry familiar prompt packing reader footprint reads continuations",
     "library": "record document_folders saved_document describe index_file passages catalogue locks journal shelf "
     "library bundle repair",
-    "refine": "gaps questions kinds practice steps",
-    "ingest": "ignored sources sync task refining sections single many share ray_writers",
-    "answer": "evidence statements quoting weighing support routing ask finding spans recall signals judging verify",
+    "refine": "gaps questions kinds practice optimiser steps",
+    "ingest": "ahead ignored sources sync task refining room sections single many share ray_writers",
+    "answer": "evidence statements tally quoting weighing support routing ask finding spans recall signals "
+    "judging verify",
     "chat": "preferences line_editor session commands repl",
-    "serve": "states engine guard openai_form metrics jobs tools page app run handover sessions",
+    "serve": "states engine guard openai_form api_form metrics jobs tools page openapi app run handover sessions",
 }
 """The modules of a package from the ground up: each imports only those that stand before it."""
 
@@ -59,6 +60,7 @@ MAY_KNOW = {
     "prompt_toolkit": {"chat"},
     "transformers": {"model"},
     "triton": {"memory"},
+    "flash_attn": {"model"},
     "accelerate": {"training"},
     "httpcore2": {"document"},
     "pypdf": {"document"},

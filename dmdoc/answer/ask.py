@@ -5,7 +5,9 @@ Read-only: what was saved is byte for byte the same afterwards. Knows nothing ab
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import torch
 
 from dmdoc.answer.routing import choose_sections
 from dmdoc.library.saved_document import SavedDocument
@@ -94,7 +96,19 @@ def ask(
     )
 
 
-def ask_all(
+@dataclass(frozen=True)
+class Prepared:
+    """Several questions as the model is given them."""
+
+    prompts: Sequence[Sequence[int]]
+    sections: Sequence[int] | None
+    """For each question the row of its document's state that answers it."""
+    state: MemoryState | None
+    """These rows; None leaves the adapter out."""
+    started: float
+
+
+def prepare(
     questions: Sequence[str | None],
     reader: Reader,
     states: Sequence[MemoryState] | None,
@@ -102,15 +116,12 @@ def ask_all(
     prompt: Prompt,
     settings: GenerationSettings,
     variables: Sequence[Mapping[str, str]],
-) -> list[Answer]:
-    """Several questions, about one document or several, at once: the answers of `ask`, but for rounding.
+) -> Prepared:
+    """Fill `prompt` with several questions, about one document or several, and choose the section that answers each.
 
     Args:
         states: for each question that of its document, a section a row; None leaves the adapter out.
         variables: what else the prompt of each question has.
-
-    Returns:
-        Answers whose seconds are those of all of them together.
 
     Raises:
         UsageError: as `ask`.
@@ -118,23 +129,57 @@ def ask_all(
     started = time.monotonic()
     filled = [_filled(prompt, question, more) for question, more in zip(questions, variables, strict=True)]
     prompts = [reader.prompt_ids(messages) for messages in filled]
-    sections, state = None, None
-    if states is not None:
-        asked = [_asked(question, messages) for question, messages in zip(questions, filled, strict=True)]
-        sections = choose_sections(asked, states, reader)
-        state = chosen_rows(states, sections)
-    answers = reader.generate_batch(prompts, state, settings)
-    seconds = time.monotonic() - started
+    reader.check_room(max(map(len, prompts)), settings)
+    if states is None:
+        return Prepared(prompts, None, None, started)
+    asked = [_asked(question, messages) for question, messages in zip(questions, filled, strict=True)]
+    sections = choose_sections(asked, states, reader)
+    return Prepared(prompts, sections, chosen_rows(states, sections), started)
+
+
+def answer_all(
+    prepared: Prepared,
+    reader: Reader,
+    settings: GenerationSettings,
+    begun: Sequence[Sequence[int]] | None = None,
+) -> list[Answer]:
+    """Answer several questions at once: the answers of `ask`, but for rounding.
+
+    Args:
+        begun: for each question the tokens that its answer is known to begin with, the one that ends it included.
+
+    Returns:
+        Answers whose seconds are those of all of them together.
+    """
+    known = [tuple(each)[: settings.max_tokens] for each in begun or [()] * len(prepared.prompts)]
+    open_ones = [
+        row
+        for row, own in enumerate(known)
+        if len(own) < settings.max_tokens and len(reader.until_end(own)) == len(own)
+    ]
+    rest: dict[int, list[int]] = {}
+    if open_ones:
+        state = prepared.state
+        if state is not None:
+            state = state.select(torch.tensor(open_ones, device=state.device))
+        prompts = [[*prepared.prompts[row], *known[row]] for row in open_ones]
+        left = settings.max_tokens - min(len(known[row]) for row in open_ones)
+        found = reader.generate_batch(prompts, state, replace(settings, max_tokens=left))
+        rest = dict(zip(open_ones, found, strict=True))
+    said = [
+        reader.until_end([*own, *rest.get(row, ())][: settings.max_tokens]) for row, own in enumerate(known)
+    ]
+    seconds = time.monotonic() - prepared.started
     return [
         Answer(
             text=reader.decode(answer_ids).strip(),
-            prompt_ids=tuple(prompt_ids),
+            prompt_ids=tuple(prepared.prompts[row]),
             answer_ids=tuple(answer_ids),
-            section=None if sections is None else sections[row],
+            section=None if prepared.sections is None else prepared.sections[row],
             first_token_seconds=seconds,
             seconds=seconds,
         )
-        for row, (prompt_ids, answer_ids) in enumerate(zip(prompts, answers, strict=True))
+        for row, answer_ids in enumerate(said)
     ]
 
 

@@ -5,15 +5,18 @@ verdict. Knows nothing about how an answer was made.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from dmdoc.answer.recall import Recalled
 from dmdoc.answer.signals import signals
-from dmdoc.errors import UnsupportedError, UsageError
-from dmdoc.memory.judges import Judgement
+from dmdoc.answer.spans import Choice
+from dmdoc.errors import AdapterError, UnsupportedError, UsageError
+from dmdoc.memory.judges import JUDGES_FILE, Judgement, Verdict
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
+from dmdoc.text.asked import is_no_measure, speaks_of, things_asked
+from dmdoc.text.opposites import mentions
 
 
 def judge(
@@ -22,6 +25,7 @@ def judge(
     state: MemoryState,
     pages: Callable[[], Sequence[str]],
     reader: Reader,
+    name: str = "",
 ) -> Judgement | None:
     """What is to be thought of an answer; None where there is no question, or nobody has measured such answers.
 
@@ -30,13 +34,58 @@ def judge(
     Args:
         state: of the document, a section a row.
         pages: the document's text; called only where there is a verdict. The model sees none of it.
+        name: of the document, by which a question may call it.
+
+    Raises:
+        AdapterError: the judge looks at a signal that is not measured here.
     """
     known = reader.judges.get(recalled.mode)
-    if known is None or question is None or recalled.support is None:
+    if known is None or question is None or recalled.answer.section is None:
         return None
-    found = asdict(signals(question, recalled, state, pages(), reader))
-    quoted = recalled.choice is not None and bool(recalled.choice.quoted)
-    return known.judge_sentences(found) if quoted else known.judge(found)
+    text = (name, *pages())
+    found, choice = asdict(signals(question, recalled, state, text, reader)), recalled.choice
+    if unknown := sorted(known.heard - found.keys()):
+        raise AdapterError(
+            f"the verdicts of {reader.adapter_identity.name} look at {unknown[0]!r}, "
+            f"which this dmdoc does not measure; remove {JUDGES_FILE} from its folder, or calibrate it again"
+        )
+    judgement = known.judge(found)
+    if choice is not None and choice.quoted.sentences:
+        judgement = known.judge_sentences(found)
+    if choice is not None and (choice.missing or _is_beside(question, choice, text)) and judgement.holds:
+        return replace(
+            judgement, verdict="doubtful", probability=min(judgement.probability, known.likely / 2)
+        )
+    if choice is not None and choice.span is not None and choice.span.measures.opposed:
+        return _opposed(judgement, known.likely, said=mentions(question, "\n".join(text)))
+    return judgement
+
+
+def _is_beside(question: str, choice: Choice, text: Sequence[str]) -> bool:
+    """Whether a phrase cannot be what is asked for: words for a number, or of something that is not asked about.
+
+    What the title or the name of the document speaks of, all of it may be about.
+    """
+    if choice.span is None:
+        return False
+    statement = choice.span.statement
+    title = next((line for page in text[1:] for line in page.splitlines() if line.strip()), "")
+    said = " ".join((text[0], title, statement.text, statement.around, *statement.heads))
+    return is_no_measure(choice.span.text, question) or not speaks_of(said, things_asked(question))
+
+
+def _opposed(judgement: Judgement, likely: float, *, said: bool) -> Judgement:
+    """Of an answer whose sentence speaks of the opposite: it is not likely, and nowhere if no sentence has the word.
+
+    Args:
+        likely: the least probability of a likely answer.
+    """
+    verdict: Verdict = judgement.verdict if judgement.verdict == "not in the document" else "doubtful"
+    return replace(
+        judgement,
+        verdict=verdict if said else "not in the document",
+        probability=min(judgement.probability, likely / 2),
+    )
 
 
 def check_that_answers_are_judged(mode: RecallMode, reader: Reader) -> None:

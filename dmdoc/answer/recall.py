@@ -12,9 +12,9 @@ Knows nothing about terminals, options or where documents are kept.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dmdoc.answer.ask import Answer, ask, ask_all, chosen_rows
+from dmdoc.answer.ask import Answer, Prepared, answer_all, ask, chosen_rows, prepare
 from dmdoc.answer.evidence import Passage, marked, passages
-from dmdoc.answer.spans import Choice, Search, search_statements, written_statements
+from dmdoc.answer.spans import Choice, PhrasesRead, Search, search_statements, written_statements
 from dmdoc.answer.statements import BETWEEN_PAGES
 from dmdoc.answer.support import Support, supports
 from dmdoc.errors import UsageError
@@ -34,7 +34,7 @@ class Recalled:
     answer: Answer
     mode: RecallMode
     support: Support | None
-    """What the state has to do with the answer; None without a state."""
+    """What the state has to do with the answer; None without a state, or where nobody wants to know."""
     evidence: tuple[Passage, ...]
     """What the model was shown of the text, in passages."""
     document_tokens: int
@@ -72,6 +72,7 @@ def recall(
     prompt: Prompt | None = None,
     most: int = EVIDENCE_PASSAGES,
     budget: int | None = None,
+    measured: bool = True,
     on_text: Callable[[str], None] | None = None,
 ) -> Recalled:
     """Answer a question in one mode; `on_text` hears the answer as it grows, one that is chosen in one piece.
@@ -81,34 +82,36 @@ def recall(
         prompt: the built-in one of the mode if None.
         most: passages in the prompt of `evidence`; together they hold at most EVIDENCE_TOKENS.
         budget: the most tokens of a section, by which the document was written; the reader's own if None.
+        measured: False leaves out the support of a phrase, which takes a pass and no verdict needs.
 
     Raises:
         UsageError: the prompt needs a question and there is none, has no place for the text that is to be in it, or
             does not fit the backbone's context.
     """
+    if mode == "spans":  # which comes in one piece, however many there are
+        inquiry = Inquiry(question, state, pages, budget)
+        (found,) = recall_all(
+            [inquiry], reader, settings=settings, mode=mode, prompt=prompt, measured=measured
+        )
+        if on_text is not None:
+            on_text(found.answer.text)
+        return found
     prompt = _checked(prompt or load_prompt(MODE_PROMPTS[mode]), mode)
     evidence, text = _shown(question or "", reader, pages, mode, most)
-    (search,) = _searches([Inquiry(question, state, pages, budget)], reader, mode)
-    read = state if search is None else search.asked(state)
     answer = ask(
         question,
         reader,
-        None if mode in ("full", "frozen") else read,
+        None if mode in ("full", "frozen") else state,
         prompt=prompt,
         settings=settings,
         variables={"document": text} if mode in ("evidence", "full") else None,
-        on_text=on_text if search is None else None,
+        on_text=on_text,
     )
-    choice = None
-    if search is not None:
-        answer, choice = search.choose(answer, state, reader)
-        if on_text is not None:
-            on_text(answer.text)
     support = None
     if answer.section is not None:
         chosen = state.rows(answer.section, answer.section + 1)
         (support,) = supports([answer.prompt_ids], [answer.answer_ids], chosen, reader)
-    return _recalled(answer, mode, support, evidence, text, choice, reader)
+    return _recalled(answer, mode, support, evidence, text, None, reader)
 
 
 def recall_all(
@@ -119,6 +122,7 @@ def recall_all(
     mode: RecallMode = "state",
     prompt: Prompt | None = None,
     most: int = EVIDENCE_PASSAGES,
+    measured: bool = True,
 ) -> list[Recalled]:
     """Several questions, about one document or several, at once: as `recall`, but for rounding.
 
@@ -135,7 +139,7 @@ def recall_all(
         state if search is None else search.asked(state)
         for state, search in zip(states, searches, strict=True)
     ]
-    answers = ask_all(
+    prepared = prepare(
         [each.question for each in inquiries],
         reader,
         None if mode in ("full", "frozen") else read,
@@ -143,19 +147,45 @@ def recall_all(
         settings=settings,
         variables=[{"document": text} if mode in ("evidence", "full") else {} for _, text in shown],
     )
+    phrases = [
+        _phrases_read(search, prepared, row, states[row], reader)
+        for row, search in enumerate(searches)
+        if search is not None
+    ]
+    begun = [each.own for each in phrases] if settings.temperature == 0 else None
+    answers = answer_all(prepared, reader, settings, begun or None)
     choices: list[Choice | None] = [None] * len(answers)
-    for row, search in enumerate(searches):
-        if search is not None:
-            answers[row], choices[row] = search.choose(answers[row], states[row], reader)
-    found: list[Support] | list[None] = [None] * len(answers)
-    sections = [answer.section for answer in answers if answer.section is not None]
-    if sections:
-        prompts, given = [a.prompt_ids for a in answers], [a.answer_ids for a in answers]
-        found = supports(prompts, given, chosen_rows(states, sections), reader)
+    for row, each in enumerate(phrases):
+        answers[row], choices[row] = each.choose(answers[row], reader)
+    found: list[Support | None] = [None] * len(answers)
+    wanted = [
+        row
+        for row, answer in enumerate(answers)
+        if answer.section is not None and (measured or not _is_phrase(choices[row]))
+    ]
+    for row, support in zip(wanted, _supports(answers, states, wanted, reader), strict=True):
+        found[row] = support
     return [
         _recalled(answer, mode, found[row], *shown[row], choices[row], reader)
         for row, answer in enumerate(answers)
     ]
+
+
+def _is_phrase(choice: Choice | None) -> bool:
+    return choice is not None and choice.span is not None
+
+
+def _supports(
+    answers: Sequence[Answer], states: Sequence[MemoryState], wanted: Sequence[int], reader: Reader
+) -> list[Support]:
+    own = [answers[row] for row in wanted]
+    sections = [answer.section for answer in own if answer.section is not None]
+    if not sections:
+        return []
+    chosen = chosen_rows([states[row] for row in wanted], sections)
+    return supports(
+        [answer.prompt_ids for answer in own], [answer.answer_ids for answer in own], chosen, reader
+    )
 
 
 def cite(question: str | None, recalled: Recalled, pages: Callable[[], Sequence[str]]) -> tuple[Passage, ...]:
@@ -165,8 +195,11 @@ def cite(question: str | None, recalled: Recalled, pages: Callable[[], Sequence[
     """
     if recalled.choice is not None and recalled.choice.span is not None:
         return (recalled.choice.span.passage,)
-    if recalled.choice is not None and recalled.choice.quoted:
-        return tuple(Passage(each.page, each.text, verbatim=True) for each in recalled.choice.quoted)
+    if recalled.choice is not None and recalled.choice.quoted.sentences:
+        return tuple(
+            Passage(each.page, each.text, verbatim=recalled.choice.quoted.number is None)
+            for each in recalled.choice.quoted.sentences
+        )
     return recalled.evidence or passages(pages(), question or "", recalled.answer.text)
 
 
@@ -206,6 +239,13 @@ def _searches(inquiries: Sequence[Inquiry], reader: Reader, mode: RecallMode) ->
         key: written_statements(each.pages(), each.state, reader, each.budget) for key, each in opened.items()
     }
     return [search_statements(each.question or "", written[id(each.pages)]) for each in inquiries]
+
+
+def _phrases_read(
+    search: Search, prepared: Prepared, row: int, state: MemoryState, reader: Reader
+) -> PhrasesRead:
+    assert prepared.sections is not None, "phrases are read under a state"
+    return search.read(prepared.prompts[row], prepared.sections[row], state, reader)
 
 
 def _shown(

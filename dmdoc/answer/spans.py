@@ -6,24 +6,29 @@ the token that ends an answer, and never as context: no phrase sees another. How
 sentence make its score (weighing.py). Knows nothing about how a free answer was made.
 """
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import NamedTuple
 
 from dmdoc.answer.ask import Answer
 from dmdoc.answer.evidence import Passage
-from dmdoc.answer.quoting import quote
+from dmdoc.answer.quoting import NOTHING, Missing, Quoted, quote
 from dmdoc.answer.statements import BETWEEN_PAGES, Statement, rank, statements
 from dmdoc.answer.weighing import Asked, Measures, weigh
 from dmdoc.memory.state import MemoryState
-from dmdoc.model.continuations import log_likelihoods_behind
+from dmdoc.model.continuations import hear_continuations
 from dmdoc.model.reader import Reader
 from dmdoc.text.asked import form_asked
 from dmdoc.text.candidates import Candidate, find_candidates
+from dmdoc.text.cells import split_cells
+from dmdoc.text.labels import EVENT, fits_label
 
 STATEMENTS = 6
 """How many statements give candidates."""
+
+LABELLED = 3
+"""How many more, behind a label that answers such questions."""
 
 CANDIDATES = 64
 """The most phrases that the model reads: those with the best scores before the state is asked."""
@@ -99,8 +104,10 @@ class Choice:
     """Tokens of the document in all candidates, each of which the model read as an answer, none as context."""
     read: tuple[Span, ...] = ()
     """All phrases that the model read."""
-    quoted: tuple[Statement, ...] = ()
+    quoted: Quoted = NOTHING
     """The sentences that are the answer, where it is no phrase (quoting.py); then there was no candidate."""
+    missing: Missing = ""
+    """What was asked for and is not in the answer."""
 
     @property
     def candidates(self) -> int:
@@ -112,7 +119,9 @@ class Choice:
         """Where the answer stands; nowhere, if it is the free one."""
         if self.span is not None:
             return (Place(self.span.statement.page, self.span.start, self.span.end),)
-        return tuple(Place(each.page, each.start, each.start + len(each.text)) for each in self.quoted)
+        return tuple(
+            Place(each.page, each.start, each.start + len(each.text)) for each in self.quoted.sentences
+        )
 
 
 @dataclass(frozen=True)
@@ -139,45 +148,77 @@ class Search:
         section = self.best[0].section
         return state.rows(section, section + 1)
 
-    def choose(self, free: Answer, state: MemoryState, reader: Reader) -> tuple[Answer, Choice]:
-        """The best phrase in a free answer's place; that answer where there is no phrase.
+    def read(
+        self, prompt_ids: Sequence[int], section: int, state: MemoryState, reader: Reader
+    ) -> "PhrasesRead":
+        """Let the model read the phrases that may answer; none where whole sentences do.
 
         Args:
-            free: the model's own answer, from the rows of `asked`.
+            prompt_ids: what the model is given.
+            section: the row of the document's state that was chosen among those of `asked`.
             state: of the document, a section a row.
         """
-        started = time.monotonic()
-        if (form := form_asked(self.question)) != "phrase" and (
-            quoted := quote(form, self.question, self.written)
-        ):
-            chosen = _instead(
-                free, "\n".join(each.text for each in quoted), quoted[0].section, started, reader
-            )
-            return chosen, Choice(None, free.text, 0, quoted=quoted)
-        free = replace(free, section=self.best[0].section if self.best else free.section)
-        read = self.best or [each for each in self.written if each.section == free.section]
+        form = form_asked(self.question)
+        if form not in ("phrase", "count") and (quoted := self._quoted()).sentences:
+            return PhrasesRead(quoted.sentences[0].section, quoted=quoted)
+        section = self.best[0].section if self.best else section
+        read = self.best or [each for each in self.written if each.section == section]
+        read = [each for each in read if not each.names] or read  # a heading says nothing of what it names
         title = self.written[0].text if self.written[0].names else ""
         found = _candidates(read, Asked(self.question, read, title), self.question)
-        if not found:
-            return free, Choice(None, free.text, 0)
+        said = any(each.measures.kind == each.measures.noun == 1 for each in found)
+        if form == "count" and not said and (quoted := self._quoted()).sentences:
+            return PhrasesRead(quoted.sentences[0].section, quoted=quoted)
         ids = [reader.encode(each.candidate.text) for each in found]
-        spans = tuple(_scored(found, ids, free, state, reader))
-        best = max(spans, key=lambda span: span.score)
-        answer = _instead(free, best.text, best.statement.section, started, reader)
-        return answer, Choice(best, free.text, sum(map(len, ids)), spans)
+        spans: list[Span] = []
+        own: tuple[int, ...] = ()
+        for number in dict.fromkeys(each.statement.section for each in found):
+            rows = [row for row, each in enumerate(found) if each.statement.section == number]
+            answers = [[*ids[row], *reader.end_ids[:1]] for row in rows]
+            heard = hear_continuations(prompt_ids, answers, state.rows(number, number + 1), reader)
+            own = heard.own if number == section else own
+            for row, likely in zip(rows, heard.log_likelihoods.tolist(), strict=True):
+                statement, candidate, measures = found[row]
+                spans.append(Span(candidate, statement, measures._replace(likelihood=likely)))
+        return PhrasesRead(section, tuple(spans), sum(map(len, ids)), own, counts=form == "count")
+
+    def _quoted(self) -> Quoted:
+        return quote(form_asked(self.question), self.question, self.written)
 
 
-def _instead(free: Answer, text: str, section: int, started: float, reader: Reader) -> Answer:
-    """An answer in the free one's place, which took what has passed since then longer."""
-    seconds = free.seconds + time.monotonic() - started
-    return replace(
-        free,
-        text=text,
-        answer_ids=tuple(reader.encode(text)),
-        section=section,
-        first_token_seconds=seconds,
-        seconds=seconds,
-    )
+@dataclass(frozen=True)
+class PhrasesRead:
+    """What could answer a question, once the model has read it."""
+
+    section: int
+    """The one that answers if the free answer stands, or the first sentence's."""
+    spans: tuple[Span, ...] = ()
+    document_tokens: int = 0
+    """Of all phrases."""
+    own: tuple[int, ...] = ()
+    """Tokens that the model's own answer, drawn greedily, begins with, as far as reading the phrases has shown it."""
+    quoted: Quoted = NOTHING
+    counts: bool = False
+    """A number is asked for."""
+
+    def choose(self, free: Answer, reader: Reader) -> tuple[Answer, Choice]:
+        """The sentences, or else the best phrase, in a free answer's place; that answer where there is neither."""
+        if self.quoted.sentences:
+            text = self.quoted.text
+            chosen = replace(free, text=text, answer_ids=tuple(reader.encode(text)), section=self.section)
+            return chosen, Choice(None, free.text, 0, quoted=self.quoted, missing=self.quoted.missing)
+        if not self.spans:
+            missing: Missing = "number" if self.counts else ""
+            return replace(free, section=self.section), Choice(None, free.text, 0, missing=missing)
+        best = max(self.spans, key=lambda span: span.score)
+        chosen = replace(
+            free,
+            text=best.text,
+            answer_ids=tuple(reader.encode(best.text)),
+            section=best.statement.section,
+        )
+        missing = "number" if self.counts and best.measures.kind < 1 else ""
+        return chosen, Choice(best, free.text, self.document_tokens, self.spans, missing=missing)
 
 
 def written_statements(
@@ -193,21 +234,20 @@ def written_statements(
 
 
 def search_statements(question: str, written: Sequence[Statement]) -> Search:
-    """Find where a document speaks of what is asked."""
-    return Search(question, written, rank(written, question, STATEMENTS))
+    """Find where a document speaks of what is asked, in its words or behind a label that answers such questions."""
+    found = rank(written, question, STATEMENTS)
+    known = {(each.page, each.start) for each in found}
+    labelled = (
+        each
+        for each in written
+        if (each.page, each.start) not in known and _is_labelled(each, question, EVENT if found else 1.0)
+    )
+    return Search(question, written, [*found, *islice(labelled, LABELLED)])
 
 
-def _scored(
-    found: Sequence[_Found], ids: Sequence[Sequence[int]], free: Answer, state: MemoryState, reader: Reader
-) -> Iterator[Span]:
-    """The candidates with their tokens, those of a section together."""
-    for section in dict.fromkeys(each.statement.section for each in found):
-        own = [row for row, each in enumerate(found) if each.statement.section == section]
-        answers = [[*ids[row], *reader.end_ids[:1]] for row in own]
-        said = log_likelihoods_behind(free.prompt_ids, answers, state.rows(section, section + 1), reader)
-        for row, likely in zip(own, said.tolist(), strict=True):
-            statement, candidate, measures = found[row]
-            yield Span(candidate, statement, measures._replace(likelihood=likely))
+def _is_labelled(statement: Statement, question: str, least: float) -> bool:
+    names = [statement.label, *(cell.name for cell in split_cells(statement.text))]
+    return any(fits_label(question, name) >= least for name in names)
 
 
 def _candidates(read: Sequence[Statement], asked: Asked, question: str) -> list[_Found]:

@@ -5,13 +5,14 @@ pronoun points at. Ranking is by BM25 over the stems of words, in SQLite's FTS5.
 where sections begin it is told.
 """
 
+import re
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from dmdoc.text.around import around, is_heading
+from dmdoc.text.around import are_headings, around
 from dmdoc.text.candidates import split_statements
 from dmdoc.text.cells import headings, is_row
 from dmdoc.text.words import split_words, telling_words, words_query
@@ -24,6 +25,13 @@ BETWEEN_PAGES = "\n\n"
 
 AROUND = 0.7
 """What a word of a heading, or of what a pronoun points at, counts beside a word of the statement itself."""
+
+_GREETING = re.compile(r"Dear [^\W\d]")
+_CLOSING = re.compile(
+    r"(?:(?:with )?(?:kind|best|warm|many)(?:est)? (?:regards|wishes|greetings)|regards|with (?:\w+ )?love|love|"
+    r"yours(?: \w+)?|(?:yours )?(?:sincerely|faithfully|truly)(?: yours)?)[,.]?",
+    re.IGNORECASE,
+)
 
 HEADING = 0.2
 """What a heading counts beside a statement: it names what others say."""
@@ -47,6 +55,8 @@ class Statement(NamedTuple):
     """The headings of its columns, if it is a row of a table that has some."""
     names: bool = False
     """It names what others say: a heading, or the first row of a table."""
+    label: str = ""
+    """What it would stand behind in a form: "to" of the line that greets in a letter, "from" of its signature."""
 
 
 def statements(pages: Sequence[str], sections: Sequence[int]) -> list[Statement]:
@@ -76,10 +86,21 @@ def _with_context(found: Sequence[Statement]) -> list[Statement]:
         each._replace(
             around=near,
             heads=own,
-            names=is_heading(each.text) or (not own and bool(below) and is_row(each.text)),
+            names=(named and not label) or (not own and bool(below) and is_row(each.text)),
+            label=label,
         )
-        for each, near, own, below in zip(found, around(texts), heads, [*heads[1:], ()], strict=False)
+        for each, near, own, below, named, label in zip(
+            found, around(texts), heads, [*heads[1:], ()], are_headings(texts), _letter(texts), strict=False
+        )
     ]
+
+
+def _letter(texts: Sequence[str]) -> Iterator[str]:
+    """What the parts of a letter say: whom it greets, and who signed it."""
+    before = ""
+    for text in texts:
+        yield "to" if _GREETING.match(text) else "from" if _CLOSING.fullmatch(before) else ""
+        before = text
 
 
 def _heads(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:

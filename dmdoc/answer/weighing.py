@@ -11,8 +11,10 @@ from typing import NamedTuple
 from dmdoc.answer.statements import Statement
 from dmdoc.text.asked import fits_kind, kind_asked
 from dmdoc.text.candidates import Candidate
-from dmdoc.text.cells import Cell, split_cells
-from dmdoc.text.words import alike, names, split_words, telling_words
+from dmdoc.text.cells import Cell, enumerated, split_cells
+from dmdoc.text.labels import fits_label
+from dmdoc.text.opposites import contradicts, outdated
+from dmdoc.text.words import FUNCTION_WORDS, alike, names, split_pieces, split_words, telling_words
 
 FAR = 10
 """Words; what stands farther away counts as so far."""
@@ -27,7 +29,10 @@ TITLED = 0.5
 """What a word counts that the title of the document has: all of it may be about that."""
 
 _NOUN = re.compile(r"\b(?:which|what) ((?:\w+ )?\w+)", re.IGNORECASE)
-_STEP = re.compile(r"[^\W_]+|[,;|\n)]")
+_BESIDE = re.compile(
+    r"\b(?:how many|who (?:is|was|are|were) (?:the|our|its|their)) ((?:\w+ )?\w+)", re.IGNORECASE
+)
+_STOPS = ",;|\n)"
 
 
 class Measures(NamedTuple):
@@ -52,21 +57,28 @@ class Measures(NamedTuple):
     """1 where it has the noun that is asked for: "pier 9" for "which pier"; else 0."""
     covers: float
     """The share of the question's words that its statement has, or what stands around that; counted likewise. Of a
-    table a cell says what its row is about, its heading and its value, and nothing else."""
+    table a cell says what its row says, its heading and its value, but no other heading."""
+    label: float
+    """How far it stands behind a label or a heading that the question names or asks for (text/labels.py), from 0 to 1;
+    half of that where it is one of several names behind it."""
+    opposed: float
+    """1 where its words speak of the opposite of what is asked, or of what was and no longer is (text/opposites.py)."""
 
 
 WEIGHTS = Measures(
     likelihood=1.0,
-    rank=1.6,
-    words=-0.55,
-    distance=-4.2,
-    kind=1.4,
-    whole=0.7,
-    echo=-1.6,
-    noun=1.8,
-    covers=4.8,
+    rank=1.39,
+    words=-0.39,
+    distance=-2.43,
+    kind=1.53,
+    whole=0.51,
+    echo=-1.43,
+    noun=0.99,
+    covers=3.8,
+    label=3.08,
+    opposed=-1.59,
 )
-"""In the proportions that made the right phrases of training data likeliest among all (docs/answers.md)."""
+"""In the proportions that make the right phrases of training data likeliest among all (compare/phrase_weights.py)."""
 
 
 class Asked:
@@ -78,9 +90,11 @@ class Asked:
     """
 
     def __init__(self, question: str, read: Sequence[Statement], title: str = "") -> None:
+        self._question = question
         self._kind = kind_asked(question)
         self._words = telling_words(question)
         self._nouns = telling_words(" ".join(_NOUN.findall(question)))
+        self._beside = telling_words(" ".join(_BESIDE.findall(question)))
         there = [self._shared(split_words(" ".join((each.text, each.around, *each.heads)))) for each in read]
         worth = dict.fromkeys(names(question), NAMED)
         worth |= dict.fromkeys(self._shared(split_words(title)), TITLED)
@@ -91,22 +105,50 @@ class Asked:
         }
 
     def measure(self, candidate: Candidate, statement: Statement, likelihood: float) -> Measures:
-        cell, own = _cell(candidate, statement), split_words(candidate.text)
+        cells, own = split_cells(statement.text, statement.heads), split_words(candidate.text)
+        cell = next((cell for cell in cells if cell.start <= candidate.start < cell.end), None)
         before, after = statement.text[: candidate.start], statement.text[candidate.end :]
+        past = outdated(self._question, before, after)
         if cell is not None:
-            before = f"{cell.row} {cell.name} {statement.text[cell.start : candidate.start]}"
+            others = (statement.text[each.start : each.end] for each in cells if each is not cell)
+            # Of its row what is asked about stands nearest: a code, or another value, may come before it.
+            row = sorted(others, key=lambda text: self._count(self._shared(split_words(text))))
+            before = f"{' '.join(row)} {cell.name} {statement.text[cell.start : candidate.start]}"
             after = statement.text[candidate.end : cell.end]
+        said = f"{before} {candidate.text} {after} {statement.around}"
+        whole = cell is not None and _fills(candidate, cell, statement.text)
+        items = 1 if cell is None else enumerated(statement.text[cell.start : cell.end].rstrip(" .,;"))
+        name = statement.label if cell is None else cell.name
+        fits = fits_label(self._question, name)
+        label = max(fits, self._named(name))
+        inside = len(split_words(statement.text[0 if cell is None else cell.start : candidate.start]))
         return Measures(
             likelihood=likelihood,
             rank=statement.rank,
-            words=len(candidate.text.split()),
-            distance=self._distance(before, after),
+            words=len(candidate.text.split()) / (items if whole else 1),
+            distance=min(self._distance(before, after), 1 - fits + fits * min(FAR, inside) / FAR),
             kind=fits_kind(candidate.text, self._kind),
-            whole=float(cell is not None and _fills(candidate, cell, statement.text)),
+            whole=float(whole),
             echo=sum(map(self._asks, own)) / max(1, len(own)),
-            noun=float(any(alike(word, noun) for word in own for noun in self._nouns)),
-            covers=self._covers(f"{before} {candidate.text} {after} {statement.around}"),
+            noun=float(self._has_noun(own) or self._stands_by(statement.text, candidate)),
+            covers=self._covers(said),
+            label=label if whole or items == 1 else label / 2,
+            opposed=float(past or contradicts(self._question, said)),
         )
+
+    def _named(self, label: str) -> float:
+        """The share of the words of a label, or of the heading of a column, that the question names."""
+        words = telling_words(label)
+        return sum(map(self._asks, words)) / len(words) if words else 0.0
+
+    def _has_noun(self, own: Sequence[str]) -> bool:
+        return any(alike(word, noun) for word in own for noun in self._nouns)
+
+    def _stands_by(self, text: str, candidate: Candidate) -> bool:
+        """Whether what is asked for stands at its side: "four *bolts*", "Olsen (the *landlord*)"."""
+        after = split_words(re.split(r"[.;:|\n)]", text[candidate.end :])[0])
+        after = [word for word in after if word not in FUNCTION_WORDS][:1]
+        return any(alike(word, noun) for word in after for noun in self._beside)
 
     def _covers(self, text: str) -> float:
         there = self._shared(split_words(text))
@@ -124,7 +166,7 @@ class Asked:
 
     def _distance(self, before: str, after: str) -> float:
         nearest: dict[str, int] = {}
-        for side in (reversed(_STEP.findall(before.lower())), _STEP.findall(after.lower())):
+        for side in (reversed(split_pieces(before, _STOPS)), split_pieces(after, _STOPS)):
             for word, steps in self._steps(side):
                 nearest[word] = min(FAR, steps, nearest.get(word, FAR))
         found = sum(self._count([word]) * steps for word, steps in nearest.items())
@@ -141,12 +183,6 @@ class Asked:
 def weigh(measures: Measures) -> float:
     """The more, the better it answers."""
     return sum(weight * value for weight, value in zip(WEIGHTS, measures, strict=True))
-
-
-def _cell(candidate: Candidate, statement: Statement) -> Cell | None:
-    """The cell that a phrase stands in, if its line has any."""
-    cells = split_cells(statement.text, statement.heads)
-    return next((cell for cell in cells if cell.start <= candidate.start < cell.end), None)
 
 
 def _fills(candidate: Candidate, cell: Cell, text: str) -> bool:

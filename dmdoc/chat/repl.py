@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dmdoc import console
 from dmdoc.answer.evidence import Passage
+from dmdoc.answer.finding import find_by_words
 from dmdoc.answer.judging import judge
 from dmdoc.answer.recall import Recalled, cite
 from dmdoc.chat.commands import Context, Reply, completions, run_command
@@ -23,6 +24,7 @@ from dmdoc.library.library import Library
 from dmdoc.model.prompt import usual_mode
 from dmdoc.model.reader import Reader
 from dmdoc.settings.generation import GenerationSettings
+from dmdoc.text.asked import is_small_talk
 from dmdoc.text.counting import counted
 
 CONTINUED = "\\"
@@ -51,6 +53,7 @@ class Repl:
         self._context = Context(session, library, finds=finds)
         self._on_text = on_text
         self._citations = citations
+        self._own_words_told = False
 
     @property
     def prompt(self) -> str:
@@ -92,6 +95,8 @@ class Repl:
         return self._context.preferences.report()
 
     def _answer(self, question: str) -> Reply:
+        if is_small_talk(question):
+            return Reply("that asks nothing; ask about the document, or /help lists the commands")
         among = self._find(question)
         if self._context.answers_twice:
             return self._answer_twice(question)
@@ -100,20 +105,27 @@ class Repl:
         if not recalled.answer.text:
             return Reply("the answer is empty")
         found = cite(question, recalled, self.session.pages) if self._citations else ()
-        lines = [self._told(question, recalled, found, among), *answers.citations(found)]
+        lines = [self._told(question, recalled, found, among), answers.left_open(recalled), self._own_words()]
+        lines += answers.citations(found)
         return Reply("\n".join(filter(None, lines)))
+
+    def _own_words(self) -> str:
+        """Said once: why no phrase of a text is given, where phrases are what answers come from."""
+        if self._own_words_told or self.session.document is not None or self.session.mode != "spans":
+            return ""
+        self._own_words_told = True
+        return "no document is read, so there are no phrases to choose from: answers are in the model's own words"
 
     def _find(self, question: str) -> int:
         """Turn to the document that a question is about, unless one was named; of how many it is chosen."""
-        names = self._context.library.names() if self._context.finds else ()
-        if len(names) < 2:
+        if not self._context.finds:
             return 1
+        found, among = find_by_words(question, self._context.library)
         now = self.session.document
         # Where no text has a word of it, the question may be about what was said before.
-        for found in self._context.library.passages.search(question, names, most=1):
-            if now is None or found.document != now.name:
-                self.session.turn_to(self._context.library.get(found.document))
-        return len(names)
+        if found is not None and among > 1 and (now is None or found.name != now.name):
+            self.session.turn_to(found)
+        return max(1, among)
 
     def _told(self, question: str, recalled: Recalled, found: Sequence[Passage], among: int) -> str:
         """How far to trust an answer, or what it was made from; "" where that is not known."""
@@ -122,7 +134,8 @@ class Repl:
         document, section = self.session.document, recalled.answer.section
         if document is not None and section == len(document.header().sections):
             return "from what was said"
-        judgement = judge(question, recalled, self.session.state, self.session.pages, self.session.reader)
+        session, name = self.session, "" if document is None else document.name
+        judgement = judge(question, recalled, session.state, session.pages, session.reader, name)
         if document is None or (judgement is None and among == 1):
             return ""
         return answers.verdict(recalled, judgement, found, document, among)

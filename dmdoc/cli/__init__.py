@@ -12,9 +12,11 @@ import logging
 import os
 import sys
 from dataclasses import dataclass
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
+import typer.main
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
@@ -127,6 +129,12 @@ _OPTIONS: dict[type[DmdocError], str] = {
 """How the command line does what the library advises, which knows no options."""
 
 
+@cache
+def command() -> Any:
+    """The command line, built once: a server runs many commands."""
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """Run the command line; every error becomes one line on stderr and an exit code (errors.py)."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -141,7 +149,7 @@ def main() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     running = Running()
     try:
-        code = app(prog_name="dmdoc", standalone_mode=False, obj=running)
+        code = command()(prog_name="dmdoc", standalone_mode=False, obj=running)
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
     except Exception as failure:
@@ -173,6 +181,11 @@ def _tell(failure: Exception, running: Running) -> int:
     if isinstance(failure, OSError) and unforeseen.is_about_stdout(failure):
         console.give_up_stdout()
         console.error(f"cannot write to standard output: {failure.strerror or failure}")
+        return DmdocError.exit_code
+    if unforeseen.is_lack_of_memory(failure):
+        console.error(
+            "there is not enough memory to go on; close other programs, or raise the limit on memory"
+        )
         return DmdocError.exit_code
     unforeseen.tell(failure, running.command)
     return EXIT_UNFORESEEN

@@ -105,7 +105,9 @@ def ask(
                 "--json and --strict are for one question; --jsonl says of each answer how far to trust it"
             )
         cited = citations and as_jsonl
-        requests = Requests(targets, template, settings, mode, evidence or EVIDENCE_PASSAGES, cited, strict)
+        requests = Requests(
+            targets, template, settings, mode, evidence or EVIDENCE_PASSAGES, cited, strict, as_jsonl
+        )
         answer_many(requests, machine, as_jsonl=as_jsonl, best_first=best_first)
         return
     (target,) = targets
@@ -133,9 +135,10 @@ def ask(
         prompt=template,
         most=evidence or EVIDENCE_PASSAGES,
         budget=saved.header().write_budget,
+        measured=as_json or machine.verbose,
         on_text=console.write_answer if streams else None,
     )
-    judgement = judge(single, recalled, state, saved.pages, reader)
+    judgement = judge(single, recalled, state, saved.pages, reader, saved.name)
     if strict:
         check_judgement(judgement, saved.name, target.among)
     found = cite(single, recalled, saved.pages) if citations else recalled.evidence

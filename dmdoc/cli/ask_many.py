@@ -40,6 +40,9 @@ class Requests:
     strict: bool
     """Whether only answers are told that are sure or likely."""
 
+    measured: bool
+    """Whether lift and likelihood are told."""
+
     @property
     def reads_text(self) -> bool:
         return self.citations or self.mode in ("spans", "evidence", "full")
@@ -129,7 +132,8 @@ def _answers(
         asked = _inquiries(targets, requests, reader, failures, quiet=machine.quiet)
         while group := list(islice(asked, 1 if alone else TOGETHER)):
             for target, inquiry, recalled in _recalled(group, requests, reader, failures):
-                judgement = judge(target.question, recalled, inquiry.state, target.saved().pages, reader)
+                saved = target.saved()
+                judgement = judge(target.question, recalled, inquiry.state, saved.pages, reader, saved.name)
                 yield target, inquiry, recalled, judgement, reader
 
 
@@ -147,6 +151,7 @@ def _recalled(
             mode=requests.mode,
             prompt=requests.prompt,
             most=requests.most,
+            measured=requests.measured,
         )
     except DmdocError as error:
         if len(group) == 1:

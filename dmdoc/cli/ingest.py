@@ -189,6 +189,7 @@ class _Run:
 
     def _outcomes(self, sources: Sequence[str], named: bool) -> "Iterator[Outcome]":
         from dmdoc.ingest.many import ingest_many
+        from dmdoc.ingest.room import room_for
         from dmdoc.ingest.sources import Names
 
         budget, steps, force = self.writing.budget, self.writing.refine, self.writing.force
@@ -199,15 +200,20 @@ class _Run:
             from dmdoc.ingest.share import share_out
 
             return share_out(sources, read, writers, self.library, tags=self.tags, force=force)
+        reader = self.machine.open_reader()
+        room = room_for(reader, steps, budget)
+        if self.machine.verbose or (room.lowered and not self.machine.quiet):
+            console.note(room.line)
         return ingest_many(
             sources,
             read,
-            self.machine.open_reader(),
+            reader,
             self.library,
             budget=budget,
             refine_steps=steps,
             tags=self.tags,
             force=force,
+            room=room,
             show_progress=lambda name: progress(name, quiet=self.machine.quiet),
         )
 

@@ -92,7 +92,12 @@ def show(name: NameOrCurrentArgument = None, as_json: JsonOption = False) -> Non
     if as_json:
         console.write_json({"schema": JSON_SCHEMA, **known})
     else:
-        values_table(known)
+        values_table(
+            {
+                "used where no name is given" if key == "current" else key: value
+                for key, value in known.items()
+            }
+        )
         warn_of_changed_files([saved])
 
 

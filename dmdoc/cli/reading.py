@@ -138,7 +138,9 @@ class SourceReader:
 
         # A page that has not changed may have been read without OCR before.
         fresh = self.library is None or self.reading.ocr is not OcrMode.OFF
-        known = known_page(source, self.library) if is_url(source) and self.library and not fresh else None
+        known = None
+        if is_url(source) and self.library is not None and not fresh:
+            known = known_page(source, self.library, self.name)
         document = self.reading.read(
             source,
             self.opened,

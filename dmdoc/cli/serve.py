@@ -97,42 +97,68 @@ def _tell(health: dict[str, Any]) -> None:
 
 def _serve(given: Listening, folder: Path, idle: float | None, machine: Machine) -> None:
     try:
-        from dmdoc.serve.app import Server, Settings
+        from dmdoc.serve.run import Activity, bind, bind_unix, check_key, run
+
+        key = _key(given.api_key, given.api_key_file)
+        check_key(given.host, key)
+        from dmdoc.serve.app import Server, Settings  # and with it torch
         from dmdoc.serve.engine import Engine
         from dmdoc.serve.handover import SOCKET
-        from dmdoc.serve.run import Activity, bind, bind_unix, check_key, run
     except ImportError as error:
         raise DmdocError(f"{error.name} is missing; pip install 'dmdoc[serve]'") from error
-    key = _key(given.api_key, given.api_key_file)
-    check_key(given.host, key)
     listening, own = bind(given.host, given.port), folder / LOCAL
-    local = bind_unix(own)
-    _serve_commands(folder, machine, [listening, local])
+    sockets = [listening, bind_unix(own)]
     at = f"[{given.host}]" if ":" in given.host else given.host
     address = f"http://{at}:{listening.getsockname()[1]}"
-    engine = Engine(open_library(), machine.open_reader, most_waiting=given.most_waiting)
-    settings = Settings(answer_record_of, record, key, tuple(given.root or ()), address=address)
-    if not machine.quiet:
-        console.note(f"listening on {address}; Ctrl-C ends it")
-    server = Server(engine, settings)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server has its own way to end
     try:
-        run(Activity(server.app(), folder / SOCKET, lambda: server.busy), [listening, local], idle=idle)
+        _share_model(folder, machine, sockets, address)
+        engine = Engine(open_library(), machine.open_reader, most_waiting=given.most_waiting)
+        settings = Settings(answer_record_of, record, key, tuple(given.root or ()), address=address)
+        if not machine.quiet:
+            console.note(f"listening on {address}; Ctrl-C ends it")
+        server = Server(engine, settings)
+        run(Activity(server.app(), folder / SOCKET, lambda: server.busy), sockets, idle=idle)
     finally:
         own.unlink(missing_ok=True)
 
 
-def _serve_commands(folder: Path, machine: Machine, others: "list[socket.socket]") -> None:
-    """Start the process that answers `ask`, `chat` and `ingest`; it ends with this one.
+def _share_model(folder: Path, machine: Machine, sockets: "list[socket.socket]", address: str) -> None:
+    """Load the model, then start the process that answers `ask`, `chat` and `ingest` with it; it ends with this one.
 
-    On a card there is none: its memory cannot be handed to a copy of a process.
+    On a card there is none: its memory cannot be handed to a copy of a process. A model that cannot be loaded is told
+    of by the server.
     """
-    from dmdoc.cli import main
-    from dmdoc.cli.rehearsal import rehearse
+    import torch
+
     from dmdoc.model.hardware import choose_device, detect_hardware
-    from dmdoc.serve.sessions import serve_commands
+    from dmdoc.serve.run import telling_of_loading
 
     if not hasattr(os, "fork") or choose_device(machine.device, detect_hardware()).type != "cpu":
         return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # no pool of threads, which a copy of this process would not have
+    with telling_of_loading(sockets, address):
+        loaded = _is_loaded(machine)
+    if loaded:  # and no other thread is there any more, which a copy would not have either
+        _serve_commands(folder, machine, sockets, threads)
+    torch.set_num_threads(threads)
+
+
+def _is_loaded(machine: Machine) -> bool:
+    try:
+        machine.open_reader()
+    except DmdocError:
+        return False
+    return True
+
+
+def _serve_commands(folder: Path, machine: Machine, others: "list[socket.socket]", threads: int) -> None:
+    """In a copy of this process."""
+    from dmdoc.cli import main
+    from dmdoc.cli.rehearsal import rehearse
+    from dmdoc.serve.sessions import serve_commands
+
     reads, _writes = os.pipe()  # whose other end is closed when this process ends, however it does
     if os.fork() != 0:
         os.close(reads)
@@ -140,17 +166,17 @@ def _serve_commands(folder: Path, machine: Machine, others: "list[socket.socket]
     os.close(_writes)
     for each in others:
         each.close()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal ends this one by the pipe
 
     def prepare() -> None:
-        machine.open_reader()
         if any(rehearse(machine, main)):
             console.warn(
                 "the first command of each kind will take longer: a rehearsal of ingest and ask failed"
             )
 
     try:
-        serve_commands(folder, prepare, main, environ=os.environ, alive=reads)
+        serve_commands(folder, prepare, main, environ=os.environ, alive=reads, threads=threads)
     finally:
         os._exit(0)
 

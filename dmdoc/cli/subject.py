@@ -76,28 +76,31 @@ class Subject:
         if self.every:
             documents = self._every(library)
             return [Target(question, document) for document in documents for question in questions]
-        names = self._names(library)
-        if len(names) == 1:
-            (name,) = names
-            return [Target(question, library.get(name)) for question in questions]
+        named = self.tag is not None or self.document is not None
+        names = [document.name for document in self._every(library)] if named else None
         return [self._found(question, library, names, machine) for question in questions]
 
     def _found(
-        self, question: str | None, library: "Library", names: Sequence[str], machine: Machine
+        self, question: str | None, library: "Library", names: Sequence[str] | None, machine: Machine
     ) -> Target:
         from dmdoc.answer.finding import find_document
 
         if question is None:
-            if self.document is None and self.tag is None:
-                return Target(None, library.current())
-            raise UsageError("without a question no document can be chosen; give --all to ask each of them")
+            return Target(None, self._only(library, library.names() if names is None else names))
         found = find_document(question, library, names, machine.open_reader)
         return Target(question, found.document, found.by, found.among)
 
-    def _names(self, library: "Library") -> Sequence[str]:
-        if self.tag is not None or self.document is not None:
-            return [document.name for document in self._every(library)]
-        return library.names() or [library.current().name]
+    def _only(self, library: "Library", names: Sequence[str]) -> "SavedDocument":
+        """The document to ask without a question.
+
+        Raises:
+            UsageError: several are named.
+        """
+        if len(names) == 1:
+            return library.get(names[0])
+        if self.document is None and self.tag is None:
+            return library.current()
+        raise UsageError("without a question no document can be chosen; give --all to ask each of them")
 
     def _every(self, library: "Library") -> "list[SavedDocument | Damaged]":
         """All that the options name, with what is damaged, for the others are asked all the same."""

@@ -66,3 +66,11 @@ def _steps(failure: BaseException) -> list[str]:
 def is_about_stdout(failure: OSError) -> bool:
     """Whether what typer prints, such as help, could not be written; the commands' own output says so itself."""
     return any(step.name == "echo" for step in traceback.extract_tb(failure.__traceback__))
+
+
+def is_lack_of_memory(failure: Exception) -> bool:
+    """Whether memory ran out where nothing less can be asked for, such as while PyTorch is loaded."""
+    signs = ("failed to map segment", "cannot allocate memory")
+    return isinstance(failure, MemoryError) or (
+        isinstance(failure, ImportError) and any(sign in str(failure).lower() for sign in signs)
+    )

@@ -19,7 +19,7 @@ from dmdoc.compare.foreign import FOREIGN, Kind, posed
 from dmdoc.compare.reliability import calibration_error
 from dmdoc.compare.scoring import contains
 from dmdoc.errors import DmdocError
-from dmdoc.memory.judges import Judge
+from dmdoc.memory.judges import Judge, Judgement
 from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
 from dmdoc.progress import Counted, Report
@@ -41,6 +41,12 @@ class Judged:
     signals: Signals
     right: bool
     """A right answer stands in it; never true of a question that the document does not answer."""
+    sentences: bool = False
+    """It is whole sentences, or a count of them, and no phrase."""
+
+    def judged_by(self, judge: Judge) -> Judgement:
+        found = asdict(self.signals)
+        return judge.judge_sentences(found) if self.sentences else judge.judge(found)
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,8 @@ def ask_all_kinds(
             ):
                 right = any(contains(recalled.answer.text, answer) for answer in each.answers)
                 found = signals(each.question, recalled, state, document.sections, reader)
-                judged.append(Judged(document.name, each.kind, found, right))
+                quoted = recalled.choice is not None and bool(recalled.choice.quoted.sentences)
+                judged.append(Judged(document.name, each.kind, found, right, quoted))
             if progress is not None:
                 progress(Counted(len(judged), total, "answers"))
     return judged
@@ -124,6 +131,7 @@ def calibrate(answers: Sequence[Judged], *, seed: int = 0) -> Calibration:
         [answer.right for answer in fitted],
         [answer.kind == "own" for answer in fitted],
         [answer.document for answer in fitted],
+        [answer.sentences for answer in fitted],
     )
     return check(judge, [answer for answer in answers if answer.document not in first], len(fitted))
 
@@ -134,7 +142,7 @@ def check(judge: Judge, answers: Sequence[Judged], fitted_on: int) -> Calibratio
     Raises:
         DmdocError: answers that hold are not right TIMES as often as others.
     """
-    found = [(answer, judge.judge(asdict(answer.signals))) for answer in answers]
+    found = [(answer, answer.judged_by(judge)) for answer in answers]
     words: dict[str, Count] = {}
     for word in ("sure", "likely", "doubtful", "not in the document"):
         own = [answer.right for answer, judgement in found if judgement.verdict == word]

@@ -18,6 +18,9 @@ from dmdoc.model.reader import Reader
 DONOR_FACTS = 4
 """Facts of the generated document whose state is lent where there is no other document."""
 
+ROSTER_FACTS, SUBJECT_FACTS = 8, 6
+"""Of a generated document of the training halves."""
+
 _KEPT_STATES = 3
 """A document's, the one before it, whose state it borrows, and one to spare."""
 
@@ -125,24 +128,47 @@ def generated_documents(
         else:
             document = _roster(number, facts, family, distractors)
         made.append(document)
-    return [
-        QuestionedDocument(
-            name=f"generated {number}: {document.title}",
-            sections=(document.text,),
-            questions=tuple(
-                Question(
-                    item.question,
-                    (item.answer,),
-                    section=0,
-                    offset=int(item.position * len(document.text)),
-                    superseded=item.superseded,
-                    attribute=item.attribute,
-                )
-                for item in document.questions
-            ),
-        )
-        for number, document in enumerate(made, start=1)
-    ]
+    return [_questioned(number, document) for number, document in enumerate(made, start=1)]
+
+
+def training_documents(documents: int, *, seed: int) -> list[QuestionedDocument]:
+    """Fictional documents to judge and to weigh by, of the training halves: two forms, a roster and facts in turn.
+
+    Never such as recall is measured with.
+    """
+    made = []
+    for number in range(documents):
+        own = seed * 10_000 + number
+        match number % 4:
+            case 2:
+                family = fictional.FAMILIES[number // 4 % len(fictional.FAMILIES)]
+                document = fictional.generate_roster(own, facts=ROSTER_FACTS, split="train", family=family)
+            case 3:
+                document = fictional.generate(own, facts=SUBJECT_FACTS, split="train", distractors=0.7)
+            case _:
+                document = fictional.generate_form(own)
+        made.append(_questioned(number + 1, document))
+    return made
+
+
+def _questioned(number: int, document: fictional.FictionalDocument) -> QuestionedDocument:
+    return QuestionedDocument(
+        name=f"generated {number}: {document.title}",
+        sections=(document.text,),
+        questions=tuple(
+            Question(
+                item.question,
+                (item.answer,),
+                section=0,
+                offset=int(item.position * len(document.text)),
+                superseded=item.superseded,
+                attribute=item.attribute,
+                about=item.about,
+            )
+            for item in document.questions
+        ),
+        unanswered=document.missing,
+    )
 
 
 def _roster(

@@ -5,6 +5,7 @@ documents.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,28 @@ from dmdoc.memory.judges import Judge, Logistic
 ANSWERABLE = ("words", "names", "match")
 """The signals that tell whether a document answers a question at all."""
 
-RIGHT = ("words", "names", "match", "likelihood", "agreement", "fits")
+RIGHT = (
+    "words",
+    "names",
+    "match",
+    "likelihood",
+    "agreement",
+    "fits",
+    "label",
+    "covers",
+    "opposed",
+    "lead",
+)
 """Those that tell whether the answer is right."""
 
-KEPT = 0.88
+KEPT = 0.9
 """The share of the right answers that is likely or sure, on what the threshold is chosen on."""
 
 PRESENT = 0.97
 """The share of the right answers whose document is not said to be silent, likewise."""
 
 SURE = 0.9
-"""The share of the sure answers that is right, likewise."""
+"""The share of the sure answers that is right, likewise, and the least probability of one."""
 
 FEWEST_SURE = 10
 """Answers that this share is counted on."""
@@ -39,8 +51,13 @@ def fit_judge(
     right: Sequence[bool],
     own: Sequence[bool],
     documents: Sequence[str],
+    sentences: Sequence[bool] = (),
 ) -> Judge:
     """A judge of answers whose signals, rightness, kind of question and document are known.
+
+    Args:
+        sentences: which of them are whole sentences: those are judged by whether the document answers, and say
+            nothing of the others; none if empty.
 
     Raises:
         DmdocError: scikit-learn is missing, or there are too few answers to fit anything to.
@@ -51,8 +68,11 @@ def fit_judge(
             f"right; ask about more"
         )
     answerable, present = _fitted(rows, ANSWERABLE, np.array(own), documents)
-    judged, probability = _fitted(rows, RIGHT, np.array(right), documents)
-    good = np.array(right)
+    chosen = ~np.array(sentences) if len(sentences) else np.full(len(rows), True)
+    present, good = present[chosen], np.array(right)[chosen]
+    judged, probability = _fitted(
+        list(compress(rows, chosen)), RIGHT, good, list(compress(documents, chosen))
+    )
     floor = float(np.quantile(present[good], 1 - PRESENT))
     kept = probability[good & (present >= floor)]
     likely = float(np.quantile(kept, 1 - KEPT))
@@ -60,11 +80,16 @@ def fit_judge(
 
 
 def _sure(probability: NDArray[np.float64], right: NDArray[np.bool_], likely: float) -> float:
-    """The least probability from which on SURE of the answers are right; at least SURE itself where none is."""
+    """The least probability from which on SURE of the answers are right, and at least SURE itself.
+
+    What is easy would else carry what is hard: of answers about generated forms more are right than so many, of those
+    about paragraphs fewer.
+    """
     order = np.argsort(-probability)
     shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     enough = [at for at in range(FEWEST_SURE - 1, len(order)) if shares[at] >= SURE]
-    return round(max(likely, float(probability[order[enough[-1]]]) if enough else SURE), 4)
+    least = float(probability[order[enough[-1]]]) if enough else SURE
+    return round(max(likely, SURE, least), 4)
 
 
 def _fitted(

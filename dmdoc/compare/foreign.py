@@ -1,30 +1,24 @@
 """Questions that a document does not answer, put together from those of other documents.
 
     own          its own questions
-    near miss    about the same thing, an attribute that it does not give: a question of another section of the same
-                 work, or another document's question with its subject replaced by this one's
-    other name   an attribute that it gives, of a thing that it does not speak of: another document's question, where
-                 the same with its subject replaced is one of its own
+    near miss    about the same thing, an attribute that it does not give: a question that is known to have no answer
+                 there, one of another section of the same work, or another document's about a thing of the same kind,
+                 with that replaced by one of its own
+    other name   an attribute that it gives, of a thing that it does not speak of
     other        any other document's question
 
 Knows nothing about models or states.
 """
 
 import random
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from dmdoc.datasets import QuestionedDocument
+from dmdoc.datasets import Question, QuestionedDocument
 
 Kind = Literal["own", "near miss", "other name", "other"]
 FOREIGN: tuple[Kind, ...] = get_args(Kind)[1:]
-
-SHARE = 0.7
-"""A subject is named in at least this share of its document's questions."""
-
-_NAME = re.compile(r"(?:the \w+ )?(?:[A-Z][\w'\u2019-]*(?: |(?=\W|$)))+")
 
 
 @dataclass(frozen=True)
@@ -40,41 +34,43 @@ class Posed:
 def posed(documents: Sequence[QuestionedDocument], seed: int) -> list[list[Posed]]:
     """For each document its own questions, and of each kind of foreign ones half as many, where there are some."""
     draw = random.Random(seed)
-    subjects = [_subject(document) for document in documents]
     found = []
-    for number, document in enumerate(documents):
+    for document in documents:
         own = [Posed(asked.question, asked.answers, "own") for asked in document.questions]
         most = -(-len(own) // 2)
         pools: dict[Kind, list[str]] = {kind: [] for kind in FOREIGN}
-        for kind, question in _foreign(number, documents, subjects):
-            pools[kind].append(question)
+        pools["near miss"] += document.unanswered
+        for other in documents:
+            if other.text != document.text:
+                for kind, question in _foreign(document, other):
+                    pools[kind].append(question)
         for kind, pool in pools.items():
-            own += [Posed(question, (), kind) for question in draw.sample(pool, min(most, len(pool)))]
+            different = list(dict.fromkeys(pool))
+            own += [Posed(each, (), kind) for each in draw.sample(different, min(most, len(different)))]
         found.append(own)
     return found
 
 
-def _foreign(
-    number: int, documents: Sequence[QuestionedDocument], subjects: Sequence[str]
-) -> Iterator[tuple[Kind, str]]:
-    document, subject = documents[number], subjects[number]
-    known = {asked.question for asked in document.questions}
-    for at, other in enumerate(documents):
-        if other.text == document.text:
-            continue
-        for asked in other.questions:
-            if _work(other) == _work(document):
-                yield "near miss", asked.question
-            elif subject and subjects[at] and subjects[at] in asked.question:
-                moved = asked.question.replace(subjects[at], subject)
-                if moved in known:
-                    yield "other name", asked.question
-                elif subject.split()[:2] == subjects[at].split()[:2] or _last(subject) == _last(subjects[at]):
-                    yield "near miss", moved
-                else:
-                    yield "other", asked.question
-            else:
-                yield "other", asked.question
+def _foreign(document: QuestionedDocument, other: QuestionedDocument) -> Iterator[tuple[Kind, str]]:
+    """What can be asked of a document of another's questions, none of which it answers."""
+    given, text = {asked.attribute for asked in document.questions}, document.text.lower()
+    things = {_kind(asked): asked.about for asked in document.questions if asked.about}
+    for asked in other.questions:
+        if _work(other) == _work(document):
+            yield "near miss", asked.question
+        elif not asked.attribute:
+            yield "other", asked.question
+        elif asked.attribute in given:
+            if asked.about and asked.about.lower() not in text:
+                yield "other name", asked.question
+        elif document.unanswered and _kind(asked) in map(_kind, document.questions):
+            continue  # what else it does not answer about its own things is known
+        elif asked.about and _kind(asked) in things and asked.about in asked.question:
+            yield "near miss", asked.question.replace(asked.about, things[_kind(asked)])
+        elif not asked.about and _kind(asked) in map(_kind, document.questions):
+            yield "near miss", asked.question
+        else:
+            yield "other", asked.question
 
 
 def _work(document: QuestionedDocument) -> str:
@@ -82,13 +78,6 @@ def _work(document: QuestionedDocument) -> str:
     return document.name.rpartition(" \N{SECTION SIGN} ")[0] or document.name
 
 
-def _subject(document: QuestionedDocument) -> str:
-    """What most of a document's questions name; "" where that is nothing."""
-    questions = [asked.question for asked in document.questions]
-    names = {name.strip() for question in questions for name in _NAME.findall(question[1:])}
-    common = [name for name in names if sum(name in other for other in questions) >= SHARE * len(questions)]
-    return max(sorted(common), key=len, default="")
-
-
-def _last(subject: str) -> str:
-    return subject.rpartition(" ")[2]
+def _kind(asked: Question) -> str:
+    """Of the thing that is asked about."""
+    return asked.attribute.partition(".")[0]

@@ -204,7 +204,7 @@ class _Turn:
         )
 
     def _probability(self, asked: Question, recalled: Recalled) -> float | None:
-        sentences = recalled.choice is not None and recalled.choice.quoted
+        sentences = recalled.choice is not None and recalled.choice.quoted.sentences
         if self.mode not in JUDGED or sentences:  # of sentences it is not how likely they are right
             return None
         pages = self.document.sections

@@ -50,14 +50,32 @@ def _place(recalled: "Recalled", found: Sequence["Passage"], saved: "SavedDocume
 def advice(
     recalled: "Recalled", judgement: "Judgement | None", refine_steps: int, found: Sequence["Passage"]
 ) -> str:
-    """What would help most with a doubtful answer; "" where there is nothing to say."""
+    """What an answer leaves open, or would help most with a doubtful one; "" where there is nothing to say."""
+    if told := left_open(recalled):
+        return told
     if judgement is None or judgement.verdict != "doubtful":
         return ""
     if recalled.mode == "state":
         return "--recall spans picks the answer from the words of the text: it is right more often"
     if refine_steps == 0:
-        return "read again with --refine 16, the document may answer better"
+        return "read again with --refine 24, the document may answer better"
     return "read the passage below before you believe it" if found else ""
+
+
+def left_open(recalled: "Recalled") -> str:
+    """What was asked for and is not in an answer; "" where there is nothing."""
+    choice = recalled.choice
+    if choice is None:
+        return ""
+    if choice.missing == "reason":
+        return "no sentence gives a reason in so many words; this one speaks of it"
+    if choice.missing == "number":
+        return "dmdoc finds no number for it and nothing that it could count"
+    if choice.quoted.number is not None:
+        return f"counted: {counted(len(choice.quoted.sentences), 'line')} of the text, below"
+    if choice.quoted.more:
+        return f"{counted(choice.quoted.more, 'more sentence')} of the text share words with the question"
+    return ""
 
 
 def origin(recalled: "Recalled") -> str:
@@ -94,8 +112,10 @@ def measured(recalled: "Recalled", judgement: "Judgement | None") -> str:
 
 
 def _choice(choice: "Choice") -> str:
-    if choice.quoted:
-        sentences = counted(len(choice.quoted), "sentence")
+    if choice.quoted.number is not None:
+        return f"counted in the text: {counted(len(choice.quoted.sentences), 'line')} that a question's words chose"
+    if choice.quoted.sentences:
+        sentences = counted(len(choice.quoted.sentences), "sentence")
         return f"{sentences} of the text, found by words: no phrase answers such a question"
     if choice.span is None:
         return "answered from the state in its own words: the text of the section has no phrase that could answer"

@@ -47,13 +47,18 @@ def settings_table(rows: Sequence[tuple[str, object, str]]) -> None:
 
 def values_table(values: dict[str, Any]) -> None:
     """One thing: what is known of it."""
-    rows = []
-    for name, value in values.items():
-        shown = (
-            " ".join(value) if isinstance(value, list) else f"{value:,}" if type(value) is int else str(value)
-        )
-        rows.append((name.replace("_", " "), shown))
+    rows = [(name.replace("_", " "), _shown(value)) for name, value in values.items()]
     print_table(rows, ("", ""), headed=False)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def print_table(

@@ -27,7 +27,10 @@ class Question:
     superseded: str | None = None
     """A value that the right one replaced: by a later sentence of the same text, or by an exchange."""
     attribute: str = ""
-    """What is asked of a thing, where that is known: answers of one attribute could stand for one another."""
+    """What is asked of a thing, where that is known: answers of one attribute could stand for one another. What stands
+    before a full stop in it is the kind of thing."""
+    about: str = ""
+    """The thing that it is asked of, if the question names one and it is known."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.question, str) or not self.question.strip():
@@ -47,6 +50,8 @@ class QuestionedDocument:
     name: str
     sections: tuple[str, ...]
     questions: tuple[Question, ...]
+    unanswered: tuple[str, ...] = ()
+    """Questions about the same things that it does not answer, as far as such are known."""
 
     def __post_init__(self) -> None:
         if self.questions and not self.text.strip():

@@ -1,7 +1,8 @@
 """JSON lines: `{doc_id, title, sections: [text], qas: [{question, answers: [text], section}]}`, one document a line.
 
-`section` may be null or missing. Questions alone, about a document that is given otherwise, are lines of
-`{question, answer}` or `{question, answers}`, with the page of the answer if it is known.
+`section` may be null or missing, and `answers` empty: such questions the document does not answer. Questions alone,
+about a document that is given otherwise, are lines of `{question, answer}` or `{question, answers}`, with the page of
+the answer if it is known.
 """
 
 import json
@@ -30,8 +31,9 @@ def documents(content: Any) -> Iterator[QuestionedDocument]:
             for item in record["qas"]
             if item["answers"]
         ]
+        unanswered = tuple(str(item["question"]) for item in record["qas"] if not item["answers"])
         name = str(record.get("title") or record.get("doc_id") or "untitled")
-        yield QuestionedDocument(name, texts(record["sections"], "sections"), tuple(asked))
+        yield QuestionedDocument(name, texts(record["sections"], "sections"), tuple(asked), unanswered)
 
 
 def read_questions(path: Path) -> tuple[Question, ...]:

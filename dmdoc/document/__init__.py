@@ -11,7 +11,7 @@ from dmdoc.document.names import MAX_NAME_LENGTH, check_name, check_tag, is_name
 from dmdoc.document.read import read_document
 from dmdoc.document.source import Limits
 from dmdoc.document.stamp import Change, Stamp, WebStamp, read_stamp
-from dmdoc.document.url import STDIN, file_name, full_source, is_url
+from dmdoc.document.url import STDIN, bare_source, full_source, is_url
 
 __all__ = [
     "MAX_NAME_LENGTH",
@@ -23,9 +23,9 @@ __all__ = [
     "Limits",
     "Stamp",
     "WebStamp",
+    "bare_source",
     "check_name",
     "check_tag",
-    "file_name",
     "full_source",
     "is_name",
     "is_url",

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from io import BytesIO
 from threading import Timer
 from types import TracebackType
@@ -31,6 +31,9 @@ from dmdoc.errors import DmdocError, ExtractionError, UsageError
 
 _CLOSING = 5.0
 """Seconds that the process has to end when nothing more is to be read."""
+
+_OUT_OF_MEMORY = 71
+"""The exit code of a process that got no more memory: a reply would need some."""
 
 
 class IsolatedReader:
@@ -92,13 +95,8 @@ class IsolatedReader:
         if reply is None:
             raise self._failure(label)
         answered = json.loads(reply)
-        if answered.get("error") == "MemoryError":
-            self._kill()  # what it has taken it keeps
-            raise ExtractionError(
-                f"{label} takes more than {self._limits.memory >> 20:,} MB of memory to be read; split it up"
-            )
         if known is not None and "unchanged" in answered:
-            return known if name is None else replace(known, name=name)
+            return known
         return _document(answered, source)
 
     def close(self) -> None:
@@ -141,20 +139,28 @@ class IsolatedReader:
 
     def _failure(self, label: str) -> ExtractionError:
         """Why there was no reply."""
-        code = self._kill()
+        # Without a reply it is ending: what it ends with is told apart from our own signal.
+        code = self._kill(patience=0.0 if self._timed_out else _CLOSING)
         if self._timed_out:
             return ExtractionError(
                 f"{label} was not read within {self._limits.seconds:g} seconds; split it up, or give it more time"
+            )
+        if code == _OUT_OF_MEMORY:
+            return ExtractionError(
+                f"{label} takes more than {self._limits.memory >> 20:,} MB of memory to be read; split it up"
             )
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         return ExtractionError(
             f"{label} cannot be read: its reader ended ({how}); it is damaged or too large"
         )
 
-    def _kill(self) -> int:
+    def _kill(self, *, patience: float = 0.0) -> int:
+        """End the process if it has not ended by itself; its exit code, negative where a signal ended it."""
         process = self._process
         if process is None:
             return 0
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
         _kill_with_children(process)
         code = process.wait()
         self.close()
@@ -226,8 +232,6 @@ def _reply(request: dict[str, Any], given: bytes) -> dict[str, Any]:
         )
     except (ExtractionError, UsageError) as error:
         return {"error": type(error).__name__, "message": str(error)}
-    except MemoryError:
-        return {"error": "MemoryError"}
     return {"unchanged": True} if document is known else {"document": asdict(document)}
 
 
@@ -248,4 +252,7 @@ def main(memory: int) -> None:
     _limit_memory(memory)
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    serve(sys.stdin.buffer, replies)
+    try:
+        serve(sys.stdin.buffer, replies)
+    except MemoryError:
+        os._exit(_OUT_OF_MEMORY)

@@ -16,11 +16,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from dmdoc.document.placed import GUTTER, Interval, Row, Word, rows_of
 from dmdoc.document.table import table_text
 from dmdoc.text.normalise import Block
-
-GUTTER = 1.0
-"""The least width of a gutter, in sizes of the type; between two rows alone, half as much more."""
 
 LOOKAHEAD = 6
 """Rows within which a gutter has to show."""
@@ -30,20 +28,6 @@ _FEW = 3
 
 _MARK = re.compile(r"[-*•‣▪◦\u2013]|\(?\w{1,4}[.)]|\[\d+\]")
 """What stands before a list item."""
-
-Interval = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Word:
-    """A word, or what takes the place of one."""
-
-    text: str
-    left: float
-    right: float
-    baseline: float
-    """Upwards from the bottom of the page."""
-    size: float
 
 
 @dataclass(frozen=True)
@@ -57,48 +41,13 @@ class Arranged:
     """Columns may be mixed."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """Words side by side, from left to right."""
-
-    words: tuple[Word, ...]
-
-    @property
-    def baseline(self) -> float:
-        return self.words[0].baseline
-
-    @property
-    def size(self) -> float:
-        return max(word.size for word in self.words)
-
-    @property
-    def text(self) -> str:
-        return " ".join(word.text for word in self.words)
-
-    @property
-    def is_parted(self) -> bool:
-        return len(self.free()) > 2
-
-    def free(self) -> list[Interval]:
-        """Where the row has no words, from left to right."""
-        ends, edge = [], float("-inf")
-        for word in self.words:
-            if word.left - edge >= GUTTER * self.size:
-                ends.append((edge, word.left))
-            edge = max(edge, word.right)
-        return [*ends, (edge, float("inf"))]
-
-    def between(self, left: float, right: float) -> tuple[Word, ...]:
-        return tuple(word for word in self.words if left <= (word.left + word.right) / 2 < right)
-
-
 def arrange(words: Sequence[Word], rules: Callable[[], Sequence[float]] = tuple) -> Arranged:
     """The blocks of a page.
 
     Args:
         rules: the heights of the page's horizontal lines; asked for if there is a table.
     """
-    rows, blocks, doubtful = _rows(words), list[Block](), False
+    rows, blocks, doubtful = rows_of(words), list[Block](), False
     waiting: list[Row] = []
     position, plain = 0, True
     while position < len(rows):
@@ -111,17 +60,6 @@ def arrange(words: Sequence[Word], rules: Callable[[], Sequence[float]] = tuple)
         blocks += [*_prose(waiting), *found]
         waiting, position, plain, doubtful = [], end, False, doubtful or doubt
     return Arranged((*blocks, *_prose(waiting)), plain, doubtful)
-
-
-def _rows(words: Sequence[Word]) -> list[Row]:
-    """The rows from the top down: words whose baselines lie within half their size of the first one's."""
-    rows: list[list[Word]] = []
-    for word in sorted(words, key=lambda word: (-word.baseline, word.left)):
-        if rows and rows[-1][0].baseline - word.baseline < 0.5 * min(rows[-1][0].size, word.size):
-            rows[-1].append(word)
-        else:
-            rows.append([word])
-    return [Row(tuple(sorted(row, key=lambda word: word.left))) for row in rows]
 
 
 def _run(rows: Sequence[Row], begin: int) -> tuple[int, list[Interval]]:
@@ -210,16 +148,37 @@ def _parted(
         y for y in rules() if rows[-1].baseline - rows[-1].size < y < rows[0].baseline + 1.5 * rows[0].size
     ]
     ruled = len(within) >= 3 and len(rows) / len(within) < 8
+    if ruled and len(parts := _beside_rules(rows, within)) > 1:
+        return _arranged(parts, rules)
     if (all(running) or not _are_aligned(cells)) and not ruled:
-        arranged = [arrange([word for row in column for word in row.words], rules) for column in columns]
-        return [block for each in arranged for block in each.blocks], any(each.doubtful for each in arranged)
+        return _arranged(columns, rules)
     of_table = [index for index, row in enumerate(cells) if any(row[1:])]
     first, end = of_table[0], of_table[-1] + 1
-    texts = [[" ".join(word.text for word in cell) for cell in row] for row in cells[first:end]]
+    # A short line above or below the table may take a column for itself.
+    used = [index for index in range(len(columns)) if any(row[index] for row in cells[first:end])]
+    texts = [[" ".join(word.text for word in row[index]) for index in used] for row in cells[first:end]]
     # Between two horizontal lines lies one row.
     bands = [sum(y > row.baseline for y in within) for row in rows[first:end]] if ruled else None
+    doubtful = any(running[index] for index in used)
     table = Block(table_text(texts, bands), is_table=True)
-    return [*_prose(rows[:first]), table, *_prose(rows[end:])], any(running) and not ruled
+    return [*_prose(rows[:first]), table, *_prose(rows[end:])], doubtful and not ruled
+
+
+def _arranged(
+    parts: Sequence[Sequence[Row]], rules: Callable[[], Sequence[float]]
+) -> tuple[list[Block], bool]:
+    """The blocks of parts that are read one after the other, and whether they are doubtful."""
+    arranged = [arrange([word for row in part for word in row.words], rules) for part in parts]
+    return [block for each in arranged for block in each.blocks], any(each.doubtful for each in arranged)
+
+
+def _beside_rules(rows: Sequence[Row], rules: Sequence[float]) -> list[list[Row]]:
+    """The rows above a ruled table, those of it, and those below: further from a rule than two rules are apart."""
+    heights = sorted(rules)
+    furthest = max(above - below for below, above in pairwise(heights))
+    low, high = heights[0] - furthest, heights[-1] + furthest
+    places = {row: (row.baseline < low) - (row.baseline > high) for row in rows}
+    return [part for place in (-1, 0, 1) if (part := [row for row in rows if places[row] == place])]
 
 
 def _without_marks(rows: Sequence[Row], gutters: Sequence[Interval]) -> list[Interval]:

@@ -15,8 +15,9 @@ def slug(text: str) -> str:
     Accents are dropped, anything else becomes `-`, and a name never begins or ends with punctuation. It is ""
     when nothing of the text can be kept.
     """
-    letters = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return re.sub(r"[^a-z0-9._]+", "-", "".join(letters).lower())[:MAX_NAME_LENGTH].strip("-._")
+    if not text.isascii():
+        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return re.sub(r"[^a-z0-9._]+", "-", text.lower())[:MAX_NAME_LENGTH].strip("-._")
 
 
 def is_name(text: str) -> bool:

@@ -27,8 +27,13 @@ class _Page:
     """Of OCR, if that read it."""
 
     @property
+    def has_words(self) -> bool:
+        """Beside its notes, which people write on scans, too."""
+        return any(block.text.strip() for block in self.blocks)
+
+    @property
     def has_text(self) -> bool:
-        return any(block.text.strip() for block in self.blocks) or bool(self.notes)
+        return self.has_words or bool(self.notes)
 
 
 def read(source: Source) -> Extracted:
@@ -65,7 +70,10 @@ def _warnings(pages: list[_Page]) -> tuple[str, ...]:
     seen = {
         number: page.confidence for number, page in enumerate(pages, start=1) if page.confidence is not None
     }
+    noted = [number for number, page in enumerate(pages, start=1) if page.notes and not page.has_words]
     warnings = []
+    if noted:
+        warnings.append(f"nothing but notes on {_on_pages(noted)}; scanned pages need OCR")
     if doubtful:
         warnings.append(f"columns may be mixed on {_on_pages(doubtful)}")
     if seen:
@@ -88,7 +96,7 @@ def _read_with_pdfium(source: Source) -> list[_Page]:
                 opened.init_forms()
             for page in opened:
                 found = _page(page, opened.formenv)
-                if source.ocr == "force" or (source.ocr == "auto" and not found.has_text):
+                if source.ocr == "force" or (source.ocr == "auto" and not found.has_words):
                     scanned = read_scan(page, source)
                     found = _Page(scanned.blocks, found.notes, confidence=scanned.confidence)
                 pages.append(found)

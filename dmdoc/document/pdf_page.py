@@ -12,10 +12,10 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
-from dmdoc.document.layout import Word
+from dmdoc.document.placed import Word
 
-_LINE_END_HYPHEN = "\ufffe"
-"""What PDFium gives for a hyphen at a line end and for the line end after it."""
+_LINE_END_HYPHENS = frozenset("\x02\ufffe")
+"""Either is what PDFium gives for a hyphen at a line end and for the line end after it."""
 
 _NOTES = frozenset(
     getattr(pdfium, f"FPDF_ANNOT_{kind}")
@@ -42,7 +42,10 @@ _MOST_PATHS = 20_000
 
 def raw_text(text_page: Any) -> str:
     """The text of a page in the order in which it was drawn."""
-    return str(text_page.get_text_range()).replace(_LINE_END_HYPHEN, "-\n")
+    text = str(text_page.get_text_range())
+    for hyphen in _LINE_END_HYPHENS:
+        text = text.replace(hyphen, "-\n")
+    return text
 
 
 def words(text_page: Any) -> list[Word] | None:
@@ -71,9 +74,9 @@ def _spans(text_page: Any) -> Iterator[tuple[str, int, int]]:
         if letter and not letter.isspace():
             if not letters:
                 first = index
-            letters.append("-" if letter == _LINE_END_HYPHEN else letter)
+            letters.append("-" if letter in _LINE_END_HYPHENS else letter)
             last = index
-        if letters and (letter.isspace() or letter == _LINE_END_HYPHEN):
+        if letters and (letter.isspace() or letter in _LINE_END_HYPHENS):
             yield "".join(letters), first, last
             letters = []
     if letters:

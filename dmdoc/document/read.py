@@ -42,7 +42,8 @@ def read_document(
         ocr: whether pages of a PDF are read by OCR, and in which language.
         limits: how much text it may have; it is read without a clock here.
         allow_private: fetch URLs also from addresses of this machine and of private networks.
-        known: what was read from the same URL before; it is given back if the server says that nothing has changed.
+        known: what was read from the same URL before; it is given back as it is if the server says that nothing
+            has changed.
 
     Raises:
         ExtractionError: the source is missing, cannot be fetched, a folder, empty, binary, encrypted, damaged or

@@ -2,7 +2,7 @@
 
 import os
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 STDIN = "-"
@@ -35,6 +35,13 @@ def file_name(url: str) -> str:
     """What the page at a URL would be called as a file; that of a whole site is its host."""
     parts = urlsplit(url)
     return PurePosixPath(unquote(parts.path)).name or parts.netloc
+
+
+def bare_source(source: str) -> str:
+    """What a source is called where nobody is to know the machine: the name of its file."""
+    if is_url(source):
+        return file_name(source)
+    return source if source == STDIN else PurePath(source).name
 
 
 def suffix_of(url: str) -> str:

@@ -1,8 +1,10 @@
 """Spreadsheets (XLSX), by way of openpyxl: a page a sheet, its name, then its rows as in rows.py.
 
-Formulas give the value that was saved with them. Charts and pictures are left out.
+Formulas give the value that was saved with them; programs that compute none save none. Charts and pictures are left
+out.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from io import BytesIO
@@ -16,6 +18,9 @@ from dmdoc.text.normalise import normalise_text
 
 _DRAWN = {"chart": "xl/charts/chart", "picture": "xl/media/"}
 """How the members begin that hold what is drawn."""
+
+_WITHOUT_VALUE = re.compile(rb"<(?:/f|f\b[^<>]*/)>(?:<v\s*/>|<v></v>)?</c>")
+"""How a cell with a formula ends whose value was not saved."""
 
 
 def read(source: Source) -> Extracted:
@@ -42,7 +47,16 @@ def read(source: Source) -> Extracted:
     except Exception as error:  # openpyxl raises whatever a malformed file leads it to
         raise ExtractionError(f"{source.label} is a damaged spreadsheet ({error}); save it again") from error
     drawn = {what: sum(name.startswith(start) for name in archive.names) for what, start in _DRAWN.items()}
-    return Extracted(tuple(pages), "openpyxl", left_out(drawn))
+    return Extracted(tuple(pages), "openpyxl", left_out(drawn, _without_values(archive)))
+
+
+def _without_values(archive: Archive) -> list[str]:
+    """What there is to tell of formulas whose values were not saved."""
+    sheets = (name for name in archive.names if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name))
+    count = sum(len(_WITHOUT_VALUE.findall(archive.read(name))) for name in sheets)
+    return (
+        [f"the values of {count:,} formula{'s' if count > 1 else ''}, which were not saved"] if count else []
+    )
 
 
 def _rows(sheet: Any) -> Iterator[list[str]]:

@@ -32,6 +32,8 @@ class Question:
     """Other wordings of the question in the same split."""
     attribute: str = ""
     """What is asked for, of whatever: questions of one attribute are those whose answers might be mistaken."""
+    about: str = ""
+    """The thing of which it is asked; empty where that is the document itself."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class FictionalDocument:
     text: str
     questions: tuple[Question, ...]
     """One for each fact, in the order in which the answers stand in the text."""
+    missing: tuple[str, ...] = ()
+    """Questions about the same things that the text does not answer."""
 
 
 def generate(
@@ -147,6 +151,7 @@ def _finish(paragraphs: Sequence[Sequence[Sentence]], composer: Composer) -> tup
                         position,
                         tuple(others),
                         attribute=fact.relation.id,
+                        about=fact.subject.name,
                     )
                 )
             offset += len(sentence.text) + 1

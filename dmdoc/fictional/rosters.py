@@ -146,7 +146,13 @@ class _Composer:
             for cell in piece.states:
                 first, *others = self._wordings(cell, cells)
                 yield Question(
-                    first, cell.value, None, offset / length, tuple(others), attribute=cell.attribute.id
+                    first,
+                    cell.value,
+                    None,
+                    offset / length,
+                    tuple(others),
+                    attribute=cell.attribute.id,
+                    about=cell.thing,
                 )
             offset += len(piece.text)
 

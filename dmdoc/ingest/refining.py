@@ -60,4 +60,5 @@ class Refining:
             halfway = Halfway(int(metadata["steps"]), load(content))
         except (OSError, SafetensorError, ValueError, KeyError, TypeError):
             return None
-        return halfway if header.sections == self._header.sections and fits(header, self._header) else None
+        same = header.sections == self._header.sections and fits(header, self._header)
+        return halfway if same and halfway.is_whole else None

@@ -8,20 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
+from dmdoc.ingest.room import Room, room_for
+from dmdoc.memory.copying import on_device
 from dmdoc.memory.rounding import rounded
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.batching import halving
 from dmdoc.model.reader import Reader
 from dmdoc.refine.practice import section_practice
-from dmdoc.refine.steps import Halfway, refine
+from dmdoc.refine.steps import PASS_SECTIONS, Halfway, refine
 from dmdoc.text.chunking import Chunk
 
-BATCH_TOKENS = 1024
-"""The most tokens, padding included, of the sections in one batch; a longer section is a batch of its own.
-2,048 gave no more documents a second on two cores."""
 
-
-def batches(chunks: Sequence[Chunk]) -> Iterator[Sequence[Chunk]]:
+def batches(chunks: Sequence[Chunk], room: Room) -> Iterator[Sequence[Chunk]]:
     """Neighbouring chunks, as many at a time as are written at once."""
     start = 0
     while start < len(chunks):
@@ -29,7 +27,7 @@ def batches(chunks: Sequence[Chunk]) -> Iterator[Sequence[Chunk]]:
         end = start + 1
         while end < len(chunks):
             longest = max(longest, len(chunks[end].token_ids))
-            if (end + 1 - start) * longest > BATCH_TOKENS:
+            if (end + 1 - start) * longest > room.batch_tokens:
                 break
             end += 1
         yield chunks[start:end]
@@ -41,6 +39,7 @@ def write_sections(
     reader: Reader,
     refine_steps: int = 0,
     *,
+    pass_sections: int = PASS_SECTIONS,
     on_step: Callable[[int, float], None] | None = None,
     begun: Halfway | None = None,
     keep: Callable[[Halfway], None] | None = None,
@@ -65,6 +64,7 @@ def write_sections(
             practices,
             reader,
             refine_steps,
+            pass_sections=pass_sections,
             on_step=on_step,
             begun=begun if whole else None,
             keep=keep if whole else None,
@@ -74,17 +74,25 @@ def write_sections(
     return rounded(MemoryState.cat(halving(together, range(len(batch)))))
 
 
-def write_unlike(chunks: Sequence[Chunk], reader: Reader) -> MemoryState:
+def write_unlike(chunks: Sequence[Chunk], reader: Reader, room: Room) -> MemoryState:
     """The states of chunks of any lengths, a section a row in their order; those of like length are written at once."""
     order = sorted(range(len(chunks)), key=lambda number: len(chunks[number].token_ids))
-    written = [write_sections(batch, reader) for batch in batches([chunks[number] for number in order])]
+    written = [write_sections(batch, reader) for batch in batches([chunks[number] for number in order], room)]
     rows = {number: row for row, number in enumerate(order)}
     state = MemoryState.cat(written)
-    return state.select(torch.tensor([rows[number] for number in range(len(chunks))], device=state.device))
+    return state.select(on_device([rows[number] for number in range(len(chunks))], state.device))
 
 
 def write_text(text: str, reader: Reader, refine_steps: int = 0) -> MemoryState:
     """The states of a whole text, a section a row, as `ingest` would write and refine them."""
+    return write_all(reader.chunks(text), reader, refine_steps, room_for(reader, refine_steps))
+
+
+def write_all(chunks: Sequence[Chunk], reader: Reader, refine_steps: int, room: Room) -> MemoryState:
+    """The states of neighbouring chunks, a section a row, batch by batch."""
     return MemoryState.cat(
-        [write_sections(batch, reader, refine_steps) for batch in batches(reader.chunks(text))]
+        [
+            write_sections(batch, reader, refine_steps, pass_sections=room.pass_sections)
+            for batch in batches(chunks, room)
+        ]
     )

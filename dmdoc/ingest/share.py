@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,8 @@ import torch
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, StateFileError
 from dmdoc.ingest.many import Outcome
-from dmdoc.ingest.sections import batches, write_sections, write_unlike
+from dmdoc.ingest.room import room_for
+from dmdoc.ingest.sections import write_all, write_unlike
 from dmdoc.ingest.single import Status, already_done, result_of
 from dmdoc.ingest.task import Task, fits, plan
 from dmdoc.library.library import Library
@@ -83,6 +84,8 @@ class Writer:
             device=settings.device,
             offline=settings.offline,
         )
+        self._room = room_for(self._reader, settings.refine_steps, settings.budget)
+        self._untold = [self._room.line] if self._room.lowered else []
 
     def write(self, order: Order) -> Written:
         """Carry out an order; what is wrong with it is in the answer."""
@@ -91,12 +94,11 @@ class Writer:
             task = plan(order.document, self._reader, budget=self._settings.budget, refine_steps=steps)
             if order.saved is not None and fits(order.saved, task.header):
                 return Written(order.source, task)
+            task, self._untold = replace(task, warnings=(*task.warnings, *self._untold)), []
             if steps:
-                state = MemoryState.cat(
-                    [write_sections(batch, self._reader, steps) for batch in batches(task.chunks)]
-                )
+                state = write_all(task.chunks, self._reader, steps, self._room)
             else:
-                state = write_unlike(task.chunks, self._reader)
+                state = write_unlike(task.chunks, self._reader, self._room)
         except DmdocError as error:
             return Written(order.source, error=str(error))
         return Written(order.source, task, state.to("cpu"), time.monotonic() - started)

@@ -4,6 +4,7 @@ Knows nothing about terminals or options; whoever calls it says where documents 
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,14 +12,15 @@ from typing import Literal
 from dmdoc.document import Document
 from dmdoc.errors import DmdocError, StateFileError
 from dmdoc.ingest.refining import Refining
+from dmdoc.ingest.room import Room, room_for
 from dmdoc.ingest.sections import batches, write_sections
 from dmdoc.ingest.task import Task, fits, plan
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
+from dmdoc.memory.copying import StateCopy
 from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_header import StateHeader
 from dmdoc.model.reader import Reader
-from dmdoc.text.chunking import Chunk
 
 Status = Literal["added", "updated", "resumed", "unchanged"]
 
@@ -105,13 +107,15 @@ def ingest(
         UsageError, DmdocError: as `plan` and `carry_out`.
     """
     task = plan(document, reader, budget=budget, refine_steps=refine_steps)
-    return carry_out(task, reader, library, tags=tags, force=force, progress=progress)
+    room = room_for(reader, refine_steps, budget)
+    return carry_out(task, reader, library, room, tags=tags, force=force, progress=progress)
 
 
 def carry_out(
     task: Task,
     reader: Reader,
     library: Library,
+    room: Room,
     *,
     tags: Sequence[str] = (),
     force: bool = False,
@@ -130,7 +134,7 @@ def carry_out(
         started = time.monotonic()
         staged, state = _resume(task.document, reader, library, task.header, restart=force)
         status: Status = "resumed" if state else "added" if found == "new" else "updated"
-        state = _write(task.chunks, state, reader, library, staged, task.header, progress or _ignore)
+        state = _write(task, state, reader, library, room, staged, progress or _ignore)
         saved = library.finish(staged, state, task.header, tags=tags)
         return result_of(task, saved, status, time.monotonic() - started)
 
@@ -170,19 +174,32 @@ def result_of(task: Task, saved: SavedDocument, status: Status, seconds: float) 
 
 
 def _write(
-    chunks: Sequence[Chunk],
+    task: Task,
     state: MemoryState | None,
     reader: Reader,
     library: Library,
+    room: Room,
     staged: SavedDocument,
-    header: StateHeader,
     report: Callable[[IngestProgress], None],
 ) -> MemoryState:
     """The states of all sections: those of `state`, which were saved before, and the others, saved batch by batch."""
+    header = task.header
     states, done = ([], 0) if state is None else ([state], state.batch)
+    saved = done
     reached = _progress(header, done)
     report(reached)
-    for batch in batches(chunks[done:]):
+    leaving: deque[tuple[StateCopy, StateHeader]] = deque()
+
+    def save_first() -> None:
+        nonlocal saved, reached
+        copy, own = leaving.popleft()
+        states.append(copy.wait())
+        library.save_partial(staged, saved, states[-1], own)
+        saved += states[-1].batch
+        reached = _progress(header, saved)
+        report(reached)
+
+    for batch in batches(task.chunks[done:], room):
         sections = header.sections[done : done + len(batch)]
         refining = replace(reached, batch_tokens=sum(section.tokens for section in sections))
 
@@ -191,13 +208,21 @@ def _write(
 
         kept = Refining(library, staged, done, replace(header, sections=sections))
         state = write_sections(
-            batch, reader, header.refine_steps, on_step=report_step, begun=kept.begun(), keep=kept.keep
+            batch,
+            reader,
+            header.refine_steps,
+            pass_sections=room.pass_sections,
+            on_step=report_step,
+            begun=kept.begun(),
+            keep=kept.keep,
         )
-        states.append(state.to("cpu"))
-        library.save_partial(staged, done, states[-1], replace(header, sections=sections))
+        leaving.append((StateCopy(state), replace(header, sections=sections)))
         done += len(batch)
-        reached = _progress(header, done)
-        report(reached)
+        # A card writes the next batch while one is saved; a refinement takes too long for that.
+        while leaving and (len(leaving) > 1 or leaving[0][0].at_once or header.refine_steps):
+            save_first()
+    while leaving:
+        save_first()
     return MemoryState.cat(states)
 
 

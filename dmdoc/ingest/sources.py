@@ -7,10 +7,11 @@ many of its folders in front as it takes to tell it from the others.
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from dmdoc.document import STDIN, Document, full_source, slug
+from dmdoc.document import STDIN, Document, bare_source, full_source, slug
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.ingest.ignored import files_in
 from dmdoc.library.library import Library
@@ -59,11 +60,20 @@ class Names:
     def named(self, document: Document) -> Document:
         """The document under the name that it has in the library, or under a free one."""
         known = (name for name, source in self._sources.items() if source == document.source != STDIN)
-        name = next(known, None) or next(
-            (name for name in _candidates(document) if self._is_free(name, document)), document.name
-        )
+        name = next(known, None) or next(self._imported(document), None)
+        if name is None:
+            free = (name for name in _candidates(document) if self._is_free(name, document))
+            name = next(free, document.name)
         self._sources[name] = document.source
         return replace(document, name=name)
+
+    def _imported(self, document: Document) -> Iterator[str]:
+        """The names under which the same text was imported from a file that was called as this one is."""
+        for name, source in self._sources.items():
+            if source == bare_source(document.source) != document.source:
+                with suppress(DmdocError):
+                    if self._library.get(name).sha256 == document.sha256:
+                        yield name
 
     def _is_free(self, name: str, document: Document) -> bool:
         """Whether the name is this document's, which it then is for every other run too."""
@@ -76,13 +86,13 @@ class Names:
         return True
 
 
-def known_page(url: str, library: Library) -> Document | None:
-    """What was read from a URL before, as it is saved; None if there is no such document, or it is damaged."""
+def known_page(url: str, library: Library, name: str | None = None) -> Document | None:
+    """What was read from a URL before, under its name or `name`; None if it is not saved, or is damaged."""
     saved = next((saved for saved in library.documents() if saved.source == full_source(url)), None)
     if saved is None:
         return None
     try:
-        return Document(saved.name, saved.source, saved.pages(), file=saved.file)
+        return Document(name or saved.name, saved.source, saved.pages(), file=saved.file)
     except DmdocError:
         return None
 

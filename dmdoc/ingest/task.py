@@ -94,14 +94,12 @@ def _header(
 
 def _warnings(document: Document, reader: Reader, header: StateHeader) -> tuple[str, ...]:
     warnings = [f"{document.name}: {warning}" for warning in document.warnings]
-    tokens, evidenced = header.tokens_written, reader.adapter.config.evidenced_tokens
+    tokens = max((section.tokens for section in header.sections), default=0)
+    evidenced = reader.adapter.config.evidenced_tokens
     if tokens > evidenced:
-        expect = "less of it will be recalled"
-        if header.sections_total > 1:
-            expect = f"an answer comes from one of its {header.sections_total} sections, which may be the wrong one"
         warnings.append(
-            f"{document.name}: recall with {reader.adapter_identity.name} was measured on texts of up to "
-            f"{evidenced:,} tokens, and this one has {tokens:,}; {expect}"
+            f"{document.name}: recall with {reader.adapter_identity.name} was measured on writes of up to "
+            f"{evidenced:,} tokens, and one of this has {tokens:,}; less of it will be recalled"
         )
     return tuple(warnings)
 

@@ -17,11 +17,11 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmdoc.atomic_file import write_atomically
-from dmdoc.document import STDIN, Document, check_name, check_tag, file_name, is_url
+from dmdoc.document import Document, bare_source, check_name, check_tag
 from dmdoc.errors import BundleError, DmdocError, StateFileError, StateVersionError, UsageError
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
@@ -67,7 +67,7 @@ def write_bundle(saved: SavedDocument, path: Path) -> int:
         "format": FORMAT,
         "version": VERSION,
         "name": saved.name,
-        "source": _bare(saved.source),
+        "source": bare_source(saved.source),
         "sha256": saved.sha256,
         "tags": list(saved.tags),
     }
@@ -102,7 +102,7 @@ def read_bundle(path: Path) -> Bundle:
     try:
         record, pages = json.loads(members[_RECORD]), _pages(members[_PAGES])
         _check_version(path, record)
-        document = Document(_string(record["name"]), _bare(_string(record["source"])), pages)
+        document = Document(_string(record["name"]), bare_source(_string(record["source"])), pages)
         tags = _strings(record["tags"])
         check_name(document.name)
         for tag in tags:
@@ -221,13 +221,7 @@ def _bare_state(saved: SavedDocument) -> bytes:
 
 
 def _bare_identity(identity: Identity) -> Identity:
-    return replace(identity, name=_bare(identity.name)) if os.path.isabs(identity.name) else identity
-
-
-def _bare(source: str) -> str:
-    if is_url(source):
-        return file_name(source)
-    return source if source == STDIN else PurePath(source).name
+    return replace(identity, name=bare_source(identity.name)) if os.path.isabs(identity.name) else identity
 
 
 def _string(value: object) -> str:

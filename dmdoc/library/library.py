@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dmdoc.atomic_file import PRIVATE, clear_temporary, sync_folder, write_atomically
+from dmdoc.atomic_file import PRIVATE, clear_temporary, write_atomically
 from dmdoc.document import Document, Stamp, WebStamp, check_name, check_tag
 from dmdoc.errors import DmdocError, DocumentNotFoundError, UsageError
 from dmdoc.library.describe import bound, complete, description, restore_document, rewrite, stage_document
@@ -147,7 +147,6 @@ class Library(Shelf):
             save_state(staged.state_path, state, header)
             for partial in staged.partial_paths():
                 partial.unlink()
-            sync_folder(staged.folder)
             replaced = self._finished(staged.name)
             complete(staged, header, added.union(() if replaced is None else replaced.tags))
             name = staged.name

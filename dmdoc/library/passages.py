@@ -24,11 +24,14 @@ from dmdoc.library.saved_document import read_saved_document
 from dmdoc.text.passages import split_passages
 from dmdoc.text.words import split_words, telling_words, words_query
 
-VERSION = 1
+VERSION = 2
 """Of the tables; an index of another version is made anew."""
 
 NAME_WEIGHT = 0.5
 """What a word of a document's name counts beside one of its text: people ask for "the lease"."""
+
+TITLE_WORDS = 12
+"""Of its first line; the words of a longer one are no title."""
 
 _SETTLED_NS = 2_000_000_000
 """A folder that was changed less than so long ago may change once more without another time of change."""
@@ -39,7 +42,7 @@ _BITS = 24
 _TABLES = {
     "folder": "CREATE TABLE folder (stamp TEXT NOT NULL)",
     "documents": "CREATE TABLE documents (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, stamp TEXT NOT NULL)",
-    "passages": "CREATE VIRTUAL TABLE passages USING fts5 (words, name, page UNINDEXED, start UNINDEXED, "
+    "passages": "CREATE VIRTUAL TABLE passages USING fts5 (words, name, title, page UNINDEXED, start UNINDEXED, "
     "stop UNINDEXED, tokenize = 'porter unicode61 remove_diacritics 2')",
 }
 
@@ -61,7 +64,7 @@ class Found:
 class PassageIndex:
     """The index of the library under a root folder.
 
-    Every method but `search` does nothing where the index cannot be written: the next search makes up for it.
+    Methods that change it do nothing where the index cannot be written: the next search makes up for it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -76,12 +79,15 @@ class PassageIndex:
         """Forget documents; nothing of their text stays in the file."""
         self._change(*names, scrub=True)
 
-    def search(self, sought: str, names: Sequence[str] | None = None, *, most: int = 50) -> list[Found]:
+    def search(
+        self, sought: str, names: Sequence[str] | None = None, *, most: int = 50, whole: bool = False
+    ) -> list[Found]:
         """The passages that share the most telling words with what is sought, the best first.
 
         Args:
             names: only of these documents.
             most: how many.
+            whole: documents as a whole are sought, by their names and titles alone: "the lease".
 
         Raises:
             DmdocError: another process has been writing the index for a minute.
@@ -92,7 +98,25 @@ class PassageIndex:
 
         def look(index: sqlite3.Connection) -> list[Found]:
             _update(index, self._documents)
-            return _best(index, query, names, most)
+            return _best(index, query, names, most, whole=whole)
+
+        return self._file.look(look)
+
+    def find(self, sought: str, *, whole: bool = False) -> tuple[Found | None, int]:
+        """The best passage of all documents, as `search` finds it, and how many documents there are.
+
+        No folder is listed for that, unless one came or went.
+
+        Raises:
+            DmdocError: as `search`.
+        """
+        query = words_query(telling_words(sought) or split_words(sought))
+
+        def look(index: sqlite3.Connection) -> tuple[Found | None, int]:
+            _update(index, self._documents)
+            (count,) = index.execute("SELECT count(*) FROM documents").fetchone()
+            best = _best(index, query, None, 1, whole=whole) if query else []
+            return next(iter(best), None), count
 
         return self._file.look(look)
 
@@ -106,20 +130,32 @@ class PassageIndex:
         self._file.change(change)
 
 
-def _best(index: sqlite3.Connection, query: str, names: Sequence[str] | None, most: int) -> list[Found]:
+def _best(
+    index: sqlite3.Connection, query: str, names: Sequence[str] | None, most: int, *, whole: bool
+) -> list[Found]:
     within = ""
-    if names is not None:
+    if names is not None and not _all_are_in(index, names):
         index.execute("CREATE TEMP TABLE chosen (id INTEGER PRIMARY KEY)")
         rows = [(name,) for name in names]
         index.executemany("INSERT INTO chosen SELECT id FROM documents WHERE name = ?", rows)
         within = f"AND passages.rowid >> {_BITS} IN (SELECT id FROM chosen)"
+    query = f"{{{'name title' if whole else 'words name'}}} : ({query})"
     best = index.execute(
         "SELECT documents.name, page, start, stop, -score FROM (SELECT rowid AS number, page, start, stop, "
-        f"bm25(passages, 1.0, {NAME_WEIGHT}) AS score FROM passages WHERE passages MATCH ? {within} "
+        f"bm25(passages, 1.0, {NAME_WEIGHT}, 1.0) AS score FROM passages WHERE passages MATCH ? {within} "
         f"ORDER BY score LIMIT ?) JOIN documents ON documents.id = number >> {_BITS} ORDER BY score",
         (query, most),
     )
     return [Found(*row) for row in best]
+
+
+def _all_are_in(index: sqlite3.Connection, names: Sequence[str]) -> bool:
+    """Whether the index has no other documents than these: to look for each passage's takes longer than to rank it."""
+    (count,) = index.execute("SELECT count(*) FROM documents").fetchone()
+    chosen = set(names)
+    return count <= len(chosen) and all(
+        name in chosen for (name,) in index.execute("SELECT name FROM documents")
+    )
 
 
 def _update(index: sqlite3.Connection, documents: Path) -> None:
@@ -164,14 +200,23 @@ def _replace(index: sqlite3.Connection, documents: Path, name: str) -> None:
         return
     number = index.execute("INSERT INTO documents (name, stamp) VALUES (?, ?)", (name, stamp)).lastrowid
     assert number is not None
-    called = " ".join(split_words(name))
+    found = list(_passages(documents, name))
+    called, title = " ".join(split_words(name)), " ".join(_title(found[0][1]) if found else ())
     rows = (
-        (number << _BITS | row, " ".join(split_words(page[start:end])), called, place, start, end)
-        for row, (place, page, start, end) in enumerate(_passages(documents, name))
+        (number << _BITS | row, " ".join(split_words(page[start:end])), called, title, place, start, end)
+        for row, (place, page, start, end) in enumerate(found)
     )
     index.executemany(
-        "INSERT INTO passages (rowid, words, name, page, start, stop) VALUES (?, ?, ?, ?, ?, ?)", rows
+        "INSERT INTO passages (rowid, words, name, title, page, start, stop) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        rows,
     )
+
+
+def _title(page: str) -> list[str]:
+    """The words of the line that a text begins with, if they are few and no sentence."""
+    line = page.lstrip().partition("\n")[0].rstrip()
+    words = split_words(line)
+    return words if len(words) <= TITLE_WORDS and not line.endswith((".", "!", "?")) else []
 
 
 def _passages(documents: Path, name: str) -> Iterator[tuple[int, str, int, int]]:

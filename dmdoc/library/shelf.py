@@ -4,18 +4,19 @@ Knows nothing about models, tokens or how a state is computed.
 """
 
 import difflib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from dmdoc.document import STDIN, Document, check_name, is_name, slug
+from dmdoc.document import STDIN, Document, bare_source, check_name, is_name, slug
 from dmdoc.errors import DamagedError, DmdocError, DocumentNotFoundError, UsageError
 from dmdoc.library.catalogue import Catalogue
 from dmdoc.library.document_folders import DocumentFolders, names_in
 from dmdoc.library.journal import read_current
-from dmdoc.library.saved_document import SavedDocument, is_saved_document, read_saved_document
+from dmdoc.library.saved_document import DESCRIPTION, SavedDocument, is_saved_document, read_saved_document
 
 _LISTED = 10  # names an error message lists before it only counts
 
@@ -117,13 +118,19 @@ class Shelf:
             )
         if finished is None:
             return "new"
-        return "unchanged" if finished.sha256 == document.sha256 else "updated"
+        # The states of an imported document are another's: once the file is here, they are its own.
+        same = finished.sha256 == document.sha256 and not _is_imported(finished, document)
+        return "unchanged" if same else "updated"
 
     def _folders(self, name: str) -> DocumentFolders:
         check_name(name)
         return DocumentFolders(self._documents, name)
 
     def _is_finished(self, name: str) -> bool:
+        if os.path.isfile(
+            f"{self._documents}/{name}/{DESCRIPTION}"
+        ):  # without a Path, of which many take long
+            return True
         folders = DocumentFolders(self._documents, name)
         return any(is_saved_document(folder) for folder in folders.finished)
 
@@ -194,10 +201,15 @@ class Shelf:
 
 
 def _same_origin(saved: SavedDocument, document: Document) -> bool:
-    """Standard input has no path to tell two documents apart: there, the same text is the same document."""
-    if STDIN in (saved.source, document.source):
+    """Where no path tells two documents apart, of standard input and in bundles, the same text is the same document."""
+    if STDIN in (saved.source, document.source) or _is_imported(saved, document):
         return saved.sha256 == document.sha256
     return saved.source == document.source
+
+
+def _is_imported(saved: SavedDocument, document: Document) -> bool:
+    """Whether a saved document came in a bundle, from a file that was called as that of `document` is."""
+    return saved.source == bare_source(document.source) != document.source
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from dmdoc.errors import AdapterError
 from dmdoc.memory.delta_rule import runs_kernels
+from dmdoc.memory.key_trace import trace_keys
 
 Head = Literal["q", "k", "v", "o"]
 HEADS: tuple[Head, ...] = ("q", "k", "v", "o")
@@ -69,6 +70,9 @@ class DeltaMemConfig:
     shifts_keys: bool = False
     """A value is written under the key of the token before it, the place where a reader stands when it is due (token
     shift). The first token of a write has none and writes nothing."""
+    traces_keys: bool = False
+    """With shifted keys: of all tokens before, not of the last alone, as gates of each token keep and add them
+    (key_trace.py)."""
     corrects_while_writing: bool = True
     """Corrections are on while a document is written, as in the public code; without them the frozen model reads."""
     write_layout: WriteLayout = "chat"
@@ -99,6 +103,9 @@ class DeltaMemConfig:
             _require(field, value in allowed, f"must be one of {', '.join(allowed)}", value)
         shiftable = not self.shifts_keys or self.memory_write_granularity == "token"
         _require("shifts_keys", shiftable, "needs memory_write_granularity token", self.shifts_keys)
+        _require(
+            "traces_keys", self.shifts_keys or not self.traces_keys, "needs shifts_keys", self.traces_keys
+        )
         heads = self.delta_heads
         usable = bool(heads) and set(heads) <= set(HEADS) and len(set(heads)) == len(heads)
         _require("delta_heads", usable, "must name some of q, k, v, o, each once", heads)
@@ -146,7 +153,8 @@ class DeltaMemLayer(nn.Module):
 
     `memory_{q,k,v}_proj [read_size, hidden]`, `delta_{q,k,v,o}_proj [out, read_size]` for every head in
     `delta_heads`, `beta_proj [gates, hidden]`, `beta_bias [gates]`, and where the config asks for them `lambda_proj`,
-    `lambda_bias`, `delta_o_rmsnorm_weight [out]`, `delta_scale_raw [1 or 4]`.
+    `lambda_bias`, `trace_proj [2 · state heads, hidden]` and `trace_bias` (keep, add), `delta_o_rmsnorm_weight
+    [out]`, `delta_scale_raw [1 or 4]`.
     """
 
     def __init__(self, config: DeltaMemConfig, sizes: AttentionSizes) -> None:
@@ -163,6 +171,11 @@ class DeltaMemLayer(nn.Module):
         if not config.couple_lambda:
             self.lambda_proj = nn.Parameter(torch.zeros(config.gates, sizes.hidden))
             self.lambda_bias = nn.Parameter(torch.full((config.gates,), -config.beta_bias_init))
+        if config.traces_keys:
+            self.trace_proj = nn.Parameter(torch.zeros(2 * config.num_state_heads, sizes.hidden))
+            self.trace_bias = nn.Parameter(
+                torch.cat((_first_keeps(config), torch.zeros(config.num_state_heads)))
+            )
         if config.delta_o_rmsnorm:
             self.delta_o_rmsnorm_weight = nn.Parameter(torch.ones(sizes.o))
         if config.trainable_delta_scale:
@@ -189,11 +202,13 @@ class DeltaMemLayer(nn.Module):
         weights: list[Tensor] = [self.memory_k_proj, self.memory_v_proj, self.beta_proj]
         if not config.couple_lambda:
             weights.append(self.lambda_proj)
+        if config.traces_keys:
+            weights.append(self.trace_proj)
         if with_queries:
             weights.append(self.memory_q_proj)
         # One product for all: a long text is read from memory once, not five times.
         projected = self._project(hidden, torch.cat(weights))
-        if runs_kernels(projected) and not torch.is_grad_enabled():
+        if runs_kernels(projected) and not torch.is_grad_enabled() and not config.traces_keys:
             from dmdoc.memory.adapter_triton import fused_inputs
 
             queries, inputs = fused_inputs(
@@ -210,36 +225,38 @@ class DeltaMemLayer(nn.Module):
             return queries, WriteInputs(*inputs)
         parts = list(torch.split(projected.float(), [len(weight) for weight in weights], dim=-1))
         asked = self._normalised(parts.pop()) if with_queries else None
-        keys, values, beta, *own_lambda = parts
+        keys, values, beta, *own_gates = parts
         write = torch.sigmoid(self._split_heads(beta + self.beta_bias.float()))
         lam = 1.0 - write
-        if own_lambda:
-            lam = torch.sigmoid(self._split_heads(own_lambda[0] + self.lambda_bias.float()))
+        if not config.couple_lambda:
+            lam = torch.sigmoid(self._split_heads(own_gates.pop(0) + self.lambda_bias.float()))
         keep = torch.ones_like(lam) if config.state_update_mode == "no_lambda" else lam
         erase = lam * write if config.state_update_mode == "lambda_outside" else write
-        addresses = self._normalised(keys)
+        addresses = self._normalised(keys, own_gates.pop() if config.traces_keys else None)
         if config.shifts_keys:
             addresses = functional.pad(addresses, (0, 0, 1, 0))[:, :, :-1]
         return asked, WriteInputs(addresses, self._split_heads(values), keep, erase, write)
 
-    def corrections(self, reads: Tensor, dtype: torch.dtype) -> dict[Head, Tensor]:
-        """What is added to each corrected projection: reads `[batch, heads, time, rank]` → `[batch, time, out]`.
+    def readout(self, reads: Tensor, dtype: torch.dtype) -> Tensor:
+        """All that a token reads: `[batch, heads, time, rank]` → `[batch, time, read_size]` in the backbone's dtype."""
+        return reads.transpose(1, 2).flatten(2).to(dtype)
 
-        Computed in `dtype`, that of the backbone.
-        """
-        flat = reads.transpose(1, 2).flatten(2).to(dtype)  # [batch, time, read_size]
-        return {head: self._correction(head, flat) for head in self.config.delta_heads}
-
-    def _correction(self, head: Head, reads: Tensor) -> Tensor:
-        delta = functional.linear(reads, self.get_parameter(f"delta_{head}_proj").to(reads.dtype))
-        delta = delta * (self.config.alpha / self.config.rank)
+    def corrected(self, head: Head, output: Tensor, readout: Tensor) -> Tensor:
+        """What a corrected projection gives, `[batch, time, out]`, with its correction; without gradients in place."""
+        weight: Tensor = self.get_parameter(f"delta_{head}_proj")
+        scale = self.config.alpha / self.config.rank
         if self.config.trainable_delta_scale:
             index = HEADS.index(head) if self.config.delta_scale_granularity == "head" else 0
-            delta = delta * torch.sigmoid(self.delta_scale_raw[index]) * self.config.delta_scale_max
+            weight = weight * (torch.sigmoid(self.delta_scale_raw[index]) * self.config.delta_scale_max)
+        weight, readout = weight.to(output.dtype), readout.to(output.dtype)
         if head == "o" and self.config.delta_o_rmsnorm:
-            weight = self.delta_o_rmsnorm_weight.to(delta.dtype)
-            delta = functional.rms_norm(delta, weight.shape, weight, self.config.delta_o_rmsnorm_eps)
-        return delta
+            delta = functional.linear(readout, weight) * scale
+            norm = self.delta_o_rmsnorm_weight.to(delta.dtype)
+            return output + functional.rms_norm(delta, norm.shape, norm, self.config.delta_o_rmsnorm_eps)
+        # Scaled and added by the product itself: one operation, and no other tensor as wide as the projection.
+        rows = output.flatten(0, 1)
+        add = rows.addmm if torch.is_grad_enabled() else rows.addmm_
+        return add(readout.flatten(0, 1), weight.T, alpha=scale).view_as(output)
 
     def _project(self, hidden: Tensor, weight: Tensor) -> Tensor:
         # In the backbone's dtype, which is the faster one where it runs; the scan works in float32 whatever that is.
@@ -248,11 +265,14 @@ class DeltaMemLayer(nn.Module):
     def _split_heads(self, projected: Tensor) -> Tensor:  # [batch, time, heads·d] → [batch, heads, time, d]
         return torch.stack(projected.chunk(self.config.num_state_heads, dim=-1), dim=1)
 
-    def _normalised(self, projected: Tensor) -> Tensor:
+    def _normalised(self, projected: Tensor, trace_gates: Tensor | None = None) -> Tensor:
         heads = self._split_heads(projected)
-        if not self.config.normalize_qk:
-            return heads
-        return functional.normalize(torch.tanh(heads), dim=-1, eps=1e-6)
+        if self.config.normalize_qk:
+            heads = torch.tanh(heads)
+        if trace_gates is not None:
+            gates = torch.sigmoid(trace_gates + self.trace_bias.float())
+            heads = trace_keys(heads, *(self._split_heads(each) for each in gates.chunk(2, dim=-1)))
+        return functional.normalize(heads, dim=-1, eps=1e-6) if self.config.normalize_qk else heads
 
 
 class DeltaMemAdapter(nn.Module):
@@ -284,6 +304,13 @@ class DeltaMemAdapter(nn.Module):
     def state_shape(self) -> tuple[int, int, int]:
         """(layers, heads, rank) of the states that this adapter writes."""
         return len(self.layer_indices), self.config.num_state_heads, self.config.rank
+
+
+def _first_keeps(config: DeltaMemConfig) -> Tensor:
+    """Biases with which half of the heads keep the last token alone, and head number i of the others keeps 1 − 2⁻ⁱ."""
+    numbers = torch.arange(config.num_state_heads)
+    keeps = torch.where(numbers < config.num_state_heads // 2, 0.02, 1 - 0.5**numbers)
+    return torch.logit(keeps.clamp_min(0.02))
 
 
 def _uniform(rows: int, columns: int) -> nn.Parameter:

@@ -15,7 +15,14 @@ from dmdoc.memory.adapter import DeltaMemConfig
 
 CONFIG_FILE = "delta_mem_config.json"
 
-OUR_FIELDS = ("shifts_keys", "corrects_while_writing", "write_layout", "write_budget", "evidenced_tokens")
+OUR_FIELDS = (
+    "shifts_keys",
+    "traces_keys",
+    "corrects_while_writing",
+    "write_layout",
+    "write_budget",
+    "evidenced_tokens",
+)
 """The fields of DeltaMemConfig that the public format lacks."""
 
 _THRESHOLD = "support_threshold"

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from dmdoc.errors import BackboneError, StateShapeError
 from dmdoc.memory.adapter import HEADS, AttentionSizes, DeltaMemAdapter, DeltaMemLayer, Head
 from dmdoc.memory.delta_rule import delta_rule
+from dmdoc.memory.end_to_end import EndToEnd
 from dmdoc.memory.state import MemoryState
 
 _REASON = "δ-mem needs decoder layers with self_attn.q_proj, k_proj, v_proj and o_proj"
@@ -106,6 +107,7 @@ class MemoryPass:
         *,
         write_mask: Tensor | None = None,
         segment_ids: Tensor | None = None,
+        texts: EndToEnd | None = None,
         stop_after_writing: bool = False,
     ) -> None:
         """
@@ -114,6 +116,7 @@ class MemoryPass:
             write_mask: bool `[batch, time]`, the tokens that write; None makes the pass read-only.
             segment_ids: int64 `[batch, time]`, needed by mean writes: the message or sentence that a token belongs
                 to, counted from 0; −1 for none.
+            texts: how the model has the texts of the batch in one row; None where each is a row of its own.
             stop_after_writing: leave the forward pass as soon as the last memory is written.
 
         Raises:
@@ -128,12 +131,15 @@ class MemoryPass:
         self._state_in = state_in
         self._write_mask = write_mask
         self._segment_ids = segment_ids
+        self._texts = texts
+        # Asked once, before the pass: a card would have to be waited for in every layer.
+        self._segments = 0 if segment_ids is None else int(segment_ids.max()) + 1
         self._stop_after_writing = stop_after_writing
         self._corrects = write_mask is None or adapter.config.corrects_while_writing
         # A pass that corrects nothing may run the model without gradients and still differentiate its writes.
         self._gradients = torch.is_grad_enabled()
         self._written: dict[int, Tensor] = {}
-        self._corrections: dict[int, dict[Head, Tensor]] = {}
+        self._readout = torch.empty(0)  # of the layer at hand
         if write_mask is not None and self._writes_means and segment_ids is None:
             raise StateShapeError("this adapter writes means, so a writing pass needs segment_ids")
 
@@ -190,6 +196,8 @@ class MemoryPass:
 
     def _read_and_write(self, position: int, hidden: Tensor) -> None:
         layer, state = self._adapter.layer(position), self._state_in.layers[position]
+        if self._texts is not None:
+            hidden = self._texts.apart(hidden)
         if hidden.shape[0] != state.shape[0] or hidden.device != state.device:
             raise StateShapeError(
                 f"a state of batch {state.shape[0]} on {state.device} cannot serve "
@@ -213,18 +221,19 @@ class MemoryPass:
                 inputs = layer.write_inputs(hidden)
             reads, self._written[position] = delta_rule(queries, *inputs, state, self._write_mask)
         if reads is not None:
-            self._corrections[position] = layer.corrections(reads, hidden.dtype)
+            reads = reads if self._texts is None else self._texts.joined(reads)
+            self._readout = layer.readout(reads, hidden.dtype)
 
     def _on_projection(
         self, position: int, head: Head, module: nn.Module, args: Sequence[Any], output: Tensor
     ) -> Tensor:
-        return output + self._corrections[position][head].to(output.dtype)
+        return self._adapter.layer(position).corrected(head, output, self._readout)
 
     def _write_means(self, layer: DeltaMemLayer, hidden: Tensor, state: Tensor) -> Tensor:
         """Average the hidden states of every segment, then write one mean a segment, in order."""
         assert self._write_mask is not None and self._segment_ids is not None
         ids = self._segment_ids.masked_fill(~self._write_mask, -1)
-        segments = torch.arange(int(ids.max()) + 1, device=ids.device)
+        segments = torch.arange(self._segments, device=ids.device)
         member = (ids[:, None, :] == segments[None, :, None]).to(hidden.dtype)  # [batch, segments, time]
         count = member.sum(-1, keepdim=True)
         means = (member @ hidden) / count.clamp_min(1)

@@ -21,6 +21,8 @@ CHUNK = 16
 BLOCK = 2048
 """Tokens whose chunks a CPU solves at once: its caches hold them. A card takes a whole text, in fewer operations."""
 
+IN_TURN = 16
+"""Chunks whose maps are applied one after another."""
 
 MAX_KERNEL_RANK = 64
 """The largest rank that the kernels for a card hold in registers; above it the chunked form serves."""
@@ -170,16 +172,18 @@ def delta_rule_chunked(
     surviving = (solved * (after - log_after).exp().unsqueeze(-2)).flatten(3, 4)
     ends = torch.unflatten(surviving @ k.mT, 3, (gate_rows, own + rank))
     shrink = after.exp().unsqueeze(-1) * torch.eye(rank, dtype=k.dtype, device=k.device)
-    starts, final = _chain(ends[..., own:, :] + shrink, ends[..., :own, :], state)
+    starts, final = _chain(ends + functional.pad(shrink, (0, 0, own, 0)), state)
     if queries is None:
         return None, final
 
     q = _in_chunks(queries, size)
     old = before.unsqueeze(-2) * torch.unflatten(starts.flatten(3, 4) @ q, 3, (gate_rows, own))
     u = solved[..., :own, :] + starts @ solved[..., own:, :]
-    weights = decay * _earlier_products(k, q)
+    # Only gradients still need the decay. Memory that is newly taken costs more than what is computed in it.
+    products = _earlier_products(k, q)
+    weights = decay * products if torch.is_grad_enabled() else decay.mul_(products)
     # For a single row BLAS takes three times as long as the sum written out.
-    new = (u.mT * weights).sum(-2, keepdim=True) if own == 1 else u @ weights
+    new = weights.mul_(u.mT).sum(-2, keepdim=True) if own == 1 else u @ weights
     # [chunks, batch, heads, gate rows, own, size] → [batch, heads, time, rank]
     reads = (old + new).flatten(3, 4).permute(1, 2, 0, 4, 3).flatten(2, 3)[:, :, :time]
     return _zero_masked_reads(reads, mask), final
@@ -187,7 +191,8 @@ def delta_rule_chunked(
 
 def _in_chunks(x: Tensor, size: int, fill: float = 0.0) -> Tensor:
     """`[batch, heads, time, d]` → `[chunks, batch, heads, d, size]`, the last chunk filled up."""
-    padded = functional.pad(x, (0, 0, 0, -x.shape[2] % size), value=fill)
+    left = -x.shape[2] % size
+    padded = functional.pad(x, (0, 0, 0, left), value=fill) if left else x
     return torch.unflatten(padded, 2, (-1, size)).permute(2, 0, 1, 4, 3).contiguous()
 
 
@@ -196,34 +201,44 @@ def _earlier_products(keys: Tensor, others: Tensor) -> Tensor:
     return (keys.mT @ others).triu(1).unsqueeze(-3)
 
 
-def _chain(maps: Tensor, offsets: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """Apply the affine maps of all chunks in turn: the rows before each chunk (shaped as offsets), the last state."""
-    # Both kinds of gate in one form: [chunks, batch · heads · gate rows, own, rank] with gate rows · own = rank.
-    offset, chunk_map = offsets.flatten(1, 3), maps.flatten(1, 3)
-    starts = _rows_before(chunk_map, offset, state.reshape(offset.shape[1:]))
-    final = torch.baddbmm(offset[-1], starts[-1], chunk_map[-1])
-    return starts.reshape(offsets.shape), final.reshape(state.shape)
+def _chain(ends: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    """Apply the affine maps of all chunks in turn: the rows before each chunk, and the last state.
+
+    Args:
+        ends: c above M, `[chunks, batch, heads, gate rows, own + rank, rank]` with gate rows · own = rank.
+    """
+    chunks, *outer, both, rank = ends.shape
+    own = both - rank
+    # Text runs inside, so that every second map is a regular step through memory, which products take as it is.
+    maps = ends.flatten(1, 3).transpose(0, 1).contiguous()  # [b, chunks, own + rank, rank]
+    starts = _rows_before(maps, state.reshape(-1, own, rank))
+    final = torch.baddbmm(maps[:, -1, :own], starts[:, -1], maps[:, -1, own:])
+    return starts.transpose(0, 1).reshape(chunks, *outer, own, rank), final.reshape(state.shape)
 
 
-def _rows_before(maps: Tensor, offsets: Tensor, rows: Tensor) -> Tensor:
-    """The rows `[b, own, rank]` before each of the maps rows ↦ rows M + c, `[n, b, own, rank]`.
+def _rows_before(maps: Tensor, rows: Tensor) -> Tensor:
+    """The rows `[b, own, rank]` before each of the maps rows ↦ rows M + c, `[b, n, own, rank]`.
 
     Two neighbours are one map, too: what stands before every pair is found first, then what stands inside each. So a
-    text of n chunks takes 2 log n operations in a row instead of n.
+    text of n chunks takes few operations in a row; the last `IN_TURN` are as quick one by one.
     """
-    count = maps.shape[0]
-    if count == 1:
-        return rows.unsqueeze(0)
+    count, own = maps.shape[1], rows.shape[1]
+    if count <= IN_TURN:
+        reached = [rows]
+        offsets, chunk_maps = torch.unbind(maps[:, :-1, :own], 1), torch.unbind(maps[:, :-1, own:], 1)
+        for offset, chunk_map in zip(offsets, chunk_maps, strict=True):
+            reached.append(torch.baddbmm(offset, reached[-1], chunk_map))
+        return torch.stack(reached, 1)
     paired = count - count % 2
-    first, second = maps[:paired:2], maps[1:paired:2]
-    before = _rows_before(
-        torch.cat((first @ second, maps[paired:])),
-        torch.cat((offsets[:paired:2] @ second + offsets[1:paired:2], offsets[paired:])),
-        rows,
-    )
-    halves = before[: paired // 2]
-    inside = halves @ first + offsets[:paired:2]
-    return torch.cat((torch.stack((halves, inside), 1).flatten(0, 1), before[paired // 2 :]))
+    first, second = maps[:, :paired:2].flatten(0, 1), maps[:, 1:paired:2].flatten(0, 1)
+    pairs = first @ second[:, own:]
+    pairs[:, :own] += second[:, :own]
+    pairs = pairs.view(len(maps), -1, *maps.shape[2:])
+    before = _rows_before(pairs if paired == count else torch.cat((pairs, maps[:, paired:]), 1), rows)
+    halves = before[:, : paired // 2]
+    inside = torch.baddbmm(first[:, :own], halves.flatten(0, 1), first[:, own:]).view_as(halves)
+    found = torch.stack((halves, inside), 2).flatten(1, 2)
+    return found if paired == count else torch.cat((found, before[:, paired // 2 :]), 1)
 
 
 def _close_masked_gates(

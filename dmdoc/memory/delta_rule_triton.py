@@ -125,7 +125,13 @@ def _reads(
     place = (head * chunks + chunk) * RANK
     s = tl.load(starts + (place + numbers[:, None]) * RANK + numbers[None, :], mask=both, other=0.0)
     batch = head // HEADS
-    for step in range(_steps(mask, batch, chunk, time, CHUNK, HAS_MASK)):
+    steps = _steps(mask, batch, chunk, time, CHUNK, HAS_MASK)
+    if steps == 0:
+        tokens = chunk * CHUNK + tl.arange(0, CHUNK)
+        hidden = (head * time + tokens)[:, None] * RANK + numbers[None, :]
+        nothing = tl.zeros([CHUNK, SIZE], dtype=reads.dtype.element_ty)
+        tl.store(reads + hidden, nothing, mask=(tokens < time)[:, None] & in_rank[None, :])
+    for step in range(steps):
         t = chunk * CHUNK + step
         at = head * time + t
         query = tl.load(q + at * RANK + numbers, mask=in_rank, other=0.0)
@@ -351,7 +357,7 @@ def _scan(
     )
     reads = None
     if queries is not None:
-        reads = keys.new_empty(keys.shape) if mask is None else keys.new_zeros(keys.shape)
+        reads = keys.new_empty(keys.shape)
         _reads[(chunks, batch * heads)](
             queries.contiguous(), keys, values, keep, erase, write, shown, starts, reads, time, chunks,
             CHUNK=chunk, **sizes,

@@ -64,6 +64,11 @@ class Judge:
     """The least probability of a likely answer."""
     sure: float
 
+    @property
+    def heard(self) -> set[str]:
+        """The names of all signals that it looks at."""
+        return {*self.answerable.weights, *self.right.weights}
+
     def judge(self, signals: Mapping[str, float]) -> Judgement:
         answerable, right = self.answerable(signals), self.right(signals)
         verdict: Verdict = "doubtful"

@@ -16,6 +16,7 @@ import torch
 
 from dmdoc.errors import BackboneError
 from dmdoc.memory.state_header import Identity
+from dmdoc.model.batching import is_out_of_memory
 from dmdoc.model.causal_lm import CausalLM, GenerationConfig
 from dmdoc.model.decoder_config import DecoderConfig
 from dmdoc.model.fingerprint import model_identity, tokenizer_identity
@@ -54,6 +55,15 @@ class Backbone:
     def layer_count(self) -> int:
         return int(self._text_config.num_hidden_layers)
 
+    @property
+    def feed_forward_size(self) -> int:
+        """Features inside the feed-forward part of a layer."""
+        return int(getattr(self._text_config, "intermediate_size", None) or 4 * self.hidden_size)
+
+    @property
+    def vocabulary(self) -> int:
+        return int(self._text_config.vocab_size)
+
     def cache_bytes(self, tokens: int) -> int:
         """Bytes of the key-value cache of so many tokens, all of which every layer keeps."""
         config = self._text_config
@@ -61,6 +71,11 @@ class Backbone:
         head_size = int(getattr(config, "head_dim", None) or self.hidden_size // heads)
         pairs = int(getattr(config, "num_key_value_heads", None) or heads)
         return 2 * self.layer_count * pairs * head_size * self.dtype.itemsize * tokens
+
+    @property
+    def packs_texts(self) -> bool:
+        """Texts of unequal length are read end to end, without padding: by FlashAttention 2 in decoder.py."""
+        return self.attention == "flash_attention_2" and isinstance(self.model, CausalLM)
 
     @property
     def _text_config(self) -> Any:
@@ -90,7 +105,7 @@ def load_backbone(
     chosen_attention = choose_attention(attention, chosen_device, chosen_dtype, hardware)
     identity = model_identity(name, folder)
     fast = read_tokenizer(folder)
-    own = _known_config(folder) if chosen_attention == "sdpa" else None
+    own = _known_config(folder) if chosen_attention != "eager" else None
     model: CausalLM | PreTrainedModel
     if own is not None:
         model = _load_own(folder, own, chosen_device, chosen_dtype)
@@ -171,6 +186,8 @@ def _load_own(folder: Path, config: DecoderConfig, device: torch.device, dtype: 
             tensors.pop("lm_head.weight", None)
         loaded = model.load_state_dict(tensors, strict=False, assign=True)
     except (OSError, RuntimeError, SafetensorError) as error:
+        if is_out_of_memory(error):
+            raise
         raise BackboneError(f"cannot load the model in {folder}: {_first_line(error)}") from error
     model.tie()
     missing = {name for name, weight in model.named_parameters() if weight.is_meta}
@@ -223,6 +240,8 @@ def _load_with_transformers(
             output_loading_info=True,
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        if is_out_of_memory(error):
+            raise
         raise BackboneError(f"cannot load the model in {folder}: {_first_line(error)}") from error
     if loading["missing_keys"]:
         missing = min(loading["missing_keys"])

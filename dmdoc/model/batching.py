@@ -14,6 +14,9 @@ from dmdoc.errors import BackboneError
 
 T = TypeVar("T")
 
+_MAY_LACK = (MemoryError, OSError, RuntimeError)
+"""Kinds of errors of which some say that the memory does not suffice."""
+
 MOST_TOKENS = 4096
 """Tokens of one batch, padding included; a longer row is a batch of its own."""
 
@@ -67,7 +70,7 @@ def halving(work: Callable[[Sequence[int]], Sequence[T]], batch: Sequence[int]) 
             return list(work(batch))
     try:
         return list(work(batch))
-    except (MemoryError, RuntimeError) as error:
+    except _MAY_LACK as error:
         if not is_out_of_memory(error):
             raise
     if torch.cuda.is_available():
@@ -85,7 +88,7 @@ def memory_told(what: str = "this") -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except _MAY_LACK as error:
         if not is_out_of_memory(error):
             raise
         raise BackboneError(f"there is not enough memory for {what}; {_ADVICE}") from error
@@ -95,8 +98,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether the error is that the processor's or the card's memory does not suffice."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    # PyTorch has no type of its own for the memory of the processor.
-    return isinstance(error, RuntimeError) and any(
+    # PyTorch has no type of its own for the memory of the processor; files that are mapped into it take it too.
+    return isinstance(error, OSError | RuntimeError) and any(
         sign in str(error).lower()
         for sign in ("can't allocate memory", "not enough memory", "cannot allocate memory")
     )

@@ -7,6 +7,8 @@ the scores are those of separate passes, but for rounding. Knows nothing about d
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,11 +40,14 @@ class _Tree:
     def __init__(self, continuations: Sequence[Sequence[int]]) -> None:
         self.tokens: list[int] = []
         self.parents: list[int] = []
-        self.paths: list[list[int]] = []
+        self.paths: list[list[int]] = [[] for _ in continuations]
         """For each continuation the node before each of its tokens."""
         children: dict[tuple[int, int], int] = {}
-        for continuation in continuations:
-            path = [-1]
+        # Those that begin alike in a row, so that what can see one another stands together.
+        begun = {continuation[0]: number for number, continuation in reversed([*enumerate(continuations)])}
+        for number in sorted(range(len(continuations)), key=lambda each: begun[continuations[each][0]]):
+            continuation, path = continuations[number], self.paths[number]
+            path.append(-1)
             for token in continuation[:-1]:  # what follows the last token is not asked for
                 at = (path[-1], token)
                 if at not in children:
@@ -50,7 +55,11 @@ class _Tree:
                     self.tokens.append(token)
                     self.parents.append(path[-1])
                 path.append(children[at])
-            self.paths.append(path)
+
+    def widths(self) -> list[int]:
+        """Nodes of each branch of the root, in their order."""
+        starts = [node for node, parent in enumerate(self.parents) if parent < 0]
+        return [end - start for start, end in pairwise([*starts, len(self.tokens)])]
 
     def ancestry(self) -> Tensor:
         """bool `[nodes, nodes]`: whether a node sees another, which is itself or on its way from the root."""
@@ -90,6 +99,7 @@ def pack_continuations(
         position_ids=positions,
         attention_mask=mask,
         supervised=torch.arange(front - 1, columns),
+        block_widths=(front, *trees[0].widths()) if len(trees) == 1 else None,
         columns=_padded(before, 0),
         tokens=_padded(continuations, 0),
         known=_padded([[[1] * len(each) for each in row] for row in continuations], 0).bool(),
@@ -105,29 +115,55 @@ def score_continuations(packed: PackedContinuations, state: MemoryState | None, 
     Returns:
         float32 `[rows, continuations]`; 0 for padding.
     """
-    device = reader.backbone.device
-    logits = read_logits(packed, state, reader)  # [rows, columns, vocabulary]
+    return _scores(packed, read_logits(packed, state, reader))
+
+
+def _scores(packed: PackedContinuations, logits: Tensor) -> Tensor:
+    """As `score_continuations`, of logits `[rows, columns, vocabulary]`."""
+    device = logits.device
     columns, tokens, known = packed.columns.to(device), packed.tokens.to(device), packed.known.to(device)
     rows = torch.arange(len(logits), device=device).view(-1, 1, 1)
     said = logits[rows, columns, tokens] - logits.logsumexp(-1)[rows, columns]
     return (said * known).sum(-1) / known.sum(-1).clamp_min(1)
 
 
-def log_likelihoods_behind(
-    prompt: Sequence[int], continuations: Sequence[Sequence[int]], state: MemoryState | None, reader: Reader
-) -> Tensor:
-    """As `score_continuations` of one prompt with any number of continuations, a few of them at a time.
+class Heard(NamedTuple):
+    """What a model makes of the continuations of one prompt."""
 
-    Returns:
-        float32 `[continuations]`.
-    """
+    log_likelihoods: Tensor
+    """float32 `[continuations]`, in nats a token."""
+    own: tuple[int, ...]
+    """What it says itself, greedily, at least one token: as far as some continuation goes the same way, and one on."""
+
+
+def hear_continuations(
+    prompt: Sequence[int], continuations: Sequence[Sequence[int]], state: MemoryState | None, reader: Reader
+) -> Heard:
+    """Score any number of continuations of one prompt as `score_continuations` does, a few of them at a time."""
     pad_id, dtype = reader.end_ids[0] if reader.end_ids else 0, reader.backbone.dtype
-    found = []
+    found: list[Tensor] = []
+    own: tuple[int, ...] = ()
     with torch.no_grad():
         for some in _groups(continuations):
             packed = pack_continuations([prompt], [some], pad_id=pad_id, dtype=dtype)
-            found.append(score_continuations(packed, state, reader)[0])
-    return torch.cat(found)
+            logits = read_logits(packed, state, reader)
+            found.append(_scores(packed, logits)[0])
+            own = max(own, _greedy(packed, logits[0]), key=len)
+    return Heard(torch.cat(found), own)
+
+
+def _greedy(packed: PackedContinuations, logits: Tensor) -> tuple[int, ...]:
+    """The likeliest token behind the prompt, and behind that, as long as it is one of the tree."""
+    ways: dict[tuple[int, int], int] = {}
+    for columns, tokens, known in zip(packed.columns[0], packed.tokens[0], packed.known[0], strict=True):
+        path = columns[known].tolist()
+        ways.update(zip(zip(path, tokens.tolist(), strict=False), path[1:], strict=False))
+    said: list[int] = []
+    column: int | None = 0
+    while column is not None:
+        said.append(int(logits[column].argmax()))
+        column = ways.get((column, said[-1]))
+    return tuple(said)
 
 
 def _groups(continuations: Sequence[Sequence[int]]) -> Iterator[Sequence[Sequence[int]]]:

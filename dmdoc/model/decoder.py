@@ -5,7 +5,7 @@ a program that answers one question and ends would wait for each time. Modules a
 weights fit and memories attach to either. Knows nothing about files, text or memories.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,7 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dmdoc.memory.end_to_end import EndToEnd
+from dmdoc.model.blocks import Blocks, attend, cut_blocks
 from dmdoc.model.decoder_config import DecoderConfig
+from dmdoc.model.frozen_norm import frozen_norm
 
 
 class Cache:
@@ -70,6 +73,10 @@ class Pass:
     mask: Tensor | None
     """`[batch, 1, time, keys]`: added to scores, or bool; None where each token sees those before it."""
     cache: Cache | None
+    texts: EndToEnd | None = None
+    """Texts in one row, none of which sees another; None where each row is one."""
+    blocks: Blocks | None = None
+    """The mask, where it is cut into blocks."""
 
 
 class Linear(nn.Linear):
@@ -91,6 +98,11 @@ class Norm(nn.RMSNorm):
 
     def reset_parameters(self) -> None:
         return
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.requires_grad and x.device.type == "cpu" and not self.weight.requires_grad:
+            return frozen_norm(x, self.weight, self.eps or 0.0)
+        return super().forward(x)
 
 
 class Attention(nn.Module):
@@ -120,18 +132,26 @@ class Attention(nn.Module):
             queries, keys = (each * shared.cos + _turned(each) * shared.sin for each in (queries, keys))
         if shared.cache is not None:
             keys, values = shared.cache.extend(self._layer, keys, values)
-        if shared.mask is not None:  # with a mask, the fast kernels want as many heads of keys as of queries
+        if shared.texts is not None:
+            seen = _within(shared.texts, queries, keys, values)
+        elif shared.blocks is not None:
+            seen = attend(queries, keys, values, shared.blocks)
+        else:
+            seen = self._attend(queries, keys, values, shared.mask)
+        output: Tensor = self.o_proj(seen.transpose(1, 2).flatten(2))
+        return output
+
+    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+        if mask is not None:  # with a mask, the fast kernels want as many heads of keys as of queries
             keys, values = (each.repeat_interleave(self._shared, 1) for each in (keys, values))
-        seen = functional.scaled_dot_product_attention(
+        return functional.scaled_dot_product_attention(
             queries,
             keys,
             values,
-            attn_mask=shared.mask,
-            is_causal=shared.mask is None and queries.shape[2] > 1,
-            enable_gqa=shared.mask is None and self._shared > 1,
+            attn_mask=mask,
+            is_causal=mask is None and queries.shape[2] > 1,
+            enable_gqa=mask is None and self._shared > 1,
         )
-        output: Tensor = self.o_proj(seen.transpose(1, 2).flatten(2))
-        return output
 
 
 class FeedForward(nn.Module):
@@ -178,6 +198,8 @@ class Decoder(nn.Module):
         position_ids: Tensor | None = None,
         cache: Cache | None = None,
         use_cache: bool = False,
+        texts: EndToEnd | None = None,
+        block_widths: Sequence[int] | None = None,
     ) -> Tensor:
         """
         Args:
@@ -185,13 +207,19 @@ class Decoder(nn.Module):
             position_ids: `[batch, time]` or `[1, time]`; counted from the first token of the cache if None.
             cache: of the tokens before these, extended by them.
             use_cache: as other models have it; a cache is used where one is given.
+            texts: that stand end to end in the one row, each read by itself; needs flash-attn.
+            block_widths: of the blocks into which a mask `[batch, 1, time, time]` may be cut (blocks.py).
         """
         time, before = input_ids.shape[1], 0 if cache is None else cache.length
+        if texts is not None:
+            position_ids = texts.positions
         if position_ids is None:
             position_ids = torch.arange(before, before + time, device=input_ids.device).unsqueeze(0)
         hidden = self.embed_tokens(input_ids)
         cos, sin = self._positions(position_ids, hidden.dtype)
-        shared = Pass(cos, sin, _visible(attention_mask, time, before, hidden), cache)
+        mask = _visible(attention_mask, time, before, hidden)
+        blocks = None if mask is None or block_widths is None else cut_blocks(mask, block_widths)
+        shared = Pass(cos, sin, mask, cache, texts, blocks)
         for layer in self.layers:
             hidden = layer(hidden, shared)
         if cache is not None:
@@ -205,6 +233,16 @@ class Decoder(nn.Module):
         angles = position_ids.unsqueeze(-1).float() * (1.0 / self._config.rope_theta**powers)
         angles = torch.cat((angles, angles), -1).unsqueeze(1)
         return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def _within(texts: EndToEnd, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Each token sees those before it in its own text: `[1, heads, tokens, head size]`."""
+    from flash_attn import flash_attn_varlen_func
+
+    rows = [each[0].transpose(0, 1) for each in (queries, keys, values)]  # [tokens, heads, head size]
+    bounds, longest = texts.bounds, texts.longest
+    seen: Tensor = flash_attn_varlen_func(*rows, bounds, bounds, longest, longest, causal=True)
+    return seen.transpose(0, 1).unsqueeze(0)
 
 
 def _turned(heads: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ nothing about models or text.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import groupby, takewhile
 from typing import NamedTuple
 
 import torch
@@ -45,6 +45,9 @@ class Packed:
     """Added to attention scores: float `[rows, 1, columns, columns]`, 0 where a token sees another."""
     supervised: Tensor
     """int64 `[n]`: the columns whose logits are needed."""
+    block_widths: tuple[int, ...] | None
+    """Columns of each block, where the mask falls into blocks: those of the first are seen by all, those of each other
+    by that block alone."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class PackedReads(Packed):
     """int64 `[rows, n]`: the token that should follow each supervised column, or IGNORED."""
     slots: Tensor
     """int64 `[n]`: the slot of each supervised column."""
+    prompts: Tensor
+    """int64 `[rows, columns]`: the slot of whose prompt, past the shared prefix, a column is a token; −1 elsewhere."""
     branches: Tensor
     """int64 `[n]`: 0 where a supervised column is of a read's target, else the number of its rival, from 1."""
 
@@ -71,6 +76,7 @@ def pack_reads(rows: Sequence[Sequence[Read]], *, pad_id: int, dtype: torch.dtyp
     # Padding sees itself: attention scores that are masked throughout would be NaN under some kernels.
     visible = torch.eye(columns, dtype=torch.bool).repeat(len(rows), 1, 1)
     targets = torch.full((len(rows), columns), IGNORED)
+    prompts = torch.full((len(rows), columns), -1)
     ids[:, :shared] = torch.tensor(prefix, dtype=torch.long)
     positions[:, :shared] = torch.arange(shared)
     visible[:, :shared, :shared] = _causal(shared)
@@ -85,6 +91,7 @@ def pack_reads(rows: Sequence[Sequence[Read]], *, pad_id: int, dtype: torch.dtyp
             )  # of the prompt, what a rival sees of it in its own row
             if branch.number == 0:
                 prompt_start, asked = start, 0
+                prompts[row, start : end - max(0, len(target) - 1)] = branch.slot
             ids[row, start:end] = torch.tensor(body, dtype=torch.long)
             positions[row, start:end] = torch.arange(shared + asked, shared + asked + len(body))
             visible[row, start:end, :shared] = True
@@ -94,12 +101,13 @@ def pack_reads(rows: Sequence[Sequence[Read]], *, pad_id: int, dtype: torch.dtyp
 
     supervised = (targets != IGNORED).any(0).nonzero().squeeze(1)
     mask = torch.zeros(visible.shape, dtype=dtype).masked_fill(~visible, torch.finfo(dtype).min).unsqueeze(1)
-    slot_of = torch.tensor([-1] * shared + [branch.slot for branch in branches for _ in range(branch.width)])
-    number_of = torch.tensor(
-        [0] * shared + [branch.number for branch in branches for _ in range(branch.width)]
-    )
+    # The prefix is never supervised.
+    owners = [_Branch(-1, 0, shared)] * shared + [branch for branch in branches for _ in range(branch.width)]
+    asked_of = [owners[column] for column in supervised.tolist()]
+    slots, numbers = (torch.tensor(each) for each in zip(*(branch[:2] for branch in asked_of), strict=True))
+    widths = (shared, *_slot_widths(branches))
     return PackedReads(
-        ids, positions, mask, supervised, targets[:, supervised], slot_of[supervised], number_of[supervised]
+        ids, positions, mask, supervised, widths, targets[:, supervised], slots, prompts, numbers
     )
 
 
@@ -130,6 +138,10 @@ def _branches(rows: Sequence[Sequence[Read]], shared: int) -> list[_Branch]:
             unsized = _Branch(slot, number, 0)
             found.append(unsized._replace(width=max(len(unsized.of(read, shared)[0]) for read in reads)))
     return found
+
+
+def _slot_widths(branches: Sequence[_Branch]) -> list[int]:
+    return [sum(branch.width for branch in own) for _, own in groupby(branches, lambda branch: branch.slot)]
 
 
 def _shared_prefix(prompts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

@@ -18,6 +18,8 @@ from dmdoc.errors import UsageError
 from dmdoc.memory.adapter import DeltaMemAdapter, WriteInputs
 from dmdoc.memory.adapter_file import load_adapter
 from dmdoc.memory.attach import AllLayersWritten, MemoryPass, attention_inputs, attention_sizes
+from dmdoc.memory.copying import on_device
+from dmdoc.memory.end_to_end import EndToEnd
 from dmdoc.memory.judges import Judge, read_judges
 from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_header import Identity
@@ -29,6 +31,9 @@ from dmdoc.model.hardware import choose_device, detect_hardware
 from dmdoc.model.places import FixedPlaces, keeps_places
 from dmdoc.settings.generation import GenerationSettings
 from dmdoc.text.chunking import Chunk, Layout, chunk_document
+
+LEAST_TEMPERATURE = 1e-6
+"""Draws the likeliest token, as everything below does; a smaller divisor would make infinite numbers of logits."""
 
 
 @dataclass(frozen=True)
@@ -76,22 +81,34 @@ class Reader:
         Raises:
             StateShapeError: the state does not fit the adapter or the number of chunks.
         """
-        granularity = self.adapter.config.memory_write_granularity
-        token_ids = self.pad([chunk.token_ids for chunk in chunks], 0)
-        write_mask = self.pad([[1] * len(chunk.token_ids) for chunk in chunks], 0).bool()
+        granularity, device = self.adapter.config.memory_write_granularity, self.backbone.device
+        lengths = [len(chunk.token_ids) for chunk in chunks]
+        texts = EndToEnd.of(lengths, device) if self.backbone.packs_texts else None
+        write_mask = self.pad([[1] * length for length in lengths], 0).bool()
         segment_ids = None
         if granularity == "message_mean":
             segment_ids = torch.where(write_mask, 0, -1)
         elif granularity == "sentence_mean":
             segment_ids = self.pad([chunk.sentence_ids for chunk in chunks], -1)
         memory = MemoryPass(
-            self.adapter, state, write_mask=write_mask, segment_ids=segment_ids, stop_after_writing=True
+            self.adapter,
+            state,
+            write_mask=write_mask,
+            segment_ids=segment_ids,
+            texts=texts,
+            stop_after_writing=True,
         )
+        inputs: dict[str, Any]
+        if texts is not None:
+            row = [token for chunk in chunks for token in chunk.token_ids]
+            inputs = {"input_ids": on_device([row], device), "texts": texts}
+        else:
+            # Padding stands on the right, so that causal attention alone keeps it away from the text.
+            inputs = {"input_ids": self.pad([chunk.token_ids for chunk in chunks], 0)}
         through_backbone = torch.is_grad_enabled() and self.adapter.config.corrects_while_writing
-        # Padding stands on the right, so that causal attention alone keeps it away from the text.
         hooks, gradients = memory.attached(self.backbone.model), torch.set_grad_enabled(through_backbone)
         with hooks, gradients, suppress(AllLayersWritten):
-            self.backbone.model.get_decoder()(input_ids=token_ids, use_cache=False)
+            self.backbone.model.get_decoder()(**inputs, use_cache=False)
         return memory.state_out
 
     def write_inputs(self, texts: Sequence[Sequence[int]]) -> list[WriteInputs]:
@@ -159,17 +176,13 @@ class Reader:
         settings: GenerationSettings,
         streamer: "_TokenStream | None",
     ) -> list[list[int]]:
-        longest, limit = max(map(len, prompts)), self.backbone.context_length
-        if longest + settings.max_tokens > limit:
-            raise UsageError(
-                f"a prompt of {longest} tokens and an answer of {settings.max_tokens} exceed the "
-                f"{limit} tokens of {self.backbone.name}; shorten the question or ask for a shorter answer"
-            )
+        longest = max(map(len, prompts))
+        self.check_room(longest, settings)
         sampling: dict[str, Any] = {"do_sample": False}
         if settings.temperature > 0:
             sampling = {
                 "do_sample": True,
-                "temperature": settings.temperature,
+                "temperature": max(settings.temperature, LEAST_TEMPERATURE),
                 "top_p": settings.top_p,
             }
             if not isinstance(self.backbone.model, CausalLM):
@@ -193,9 +206,24 @@ class Reader:
                 streamer=streamer,
                 **sampling,
             )
-        return [self._until_end(row) for row in output[:, longest:].tolist()]
+        return [self.until_end(row) for row in output[:, longest:].tolist()]
 
-    def _until_end(self, ids: list[int]) -> list[int]:
+    def check_room(self, prompt: int, settings: GenerationSettings) -> None:
+        """
+        Args:
+            prompt: its tokens.
+
+        Raises:
+            UsageError: the prompt and the answer do not fit the backbone's context.
+        """
+        if prompt + settings.max_tokens > (limit := self.backbone.context_length):
+            raise UsageError(
+                f"a prompt of {prompt} tokens and an answer of {settings.max_tokens} exceed the "
+                f"{limit} tokens of {self.backbone.name}; shorten the question or ask for a shorter answer"
+            )
+
+    def until_end(self, ids: Sequence[int]) -> list[int]:
+        """What stands before the token that ends an answer; all, if none does."""
         ends = self.end_ids
         return list(takewhile(lambda token: token not in ends, ids))
 
@@ -223,12 +251,6 @@ class Reader:
         longest = max(len(row) for row in rows)
         padded = [[*row, *[value] * (longest - len(row))] for row in rows]
         return on_device(padded, self.backbone.device)
-
-
-def on_device(numbers: Sequence[Any], device: torch.device) -> Tensor:
-    """int64 on a device; a card goes on with its work while they are copied."""
-    there = torch.tensor(numbers)
-    return there.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else there
 
 
 def open_reader(

@@ -6,6 +6,7 @@ what is to be said: in targets, and in the few words that a continuation starts 
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -13,8 +14,9 @@ from torch.nn import functional
 
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.backbone import Backbone
+from dmdoc.model.causal_lm import CausalLM
 from dmdoc.model.packing import IGNORED, Packed, Read
-from dmdoc.model.prompt import load_prompt
+from dmdoc.model.prompt import Prompt, load_prompt
 from dmdoc.model.reader import Reader
 
 WINDOW_TOKENS = 48
@@ -29,14 +31,14 @@ CONTINUE_CHARACTERS = 160
 
 def answer_read(question: str, answer: str, reader: Reader, *, rivals: Sequence[str] = ()) -> Read:
     """A question as `ask` puts it, its answer, and what else might be taken for that."""
-    prompt = reader.prompt_ids(load_prompt("answer").fill(question=question))
+    prompt = reader.prompt_ids(_built_in("answer").fill(question=question))
     said, *others = ((*reader.encode(each), reader.end_ids[0]) for each in (answer, *rivals))
     return Read(tuple(prompt), said, tuple(others))
 
 
 def recite_read(target_ids: Sequence[int], reader: Reader) -> Read:
     """The document from its beginning: `target_ids`, at least one."""
-    return Read(tuple(reader.prompt_ids(load_prompt("recite").fill())), tuple(target_ids))
+    return Read(tuple(reader.prompt_ids(_built_in("recite").fill())), tuple(target_ids))
 
 
 def continue_read(
@@ -44,7 +46,7 @@ def continue_read(
 ) -> Read:
     """What follows `before`, of which the last `words` alone are given: `target_ids`, at least one."""
     start = " ".join(before[-CONTINUE_CHARACTERS:].split()[-words:])
-    return Read(tuple(reader.prompt_ids(load_prompt("continue").fill(start=start))), tuple(target_ids))
+    return Read(tuple(reader.prompt_ids(_built_in("continue").fill(start=start))), tuple(target_ids))
 
 
 def read_logits(packed: Packed, state: MemoryState | None, reader: Reader) -> Tensor:
@@ -56,6 +58,9 @@ def read_logits(packed: Packed, state: MemoryState | None, reader: Reader) -> Te
         float32 `[rows, n, vocabulary]`.
     """
     device = reader.backbone.device
+    blocks = {}
+    if isinstance(reader.backbone.model, CausalLM) and device.type == "cpu":
+        blocks = {"block_widths": packed.block_widths}  # a card would have to launch each of them
     with _taking_masks(reader.backbone), reader.reading(state) as model:
         logits: Tensor = model(
             input_ids=packed.input_ids.to(device),
@@ -63,6 +68,7 @@ def read_logits(packed: Packed, state: MemoryState | None, reader: Reader) -> Te
             attention_mask=packed.attention_mask.to(device),
             logits_to_keep=packed.supervised.to(device),
             use_cache=False,
+            **blocks,
         ).logits
     return logits.float()
 
@@ -77,10 +83,16 @@ def token_nats(logits: Tensor, targets: Tensor) -> Tensor:
     return torch.zeros(targets.shape, device=logits.device).masked_scatter(known, nats)
 
 
+@cache
+def _built_in(name: str) -> Prompt:
+    """Read once: a section has hundreds of questions."""
+    return load_prompt(name)
+
+
 @contextmanager
 def _taking_masks(backbone: Backbone) -> Iterator[None]:
-    """Packed reads need a mask of their own, which flash_attention_2 does not take."""
-    if backbone.attention != "flash_attention_2":
+    """Packed reads need a mask of their own, which flash_attention_2 does not take; decoder.py then takes SDPA."""
+    if backbone.attention != "flash_attention_2" or isinstance(backbone.model, CausalLM):
         yield
         return
     backbone.model.set_attn_implementation("sdpa")

@@ -17,8 +17,17 @@ from dmdoc.refine.kinds import name_kinds
 from dmdoc.refine.questions import make_questions
 from dmdoc.text.chunking import Chunk
 
-STEP_READS = 8
+STEP_READS = 4
 """The most reads of a section in one step."""
+
+FEW_READS = 8
+"""Of a section that has fewer questions, windows of the text are practised beside them."""
+
+STEP_SUPERVISED = STEP_READS * WINDOW_TOKENS
+"""Tokens that a section has to say in one step, but for long answers the most."""
+
+STEP_COLUMNS = 2 * STEP_SUPERVISED
+"""The same with their prompts, as they are packed."""
 
 VAGUE_ROUNDS = 2
 """Rounds of which one asks for what is vague (questions.py); the others leave its place to what people ask for."""
@@ -35,8 +44,8 @@ def section_practice(chunk: Chunk, reader: Reader) -> Practice:
 
     An answer that is asked for more often than others becomes the answer to everything: whom a text is about is named
     in most of its sentences. What hardly anybody asks for waits for every `VAGUE_ROUNDS`-th round. A few answers,
-    practised alone, would answer everything, too: where there are fewer questions than a step has reads, every round
-    has windows of the text.
+    practised alone, would answer everything, too: where there are fewer questions than `FEW_READS`, every round has
+    windows of the text.
     """
     draw = random.Random(SHUFFLE_SEED)
     asked = []
@@ -45,7 +54,7 @@ def section_practice(chunk: Chunk, reader: Reader) -> Practice:
         reads = [answer_read(question, answer, reader) for question in draw.sample(questions, len(questions))]
         every = VAGUE_ROUNDS if is_vague else 1
         asked.append(_Turns(reads, every, number % every))
-    if sum(len(turns.reads) for turns in asked) < STEP_READS:
+    if sum(len(turns.reads) for turns in asked) < FEW_READS:
         asked += [_Turns([window], 1, 0) for window in section_windows(chunk, reader)]
     rounds = max(len(turns.reads) * turns.every for turns in asked)
     practice: list[Read] = []

@@ -15,21 +15,14 @@ from dmdoc.memory.state import MemoryState
 from dmdoc.model.packing import EMPTY_READ, IGNORED, Read, pack_reads
 from dmdoc.model.reader import Reader
 from dmdoc.model.reads import read_logits, token_nats
+from dmdoc.refine.optimiser import KEPT, Optimiser
 from dmdoc.refine.practice import STEP_READS, Practice
 
 LEARNING_RATE = 0.05
-"""Of Adam's first step, on what is added to the numbers of the state; it falls in a line towards 0 at the last."""
-
-BETAS = (0.7, 0.9)
-"""Adam's: few steps are taken, so it must forget soon."""
-
-DECAY = 1.5
-"""By so much, times the learning rate, a step shrinks what was added: what is not asked for goes back to the write."""
-
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of each layer
+"""Of the first step, on what is added to the numbers of the state; it falls in a line towards 0 at the last."""
 
 PASS_SECTIONS = 4
-"""Sections in one forward pass; gradients of several passes add up. Bounds memory, not the result."""
+"""Sections in one forward pass, unless the caller has room for more."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +32,12 @@ class Halfway:
     steps: int
     """Steps taken."""
     tensors: Mapping[str, Tensor]
-    """What was added to each layer, the optimiser's moments of it, and the nats of the first step; on the CPU."""
+    """What was added to all layers, what the optimiser keeps of it, and the nats of the first step; on the CPU."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing is missing, as from what an earlier version kept."""
+        return set(self.tensors) == {"first", "added", *KEPT}
 
 
 def refine(
@@ -48,15 +46,17 @@ def refine(
     reader: Reader,
     steps: int,
     *,
+    pass_sections: int = PASS_SECTIONS,
     on_step: Callable[[int, float], None] | None = None,
     begun: Halfway | None = None,
     keep: Callable[[Halfway], None] | None = None,
 ) -> MemoryState:
-    """Take `steps` AdamW steps on the state of each section, each to say the next `STEP_READS` reads with fewer nats.
+    """Take `steps` steps on the state of each section, each to say the next `STEP_READS` reads with fewer nats.
 
     Args:
         state: a section a row, as the write left it; not changed.
         practices: of each row; one that is used up begins again.
+        pass_sections: in one forward pass; gradients of several passes add up. Bounds memory, not the result.
         on_step: hears (steps taken, nats a token of the reads at hand, the mean over sections), first with 0 steps.
         begun: what `keep` heard in a run that was interrupted; it goes on from there, to the same states.
         keep: hears after each step how far it is.
@@ -72,50 +72,40 @@ def refine(
         raise UsageError(f"a state is refined in 0 or more steps, got {steps}")
     if steps == 0:
         return state
-    written = [layer.detach() for layer in state.layers]
-    added = [torch.zeros_like(layer, requires_grad=True) for layer in written]
-    # Adam treats every number by itself, so that sections in one batch do not disturb one another.
-    optimiser = torch.optim.AdamW(added, lr=LEARNING_RATE, betas=BETAS, weight_decay=DECAY)
-    taken, first = 0, written[0].new_zeros(len(practices))
+    written = torch.stack([layer.detach() for layer in state.layers])
+    added = torch.zeros_like(written, requires_grad=True)  # [layers, rows, heads, rank, rank]
+    # It treats every matrix by itself, so that sections in one batch do not disturb one another.
+    optimiser = Optimiser(added)
+    taken, first = 0, written.new_zeros(len(practices))
     if begun is not None:
         taken, first = _take_up(begun, added, optimiser)
     for step in range(taken, steps):
-        optimiser.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / steps)
         with torch.enable_grad():
-            nats = _read(practices, step, written, added, reader)
+            nats, gradient = _read(practices, step, written, added, reader, pass_sections)
         if step == 0:
             first = nats
         _report(nats, step, steps, on_step)
-        optimiser.step()
-        optimiser.zero_grad()
+        optimiser.step(gradient, LEARNING_RATE * (1 - step / steps))
         if keep is not None:
             keep(_halfway(step + 1, added, optimiser, first))
     with torch.no_grad():
-        last = _read(practices, 0, written, added, reader)
+        last, _ = _read(practices, 0, written, added, reader, pass_sections)
     _report(last, steps, steps, on_step)
     better = (last < first)[:, None, None, None]
-    pairs = zip(written, added, strict=True)
-    return MemoryState(tuple(layer + more.detach() * better for layer, more in pairs))
+    return MemoryState(tuple((written + added.detach() * better).unbind()))
 
 
-def _halfway(steps: int, added: Sequence[Tensor], optimiser: torch.optim.Optimizer, first: Tensor) -> Halfway:
-    tensors = {"first": first}
-    for number, layer in enumerate(added):
-        tensors[f"added.{number}"] = layer
-        for name in _MOMENTS:
-            tensors[f"{name}.{number}"] = optimiser.state[layer][name]
+def _halfway(steps: int, added: Tensor, optimiser: Optimiser, first: Tensor) -> Halfway:
+    tensors = {"first": first, "added": added, **optimiser.kept()}
     return Halfway(steps, {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()})
 
 
-def _take_up(begun: Halfway, added: Sequence[Tensor], optimiser: torch.optim.Optimizer) -> tuple[int, Tensor]:
+def _take_up(begun: Halfway, added: Tensor, optimiser: Optimiser) -> tuple[int, Tensor]:
     """Put everything back as it was; the steps taken, and the nats of the first."""
-    moments = {}
     with torch.no_grad():
-        for number, layer in enumerate(added):
-            layer.copy_(begun.tensors[f"added.{number}"])
-            moments[number] = {name: begun.tensors[f"{name}.{number}"] for name in _MOMENTS}
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
-    return begun.steps, begun.tensors["first"].to(added[0].device)
+        added.copy_(begun.tensors["added"])
+    optimiser.take_up(begun.tensors)
+    return begun.steps, begun.tensors["first"].to(added.device)
 
 
 def _report(nats: Tensor, step: int, steps: int, on_step: Callable[[int, float], None] | None) -> None:
@@ -139,14 +129,15 @@ def _at_hand(practice: Practice, step: int) -> list[Read]:
 def _read(
     practices: Sequence[Practice],
     step: int,
-    written: Sequence[Tensor],
-    added: Sequence[Tensor],
+    written: Tensor,
+    added: Tensor,
     reader: Reader,
-) -> Tensor:
-    """Nats a token of each section; where gradients are on, theirs are added to those of `added`."""
-    nats = []
-    for start in range(0, len(practices), PASS_SECTIONS):
-        rows = slice(start, start + PASS_SECTIONS)
+    pass_sections: int,
+) -> tuple[Tensor, Tensor]:
+    """Nats a token of each section, and their gradient in `added`; zeros where gradients are off."""
+    nats, gradient = [], torch.zeros_like(added)
+    for start in range(0, len(practices), pass_sections):
+        rows = slice(start, start + pass_sections)
         reads = [_at_hand(practice, step) for practice in practices[rows]]
         slots = max(map(len, reads))
         # Long reads share slots, and so do short ones: the fewer, the less padding.
@@ -155,12 +146,12 @@ def _read(
             pad_id=0,
             dtype=reader.backbone.dtype,
         )
-        layers = (layer[rows] + more[rows] for layer, more in zip(written, added, strict=True))
-        logits = read_logits(packed, MemoryState(tuple(layers)), reader)
+        own = added[:, rows]
+        logits = read_logits(packed, MemoryState(tuple((written[:, rows] + own).unbind())), reader)
         targets = packed.targets.to(logits.device)
         said = token_nats(logits, targets).sum(1) / (targets != IGNORED).sum(1)  # [rows]
         if torch.is_grad_enabled():
             # Of the state alone, whatever else the caller has left to require gradients.
-            torch.autograd.backward(said.sum(), inputs=list(added))
+            (gradient[:, rows],) = torch.autograd.grad(said.sum(), own)
         nats.append(said.detach())
-    return torch.cat(nats)
+    return torch.cat(nats), gradient

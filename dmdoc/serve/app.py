@@ -19,11 +19,12 @@ from starlette.routing import Route
 
 from dmdoc.errors import DmdocError, UsageError
 from dmdoc.library.saved_document import SavedDocument
-from dmdoc.serve import openai_form
+from dmdoc.serve import api_form, openai_form
 from dmdoc.serve.engine import Answered, Asked, Busy, Engine, Question
 from dmdoc.serve.guard import Guard, Refused, allowed_file, body_of, json_of
 from dmdoc.serve.jobs import Job, Jobs, store_upload
 from dmdoc.serve.metrics import Metrics
+from dmdoc.serve.openapi import openapi_routes
 from dmdoc.serve.page import page_routes
 
 
@@ -57,11 +58,13 @@ class Server:
         return Starlette(
             routes=[
                 *page_routes(),
+                *openapi_routes(),
                 Route("/health", self.health, methods=get),
                 Route("/metrics", self.metrics, methods=get),
                 Route("/v1/models", self.models, methods=get),
                 Route("/v1/chat/completions", self.chat_completions, methods=post),
                 Route("/api/ask", self.ask, methods=post),
+                Route("/api/compare", self.compare, methods=post),
                 Route("/api/documents", self.documents, methods=get),
                 Route("/api/documents", self.ingest, methods=post),
                 Route("/api/documents/{name}", self.document, methods=get),
@@ -136,21 +139,13 @@ class Server:
         return StreamingResponse(events(), media_type="text/event-stream")
 
     async def ask(self, request: Request) -> Response:
-        body = await json_of(request)
-        known = {"question", "document", "tag", "recall", "evidence", "citations"}
-        known |= {"max_tokens", "temperature", "top_p", "seed"}
-        if not isinstance(body, dict) or body.keys() - known:
-            raise UsageError(f"a question is an object with some of {', '.join(sorted(known))}")
-        text, document, tag = (body.get(name) for name in ("question", "document", "tag"))
-        if not isinstance(text, str) or not text.strip():
-            raise UsageError("there is no question; give it as question")
-        if not isinstance(document, str | None) or not isinstance(tag, str | None):
-            raise UsageError("document and tag must be the name of one")
-        if document is not None and tag is not None:
-            raise UsageError("give document or tag, not both")
-        settings = openai_form.read_settings(body)
-        question = Question(text.strip(), document, tag, settings, **openai_form.read_mode(body, settings))
+        question = api_form.read_question(await json_of(request))
         return JSONResponse(self._settings.answer_record(await self._answered(request, question)))
+
+    async def compare(self, request: Request) -> Response:
+        asked = [self._queued(each) for each in api_form.read_comparison(await json_of(request))]
+        answers = [self._settings.answer_record(await self._result(each)) for each in asked]
+        return JSONResponse({"question": asked[0].question.text, "answers": answers})
 
     async def documents(self, _: Request) -> Response:
         found = await run_in_threadpool(self._engine.library.documents)
@@ -173,7 +168,7 @@ class Server:
         if (name := request.query_params.get("name")) is not None:
             arguments.append(f"--name={name}")
         if request.headers.get("content-type", "").startswith("application/json"):
-            path, upload = self._allowed((await json_of(request)).get("path")), None
+            path, upload = self._allowed(await json_of(request)), None
         else:
             content = await body_of(request, self._settings.most_upload)
             path = await run_in_threadpool(store_upload, request.query_params.get("file", ""), content)
@@ -182,9 +177,10 @@ class Server:
         return JSONResponse(job.record(), 202, headers={"Location": f"/api/jobs/{job.number}"})
 
     def _allowed(self, given: Any) -> Path:
-        if not isinstance(given, str):
+        path = given.get("path") if isinstance(given, dict) else None
+        if not isinstance(path, str):
             raise UsageError("path must be that of a file")
-        return allowed_file(given, self._settings.roots)
+        return allowed_file(path, self._settings.roots)
 
     async def job(self, request: Request) -> Response:
         return JSONResponse(self._job(request).record())

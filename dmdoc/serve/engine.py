@@ -15,7 +15,7 @@ from dmdoc.answer.evidence import Passage
 from dmdoc.answer.finding import Finding, find_document
 from dmdoc.answer.judging import judge
 from dmdoc.answer.recall import Inquiry, Recalled, cite, recall, recall_all
-from dmdoc.errors import DmdocError
+from dmdoc.errors import DmdocError, UsageError
 from dmdoc.library.library import Library
 from dmdoc.library.saved_document import SavedDocument
 from dmdoc.memory.judges import Judgement
@@ -26,6 +26,9 @@ from dmdoc.settings.generation import EVIDENCE_PASSAGES, GenerationSettings
 
 TOGETHER = 32
 """Questions that are answered at once."""
+
+QUESTION_CHARACTERS = 8_000
+"""Of the longest question."""
 
 STATE_BYTES = 256 * 2**20
 """Of states that are kept in memory."""
@@ -144,7 +147,10 @@ class Engine:
 
         Raises:
             Busy: too many wait.
+            UsageError: it is too long: all others would wait for it.
         """
+        if len(question.text) > QUESTION_CHARACTERS:
+            raise UsageError(f"a question has at most {QUESTION_CHARACTERS:,} characters")
         if self.waiting >= self._most_waiting:
             raise Busy(f"{self.waiting} questions wait, and no more may; ask again in a moment")
         asked = Asked(question, on_text)
@@ -185,11 +191,9 @@ class Engine:
     def _found(self, question: Question) -> Finding:
         if question.document is not None:
             return Finding(self.library.get(question.document), "given", 1)
-        names = self.library.names()
+        names = None
         if question.tag is not None:
-            names = tuple(each.name for each in self.library.documents() if question.tag in each.tags)
-        if len(names) == 1:
-            return Finding(self.library.get(names[0]), "given", 1)
+            names = [each.name for each in self.library.documents() if question.tag in each.tags]
         return find_document(question.text, self.library, names, self._open_reader)
 
     def _answer(self, group: Sequence[_Ready]) -> None:
@@ -255,5 +259,7 @@ def _groups(ready: Sequence[_Ready]) -> list[list[_Ready]]:
 def _answered(each: _Ready, recalled: Recalled) -> Answered:
     question, pages = each.asked.question, each.inquiry.pages
     found = cite(question.text, recalled, pages) if question.citations else recalled.evidence
-    judgement = judge(question.text, recalled, each.inquiry.state, pages, each.reader)
+    judgement = judge(
+        question.text, recalled, each.inquiry.state, pages, each.reader, each.finding.document.name
+    )
     return Answered(question, recalled, found, each.finding, each.reader, judgement)

@@ -1,5 +1,6 @@
 """Who may ask: a key where one is set, else only pages and programs of this machine; and how much they may send."""
 
+import asyncio
 import hmac
 import ipaddress
 import json
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,8 +18,11 @@ from dmdoc.errors import DmdocError, UsageError
 JSON_BYTES = 2**20
 """The most of a request but for a file."""
 
-OPEN_PATHS = ("/health", "/", "/page.js")
-"""Asked without a key: whether it runs, and the page, which holds nothing of any document."""
+PIECE_SECONDS = 20.0
+"""The longest silence in the middle of a request."""
+
+OPEN_PATHS = ("/health", "/", "/page.js", "/docs", "/openapi.json")
+"""Asked without a key: whether it runs, and the pages, which hold nothing of any document."""
 
 
 class Refused(DmdocError):
@@ -55,7 +59,7 @@ def check(request: Request, key: str | None) -> None:
     """
     _check_origin(request.headers)
     if key is None:
-        if not is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname or ""):
+        if not is_loopback(_host_of(f"//{request.headers.get('host', '')}")):
             raise Refused(
                 "this server answers to localhost alone, not to the Host of this request", 403, "host"
             )
@@ -72,8 +76,17 @@ def check(request: Request, key: str | None) -> None:
 def _check_origin(headers: Mapping[str, str]) -> None:
     """A browser says which page asks; only our own may."""
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+    if origin is not None and (not _host_of(origin) or urlsplit(origin).netloc != headers.get("host")):
         raise Refused("a page from elsewhere may not ask this server", 403, "origin")
+
+
+def _host_of(address: str) -> str:
+    """The host in an address; "" where there is none, or one with a user's name before it."""
+    try:
+        found = urlsplit(address)
+        return "" if "@" in found.netloc else found.hostname or ""
+    except ValueError:  # half an IPv6 address, say
+        return ""
 
 
 def is_loopback(host: str) -> bool:
@@ -89,17 +102,24 @@ def is_loopback(host: str) -> bool:
 async def body_of(request: Request, most: int) -> bytes:
     """
     Raises:
-        Refused: it is larger.
+        Refused: it is larger, or nothing more came of it for PIECE_SECONDS.
     """
     too_large = Refused(f"the request is larger than {most:,} bytes; send less", 413, "too_large")
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > most:
         raise too_large
     found = bytearray()
-    async for piece in request.stream():
-        found += piece
-        if len(found) > most:
-            raise too_large
+    try:
+        async with asyncio.timeout(PIECE_SECONDS) as clock:
+            async for piece in request.stream():
+                found += piece
+                if len(found) > most:
+                    raise too_large
+                clock.reschedule(asyncio.get_running_loop().time() + PIECE_SECONDS)
+    except TimeoutError as error:
+        raise Refused("the request came too slowly; send it again", 408, "too_slow") from error
+    except ClientDisconnect as error:
+        raise Refused("the request ended before it was whole", 400, "cut_off") from error
     return bytes(found)
 
 

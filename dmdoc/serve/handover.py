@@ -31,6 +31,9 @@ SOCKET = "commands.sock"
 FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGWINCH")
 """Signals that mean the command and not who waits for it."""
 
+GO = b"\n"
+"""Who asks passes signals on from now on, so that the command may begin."""
+
 LARGEST = 4 * 2**20
 """Bytes of a command with its environment."""
 
@@ -55,12 +58,13 @@ def hand_over(arguments: Sequence[str], environ: Mapping[str, str]) -> int | Non
             socket.send_fds(
                 connection, [b"\0"], [stream.fileno() for stream in (sys.stdin, sys.stdout, sys.stderr)]
             )
-            connection.sendall(_request(arguments, environ))
+            connection.sendall(request(arguments, environ))
             with connection.makefile("rb") as answers:
                 started = answers.readline()
                 if not started:
                     return None  # refused: another version, say
                 _forward_signals(int(started))
+                connection.sendall(GO)  # not before: an interrupt until here ends both sides
                 ended = answers.readline()
         except (OSError, ValueError):
             return None
@@ -70,8 +74,9 @@ def hand_over(arguments: Sequence[str], environ: Mapping[str, str]) -> int | Non
     return int(ended)
 
 
-def _request(arguments: Sequence[str], environ: Mapping[str, str]) -> bytes:
-    request = {
+def request(arguments: Sequence[str], environ: Mapping[str, str]) -> bytes:
+    """A command as it is sent, its streams beside it: what `receive` reads."""
+    command = {
         "identity": identity(),
         "arguments": list(arguments),
         "folder": os.getcwd(),
@@ -79,7 +84,7 @@ def _request(arguments: Sequence[str], environ: Mapping[str, str]) -> bytes:
         "streams": [[stream.encoding, stream.errors] for stream in (sys.stdin, sys.stdout, sys.stderr)],
         "umask": _umask(),
     }
-    content = json.dumps(request).encode()  # lone surrogates of undecodable bytes are escaped
+    content = json.dumps(command).encode()  # lone surrogates of undecodable bytes are escaped
     return array.array("Q", [len(content)]).tobytes() + content
 
 

@@ -3,12 +3,14 @@
 import os
 import signal
 import socket
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dmdoc.errors import DmdocError, UsageError
@@ -77,6 +79,31 @@ def answers(path: Path) -> bool:
         trying.connect(str(path))
         return True
     return False
+
+
+@contextmanager
+def telling_of_loading(sockets: Sequence[socket.socket], address: str) -> Iterator[None]:
+    """Inside, every request is told that the model loads. What tells it has ended afterwards, with all its threads."""
+    status = {"status": "loading", "process": os.getpid(), "address": address}
+    app = JSONResponse(status, 503, headers={"Retry-After": "1"})
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    copies = [each.dup() for each in sockets]  # which it closes
+    thread = threading.Thread(target=server.run, kwargs={"sockets": copies}, name="loading")
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 class Activity:

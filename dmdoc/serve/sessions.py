@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dmdoc.serve.handover import FORWARDED, SOCKET, receive
+from dmdoc.serve.handover import FORWARDED, GO, SOCKET, receive
 from dmdoc.serve.run import bind_unix
 
 RECEIVE_SECONDS = 5.0
@@ -30,6 +30,7 @@ def serve_commands(
     *,
     environ: MutableMapping[str, str],
     alive: int,
+    threads: int,
 ) -> None:
     """Listen in `folder` until the pipe `alive` is closed.
 
@@ -37,11 +38,8 @@ def serve_commands(
         prepare: brings into memory what commands need, or raises.
         run: the command line, as of sys.argv.
         environ: of this process; a copy of it gets that of whoever asks.
+        threads: that a command computes with, unless its environment says otherwise.
     """
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # no pool of threads, which a copy would not have
     prepare()
     gc.collect()
     gc.freeze()  # what is there stays, so that looking for garbage copies no memory
@@ -76,13 +74,16 @@ def _carry_out(
         environ.update(request["environment"])
         time.tzset()
         _take_threads(environ.get("OMP_NUM_THREADS", ""), threads)
-        connection.sendall(f"{os.getpid()}\n".encode())
         try:
+            connection.sendall(f"{os.getpid()}\n".encode())
+            if connection.recv(1) != GO:
+                raise ValueError("who asked went away")
             run()
             code = 0
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else 1
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # before the command line looks out for it
+            sys.stderr.write("interrupted\n")
             code = 130
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):

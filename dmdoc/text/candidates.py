@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from dmdoc.text.cells import GAP, is_row, split_cells
+from dmdoc.text.cells import GAP, ITEM, enumerated, is_row, split_cells
 from dmdoc.text.passages import cut_span
 from dmdoc.text.phrases import find_phrases
 from dmdoc.text.sentences import split_sentences
 from dmdoc.text.tagger import Word, tag_words
+from dmdoc.text.words import alike
 
 MOST_WORDS = 12
 """Of a candidate; a clause of more is seldom what is asked for."""
@@ -29,6 +30,7 @@ _LINE_END = re.compile(r"\n\s*")
 _CELL_END = re.compile(rf"{GAP}|\n\s*")
 _LABELLED = re.compile(r"[^\W\d_][\w ./-]{0,24}:\s")
 _DIMENSIONS = re.compile(r"\d[\d.,]*(?:[ ]?[x\u00d7][ ]?\d[\d.,]*)+(?:[ ][a-z]+\b)?")
+_TELEPHONE = re.compile(r"(?<!\w)(?:\+\d|0\d\d|\(0\d)\d*\)?(?:[ /-]+\(?\d+\)?)+")
 _NO_EDGE = {"CC", "IN", "TO", "MD", "DT", "PDT", "POS", "EX", "PRP", "PRP$", "WDT", "WP", "WP$", "WRB"}
 _NOT_INSIDE = {"(", ")", ":", "WDT", "WP", "WP$", "WRB", "PRP", "MD"}
 _AUXILIARY = re.compile("(?i:is|are|was|were|be|been|being|has|have|had|do|does|did|not)")
@@ -83,14 +85,16 @@ def _goes_on(text: str, end: re.Match[str]) -> bool:
 def find_candidates(text: str, question: str = "") -> list[Candidate]:
     """What could answer a question in a sentence or a text, in order, nothing twice.
 
-    What only repeats words of the question is left out.
+    What only repeats words of the question, or forms of them, is left out.
     """
-    asked, found = set(_words(question)), dict[str, Candidate]()
+    asked, found = _words(question), dict[str, Candidate]()
     for begin, end in split_units(text):
+        mark = ITEM.match(text, begin, end)
+        begin = mark.end() if mark else begin
         for start, stop in sorted(_unit_spans(text[begin:end])):
             said = " ".join(text[begin + start : begin + stop].split())
             words = _words(said)
-            if words and not asked.issuperset(words):
+            if words and not all(any(alike(word, each) for each in asked) for word in words):
                 found.setdefault(" ".join(words), Candidate(begin + start, begin + stop, said))
     return list(found.values())
 
@@ -106,7 +110,11 @@ def _unit_spans(unit: str) -> set[tuple[int, int]]:
         return _spans(unit)
     parts = [(cell.start, cell.end) for cell in cells]
     values = [(start, start + len(unit[start:end].rstrip(" .,;"))) for start, end in parts]
-    whole = {value for value in values if 0 < len(unit[slice(*value)].split()) <= MOST_WORDS}
+    whole = {
+        value
+        for value in values
+        if 0 < len((said := unit[slice(*value)]).split()) <= MOST_WORDS * enumerated(said)
+    }
     if len(cells) == 1:
         parts.append((0, cells[0].start))
     return whole | {(a + start, a + stop) for a, b in parts for start, stop in _spans(unit[a:b])}
@@ -116,12 +124,19 @@ def _spans(sentence: str) -> set[tuple[int, int]]:
     words = tag_words(sentence)
     found = {(words[first].start, words[last].end) for first, last in _runs(words)}
     for phrase in find_phrases(sentence):
+        if phrase.form == "date":  # no part of "12 May 2016" either
+            found = {
+                (a, b)
+                for a, b in found
+                if b <= phrase.start or a >= phrase.end or (a <= phrase.start and phrase.end <= b)
+            }
         start = sentence.find(phrase.answer, phrase.start)
         found.add((start, start + len(phrase.answer)))
         if sentence[phrase.start] not in _QUOTES:
             found.add((phrase.start, phrase.end))
-    for size in _DIMENSIONS.finditer(sentence):  # no part of "120 x 60 cm"
-        found = {(a, b) for a, b in found if b <= size.start() or a >= size.end()} | {size.span()}
+    for pattern in (_DIMENSIONS, _TELEPHONE):  # no part of "120 x 60 cm", nor of "020 7946 0018"
+        for size in pattern.finditer(sentence):
+            found = {(a, b) for a, b in found if b <= size.start() or a >= size.end()} | {size.span()}
     return found
 
 

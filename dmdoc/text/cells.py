@@ -15,6 +15,7 @@ ITEM = re.compile(r"(?:[-*•‣]|\d{1,3}[.)])[ ]+")
 """The mark of a list before a line."""
 
 _NAMED = re.compile(r"(?P<name>[^\W_][^:;|\n.!?]{0,39}?)(?::[ ]+|[ ]?\.{3,}[ ]+)(?=\S)")
+_COMMA = re.compile(r",? and |[,;] ")
 _BETWEEN = re.compile(r";[ ]+")
 
 
@@ -26,8 +27,6 @@ class Cell(NamedTuple):
     """Where the value stands in its line, in characters."""
     name: str = ""
     """Its label, or the heading of its column."""
-    row: str = ""
-    """What its row is about: the first cell; "" of that one itself."""
 
 
 def is_row(line: str) -> bool:
@@ -41,6 +40,12 @@ def headings(line: str) -> tuple[str, ...]:
     return () if any(re.search(r"\d", cell) for cell in cells) else cells
 
 
+def enumerated(value: str) -> int:
+    """How many names a value enumerates ("Olsen, Hauge and Moe"); 1 of anything else."""
+    items = _COMMA.split(value)
+    return len(items) if all(item[:1].isupper() for item in items) else 1
+
+
 def split_cells(line: str, heads: Sequence[str] = ()) -> list[Cell]:
     """The cells of a line, in order; none of a line that is neither a row nor has labels.
 
@@ -51,18 +56,16 @@ def split_cells(line: str, heads: Sequence[str] = ()) -> list[Cell]:
         return []
     pieces = _pieces(line)
     if len(pieces) > 1:
-        row, missing = line[slice(*pieces[0])], len(pieces) - len(heads)
+        missing = len(pieces) - len(heads)
         named = ["", *heads] if missing == 1 else list(heads) if missing == 0 else [""] * len(pieces)
-        cells = [Cell(*piece, name, row) for piece, name in zip(pieces, named, strict=True)]
-        return [cells[0]._replace(row=""), *cells[1:]]
+        return [Cell(*piece, name) for piece, name in zip(pieces, named, strict=True)]
     pairs = [_NAMED.match(line, *piece) for piece in _pieces(line, _BETWEEN)]
     ends = [end for _, end in _pieces(line, _BETWEEN)]
     found = [Cell(pair.end(), end, pair["name"]) for pair, end in zip(pairs, ends, strict=True) if pair]
     if len(found) < len(pairs) or not found:
         first = pairs[0] if pairs else None
         return [Cell(first.end(), len(line), first["name"])] if first else []
-    row = line[found[0].start : found[0].end] if len(found) > 1 else ""
-    return [found[0], *(cell._replace(row=row) for cell in found[1:])]
+    return found
 
 
 def _pieces(line: str, between: re.Pattern[str] = _GAP) -> list[tuple[int, int]]:

@@ -6,10 +6,10 @@ read. Knows nothing about files, formats or tokens. A rule that guesses says so.
 
 import re
 import unicodedata
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from dmdoc.text.spelling import Spellings
@@ -108,7 +108,8 @@ def remove_running_lines(pages: Sequence[str]) -> tuple[str, ...]:
     """Remove page headers and footers from pages of normalised text.
 
     A running line is a page's first or last line which, with its numbers masked, recurs in that place on at
-    least `RUNNING_LINE_PAGES` pages and on more than half of the pages that have text.
+    least `RUNNING_LINE_PAGES` pages and on more than half of the pages that have text. Its numbers stay or go up
+    with the pages.
     """
     lines = [[_Line(line) for line in page.split("\n")] if page else [] for page in pages]
     return tuple("\n".join(line.text for line in page) for page in _without_running_lines(lines))
@@ -210,9 +211,27 @@ def _masked(line: str) -> str:
 
 def _recurring_lines(pages: Sequence[list[_Line]], edge: int) -> set[str]:
     """The masked lines that run along one edge (0 the top, -1 the bottom) of the pages."""
-    counts = Counter(_masked(page[edge].text) for page in pages if page)
-    enough = max(RUNNING_LINE_PAGES, counts.total() // 2 + 1)
-    return {line for line, count in counts.items() if count >= enough}
+    found = defaultdict[str, list[tuple[int, list[int]]]](list)
+    for index, page in enumerate(pages):
+        if page:
+            # The last digits tell as much, and a number may have thousands.
+            numbers = [int(number[-9:]) for number in _NUMBER.findall(page[edge].text)]
+            found[_masked(page[edge].text)].append((index, numbers))
+    enough = max(RUNNING_LINE_PAGES, sum(map(len, found.values())) // 2 + 1)
+    return {line for line, places in found.items() if len(places) >= enough and _counts_pages(places)}
+
+
+def _counts_pages(places: Sequence[tuple[int, list[int]]]) -> bool:
+    """Whether the numbers of a line stay or go up as the pages do, which those of invoices do not.
+
+    Args:
+        places: the index of each page that has the line, and the numbers that it has there.
+    """
+    steps = [
+        [after - before in (0, later - page) for before, after in zip(numbers, others, strict=True)]
+        for (page, numbers), (later, others) in pairwise(places)
+    ]
+    return all(2 * sum(column) > len(steps) for column in zip(*steps, strict=True))
 
 
 def _without_edge(page: list[_Line], edge: int) -> list[_Line]:

@@ -131,12 +131,21 @@ class Optimiser:
     """Weight of the recitation loss beside the answer loss."""
     choice_weight: float = 1.0
     """Weight of the loss of choosing the answer among its rivals beside the answer loss."""
+    location_weight: float = 0.0
+    """Weight of the loss of finding the place of an answer (location.py); for adapters that trace their keys."""
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "clip"):
             if not getattr(self, name) > 0:
                 raise TrainingError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("final_learning_rate", "warmup", "weight_decay", "recitation_weight", "choice_weight"):
+        for name in (
+            "final_learning_rate",
+            "warmup",
+            "weight_decay",
+            "recitation_weight",
+            "choice_weight",
+            "location_weight",
+        ):
             _at_least(name, getattr(self, name), 0)
 
 
@@ -164,6 +173,10 @@ class TrainingConfig:
         _at_least("measure_every", self.measure_every, 1)
         if not self.stages:
             raise TrainingError("there is no stage, so there is nothing to train on")
+        if self.optimiser.location_weight and not self.adapter.traces_keys:
+            raise TrainingError(
+                "location_weight is for adapters that trace their keys; set traces_keys, or leave it out"
+            )
         known = {*GENERATED, *(dataset.name for dataset in self.datasets)}
         for name in (name for stage in self.stages for name in stage.data):
             if name not in known:

@@ -35,8 +35,13 @@ SKIPPED_DIRECTIONS = 4
 """The strongest directions of a decoder's activations are nearly alike for every token: useless as keys."""
 
 
-def start_from_adapter(adapter: DeltaMemAdapter, reader: Reader, folder: Path) -> None:
+def start_from_adapter(adapter: DeltaMemAdapter, reader: Reader, folder: Path) -> bool:
     """Set the weights of `adapter` to those of the adapter in `folder`, which may be fed otherwise.
+
+    Where `adapter` traces its keys and that one did not, the gates of the trace stay as they start.
+
+    Returns:
+        Whether that one traced its keys.
 
     Raises:
         AdapterError: there is no adapter in the folder, or it was trained for another backbone.
@@ -53,7 +58,13 @@ def start_from_adapter(adapter: DeltaMemAdapter, reader: Reader, folder: Path) -
         raise TrainingError(
             f"the adapter in {folder} has {', '.join(differing)}; give [adapter] the same, or start without it"
         )
-    adapter.load_state_dict(given.state_dict())
+    untrained = {} if given.config.traces_keys else _trace_gates(adapter)
+    adapter.load_state_dict({**untrained, **given.state_dict()})
+    return given.config.traces_keys
+
+
+def _trace_gates(adapter: DeltaMemAdapter) -> dict[str, Tensor]:
+    return {name: value for name, value in adapter.state_dict().items() if ".trace_" in name}
 
 
 def start_as_copier(adapter: DeltaMemAdapter, reader: Reader, sample: Sequence[Chunk], seed: int) -> None:
@@ -77,13 +88,13 @@ def _start_layer(layer: DeltaMemLayer, inputs: Tensor, targets: Tensor, generato
             f"rank * num_state_heads is {size}, but a layer of {hidden} features has only "
             f"{hidden - SKIPPED_DIRECTIONS} directions that can serve as keys; lower one of the two"
         )
-    strengths, directions = _principal_directions(inputs)
+    strengths, directions = principal_directions(inputs)
     candidates = slice(SKIPPED_DIRECTIONS, SKIPPED_DIRECTIONS + 2 * size)
     whitened = directions[candidates] / strengths[candidates, None]
-    layer.memory_q_proj.copy_(_random_turn(len(whitened), generator)[:size] @ whitened)
+    layer.memory_q_proj.copy_(random_turn(len(whitened), generator)[:size] @ whitened)
     layer.memory_k_proj.copy_(layer.memory_q_proj)
 
-    shown = _random_turn(hidden, generator)[:size]  # the directions of a token that this layer keeps
+    shown = random_turn(hidden, generator)[:size]  # the directions of a token that this layer keeps
     values = shown @ _ridge(inputs, targets).T
     layer.memory_v_proj.copy_(values / (inputs @ values.T).square().mean().sqrt())
     if "o" in layer.config.delta_heads:
@@ -107,7 +118,7 @@ def _unembeddings(reader: Reader, sample: Sequence[Chunk]) -> Tensor:
     return weight[ids].float().sub(weight.float().mean(0)).cpu()
 
 
-def _random_turn(size: int, generator: torch.Generator) -> Tensor:
+def random_turn(size: int, generator: torch.Generator) -> Tensor:
     turn: Tensor = torch.linalg.qr(torch.randn(size, size, generator=generator)).Q
     return turn
 
@@ -126,7 +137,7 @@ def _layer_inputs(reader: Reader, sample: Sequence[Chunk]) -> list[Tensor]:
     return [torch.cat(rows) for rows in seen]
 
 
-def _principal_directions(inputs: Tensor) -> tuple[Tensor, Tensor]:
+def principal_directions(inputs: Tensor) -> tuple[Tensor, Tensor]:
     """Root mean squares `[hidden]` along the principal directions, and these as rows `[hidden, hidden]`.
 
     Strongest first; of the raw second moment, without centring: a projection has no bias that could take a

@@ -7,24 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from dmdoc.errors import TrainingError
 from dmdoc.memory.adapter import DeltaMemAdapter
 from dmdoc.memory.adapter_file import save_adapter
-from dmdoc.memory.attach import attention_sizes
+from dmdoc.memory.attach import attention_inputs, attention_sizes
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader
 from dmdoc.progress import Counted, Report
+from dmdoc.training.addresses import fit_addresses
 from dmdoc.training.card import CARD, model_card
 from dmdoc.training.checkpoint import keep_metrics, load_checkpoint, read_metrics, save_checkpoint
 from dmdoc.training.config import ROSTERS, TrainingConfig
 from dmdoc.training.curriculum import Curriculum
 from dmdoc.training.initial import start_as_copier, start_from_adapter
+from dmdoc.training.location import location_loss
 from dmdoc.training.loss import score_reads, write_batch
 from dmdoc.training.measure import measure
 from dmdoc.training.plot import PLOT, plot_run
 from dmdoc.training.processes import Processes
+from dmdoc.training.reads import Batch
 
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
@@ -32,7 +36,13 @@ ADAPTER = "adapter"
 SAMPLE_DOCUMENTS = 48
 """Documents that the start as a copier is fitted to."""
 
-_LOGGED = ("answer", "recitation", "answer_exact", "choice", "choice_right")
+ADDRESS_BATCHES = 200
+"""Batches of the first stage that traced keys are fitted to."""
+
+UNSEEN = 1_000_000
+"""A batch of a step has a smaller number."""
+
+_LOGGED = ("answer", "recitation", "answer_exact", "choice", "choice_right", "location")
 
 
 def train(
@@ -70,10 +80,8 @@ def train(
     optimiser = torch.optim.AdamW(adapter.parameters())
     done = load_checkpoint(output / CHECKPOINT, config, adapter, optimiser) if resume else 0
     curriculum = Curriculum(config, reader)
-    if not resume and start is not None:
-        start_from_adapter(adapter, reader, start)
-    elif not resume:
-        start_as_copier(adapter, reader, curriculum.sample(SAMPLE_DOCUMENTS), config.seed)
+    if not resume:
+        _start(config, adapter, reader, curriculum, start, progress if processes.main else None)
     processes.copy_from_main([parameter.data for parameter in adapter.parameters()])
     if processes.main:
         keep_metrics(output / METRICS, done)
@@ -97,6 +105,26 @@ def train(
     if processes.main:
         _export(config, adapter, output)
     return output / ADAPTER
+
+
+def _start(
+    config: TrainingConfig,
+    adapter: DeltaMemAdapter,
+    reader: Reader,
+    curriculum: Curriculum,
+    folder: Path | None,
+    progress: Report | None,
+) -> None:
+    """Set the first weights, those of the adapter in `folder` where one is given."""
+    traced = False
+    if folder is not None:
+        traced = start_from_adapter(adapter, reader, folder)
+    else:
+        start_as_copier(adapter, reader, curriculum.sample(SAMPLE_DOCUMENTS), config.seed)
+    if config.adapter.traces_keys and not traced:
+        # Batches that no step will see.
+        batches = [curriculum.batch(0, UNSEEN + number) for number in range(ADDRESS_BATCHES)]
+        fit_addresses(adapter, reader, batches, config.seed, progress)
 
 
 def _losses(metrics: dict[str, Any]) -> str:
@@ -144,16 +172,17 @@ def _take_step(
     totals = {name: torch.zeros((), device=reader.backbone.device) for name in _LOGGED}
     for number in range(batches):
         batch = curriculum.batch(step, processes.rank * batches + number)
-        scores = score_reads(batch, write_batch(batch, reader, stage.refine_steps), reader)
+        losses = _losses_of(batch, reader, stage.refine_steps, located=config.optimiser.location_weight > 0)
         weights = config.optimiser
         loss = (
-            scores.answer
-            + weights.recitation_weight * scores.recitation
-            + weights.choice_weight * scores.choice
+            losses["answer"]
+            + weights.recitation_weight * losses["recitation"]
+            + weights.choice_weight * losses["choice"]
+            + weights.location_weight * losses["location"]
         )
         torch.autograd.backward(loss / batches)
         for name in totals:
-            totals[name] += getattr(scores, name).detach() / batches
+            totals[name] += losses[name].detach() / batches
     gradients = [parameter.grad for parameter in reader.adapter.parameters() if parameter.grad is not None]
     processes.average([*gradients, *totals.values()])
     norm = float(torch.nn.utils.clip_grad_norm_(reader.adapter.parameters(), config.optimiser.clip))
@@ -170,6 +199,19 @@ def _take_step(
         **{name: round(float(value), 4) for name, value in totals.items()},
         "seconds": round(time.monotonic() - started, 2),
     }
+
+
+def _losses_of(batch: Batch, reader: Reader, refine_steps: int, *, located: bool) -> dict[str, Tensor]:
+    """What a batch is worth, by the names of ReadScores, and `location`: 0 where it is not asked for."""
+    if not located:
+        scores = score_reads(batch, write_batch(batch, reader, refine_steps), reader)
+        return {**vars(scores), "location": torch.zeros((), device=reader.backbone.device)}
+    model, layers = reader.backbone.model, reader.adapter.layer_indices
+    with attention_inputs(model, layers) as written:
+        state = write_batch(batch, reader, refine_steps)
+    with attention_inputs(model, layers) as asked:
+        scores = score_reads(batch, state, reader)
+    return {**vars(scores), "location": location_loss(batch, written, asked, reader)}
 
 
 def _export(config: TrainingConfig, adapter: DeltaMemAdapter, output: Path) -> None:

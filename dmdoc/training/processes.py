@@ -27,8 +27,9 @@ class Processes:
     def join(cls, device: torch.device) -> "Processes":
         """Meet the other processes; `device` is a card for all of them, or the processor."""
         state = PartialState(cpu=device.type == "cpu")
-        several = state.num_processes > 1
-        return cls(state.process_index, state.num_processes, state.device if several else device)
+        # A processor is one however many share it; accelerate counts it by process.
+        own_card = state.num_processes > 1 and device.type != "cpu"
+        return cls(state.process_index, state.num_processes, state.device if own_card else device)
 
     @property
     def main(self) -> bool:

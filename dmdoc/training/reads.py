@@ -25,6 +25,8 @@ class Batch:
     """A row a document, all of equally many reads; where a document has fewer questions, empty reads."""
     answer_slots: int
     """How many of the reads of a row are answers."""
+    places: tuple[tuple[int | None, ...], ...]
+    """For each answer of a row the place of its first token in the chunk; None where it stands there not once."""
 
 
 def write_chunk(text: str, reader: Reader) -> Chunk:
@@ -64,20 +66,32 @@ def build_batch(examples: Sequence[Example], stage: Stage, reader: Reader, gener
     slots = max(len(example.questions) for example in examples)
     # One kind of recitation a slot, so that reads of like length stand together.
     starts = [generator.random() < 0.5 for _ in range(stage.recitations)]
-    rows = []
-    for example in examples:
+    chunks = tuple(write_chunk(example.text, reader) for example in examples)
+    rows, places = [], []
+    for example, chunk in zip(examples, chunks, strict=True):
         rivals = example.rivals or ((),) * len(example.questions)
         answers = [
             answer_read(question, answer, reader, rivals=others)
             for (question, answer), others in zip(example.questions, rivals, strict=True)
         ]
+        places.append(tuple(_place(chunk, answer, reader) for _, answer in example.questions))
         answers += [EMPTY_READ] * (slots - len(answers))
         recitations = [
             recitation(example.text, reader) if from_start else continuation(example.text, reader, generator)
             for from_start in starts
         ]
         rows.append((*answers, *recitations))
-    return Batch(tuple(write_chunk(example.text, reader) for example in examples), tuple(rows), slots)
+    return Batch(chunks, tuple(rows), slots, tuple(places))
+
+
+def _place(chunk: Chunk, answer: str, reader: Reader) -> int | None:
+    """Where in the chunk the tokens of an answer begin: as they are at a line's start, or behind a blank."""
+    ids = chunk.token_ids
+    for said in (reader.encode(answer), reader.encode(f" {answer}")):
+        starts = [at for at in range(len(ids)) if list(ids[at : at + len(said)]) == said]
+        if len(starts) == 1:
+            return starts[0]
+    return None
 
 
 def recitation(text: str, reader: Reader) -> Read:

@@ -8,10 +8,10 @@ from tiny import tiny_reader
 
 from dmdoc.answer.judging import check_judgement, check_that_answers_are_judged, judge
 from dmdoc.answer.recall import Recalled, recall
-from dmdoc.answer.signals import signals
-from dmdoc.errors import UnsupportedError, UsageError
+from dmdoc.answer.signals import FARTHEST_LEAD, signals
+from dmdoc.errors import AdapterError, UnsupportedError, UsageError
 from dmdoc.ingest.sections import write_text
-from dmdoc.memory.judges import Judgement, Verdict
+from dmdoc.memory.judges import Judge, Judgement, Logistic, Verdict
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
@@ -156,3 +156,78 @@ def test_of_sentences_it_is_judged_whether_the_document_answers_at_all(
     assert found is not None
     assert found.verdict == (verdict if verdict == "not in the document" else "likely")
     assert found.probability == found.answerable
+
+
+@pytest.mark.parametrize(
+    ("question", "verdict"),
+    [
+        ("When does the lease begin?", "sure"),
+        ("When does the lease end?", "doubtful"),
+        ("What was the previous date of the lease?", "not in the document"),
+    ],
+)
+def test_what_speaks_of_the_opposite_is_not_likely(question: str, verdict: Verdict, reader: Reader) -> None:
+    pages = ("The lease begins on 1 April 2024.", "Either party may end it by a note.")
+    state, judged = write_text(pages[0], reader), replace(reader, judges={"spans": always("sure")})
+    recalled = recall(question, judged, state, lambda: pages[:1], settings=SHORT, mode="spans")
+    found = judge(question, recalled, state, lambda: pages, judged)
+    assert found is not None and found.verdict == verdict
+    assert (found.probability > 0.5) == (verdict == "sure")
+
+
+@pytest.mark.parametrize(
+    ("question", "verdict"),
+    [
+        ("When does the museum open?", "sure"),
+        ("When does the theatre open?", "doubtful"),
+        ("How much does the ferry cost?", "doubtful"),
+        ("How old is Ada Quill?", "doubtful"),
+        ("What is the e-mail address of Ada Quill?", "doubtful"),
+        ("When does the harbour open?", "sure"),
+    ],
+)
+def test_what_is_said_of_something_else_is_not_likely(
+    question: str, verdict: Verdict, reader: Reader
+) -> None:
+    pages = ("Harbour news\n\nThe museum opens at 10:30. The tour costs 12 crowns. Dear Ada Quill,",)
+    state, judged = write_text(pages[0], reader), replace(reader, judges={"spans": always("sure")})
+    recalled = recall(question, judged, state, lambda: pages, settings=SHORT, mode="spans")
+    assert recalled.choice is not None and recalled.choice.span is not None
+    found = judge(question, recalled, state, lambda: pages, judged)
+    assert found is not None and found.verdict == verdict, recalled.answer.text
+
+
+def test_a_cell_has_the_signals_of_its_row_and_heading(reader: Reader) -> None:
+    pages = ("- Article: Oak plank; Price: 38.50\n- Article: Pine board; Price: 12.90",)
+    state = write_text(pages[0], reader)
+    named, other = (
+        signals(
+            asked,
+            recall(asked, reader, state, lambda: pages, settings=SHORT, mode="spans"),
+            state,
+            pages,
+            reader,
+        )
+        for asked in ("What is the price of the oak plank?", "Who sold walnut shelves?")
+    )
+    assert (named.label, named.covers, named.opposed) == pytest.approx((1, 1, 0))
+    assert other.label < 1
+    assert -FARTHEST_LEAD < named.lead <= FARTHEST_LEAD
+
+
+def test_an_answer_in_the_model_s_own_words_has_no_signals_of_a_phrase(reader: Reader) -> None:
+    state = write_text(PAGES[0], reader)
+    recalled = answered("Who?", reader, state, "state")
+    found = signals("Who?", recalled, state, PAGES, reader)
+    assert (found.label, found.covers, found.opposed, found.lead) == (0, 0, 0, -FARTHEST_LEAD)
+
+
+def test_a_judge_that_looks_at_something_else_is_named(reader: Reader, state: MemoryState) -> None:
+    stranger = Judge(Logistic(0.0, {"words": 1.0}), Logistic(0.0, {"mood": 1.0}), 0.1, 0.5, 0.9)
+    judged = replace(reader, judges={"state": stranger})
+    recalled = answered("What does lot seven hold?", judged, state)
+
+    with pytest.raises(
+        AdapterError, match=r"look at 'mood', which this dmdoc does not measure; remove judges\.json"
+    ):
+        judge("What does lot seven hold?", recalled, state, lambda: PAGES, judged)

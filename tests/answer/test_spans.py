@@ -5,15 +5,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from judges_of_tests import always
 from tiny import tiny_reader
-from torch import Tensor
 
 from dmdoc.answer import spans
+from dmdoc.answer.judging import judge
 from dmdoc.answer.recall import Inquiry, cite, recall, recall_all
 from dmdoc.answer.support import supports
 from dmdoc.ingest.sections import write_text
 from dmdoc.memory.adapter import DeltaMemConfig
 from dmdoc.memory.state import MemoryState
+from dmdoc.model.continuations import Heard
 from dmdoc.model.reader import Reader
 from dmdoc.settings.generation import GenerationSettings
 
@@ -46,16 +48,16 @@ class Likes:
 
     def __call__(
         self, prompt: Sequence[int], answers: Sequence[list[int]], state: MemoryState | None, reader: Reader
-    ) -> Tensor:
+    ) -> Heard:
         assert state is not None and state.batch == 1
         self.heard += answers
-        return torch.tensor([0.0 if ids[:-1] == self.favourite else -9.0 for ids in answers])
+        return Heard(torch.tensor([0.0 if ids[:-1] == self.favourite else -9.0 for ids in answers]), ())
 
 
 def _indifferent(
     _prompt: Sequence[int], answers: Sequence[list[int]], _state: MemoryState | None, _reader: Reader
-) -> Tensor:
-    return torch.zeros(len(answers))
+) -> Heard:
+    return Heard(torch.zeros(len(answers)), ())
 
 
 def ask(reader: Reader, state: MemoryState, question: str = QUESTION) -> spans.Choice:
@@ -67,7 +69,7 @@ def ask(reader: Reader, state: MemoryState, question: str = QUESTION) -> spans.C
 def test_the_likeliest_phrase_is_the_answer_and_brings_its_place(
     reader: Reader, state: MemoryState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spans, "log_likelihoods_behind", Likes(reader, "Lund"))
+    monkeypatch.setattr(spans, "hear_continuations", Likes(reader, "Lund"))
     heard: list[str] = []
     recalled = recall(
         QUESTION, reader, state, lambda: PAGES, settings=SHORT, mode="spans", on_text=heard.append
@@ -89,7 +91,7 @@ def test_each_candidate_is_read_as_an_answer_with_its_end(
     reader: Reader, state: MemoryState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     likes = Likes(reader, "Lund")
-    monkeypatch.setattr(spans, "log_likelihoods_behind", likes)
+    monkeypatch.setattr(spans, "hear_continuations", likes)
     choice = ask(reader, state)
     assert [ids[-1] for ids in likes.heard] == [reader.end_ids[0]] * choice.candidates
     said = [reader.decode(ids) for ids in likes.heard]
@@ -101,15 +103,15 @@ def test_each_candidate_is_read_as_an_answer_with_its_end(
 def test_what_the_free_answer_nearly_says_is_preferred(
     reader: Reader, state: MemoryState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spans, "log_likelihoods_behind", _indifferent)
+    monkeypatch.setattr(spans, "hear_continuations", _indifferent)
     question = "Where does the ferry office sell tickets?"
     free = replace(recall(question, reader, state, lambda: PAGES, settings=SHORT).answer, text="Os1o")
     search = spans.search_statements(question, spans.written_statements(PAGES, state, reader))
-    chosen, choice = search.choose(free, state, reader)
+    chosen, choice = search.read(free.prompt_ids, 0, state, reader).choose(free, reader)
     assert (choice.free, chosen.text) == ("Os1o", "Oslo")
-    assert chosen.seconds >= free.seconds
 
 
+@pytest.mark.slow
 def test_the_state_decides(reader: Reader, state: MemoryState) -> None:
     questions = [f"what of {letter}?" for letter in "abcdefgh"]
     own = [ask(reader, state, question).span for question in questions]
@@ -160,7 +162,7 @@ def test_what_was_said_in_a_conversation_has_no_phrases(reader: Reader, state: M
     free = recall("Warum?", reader, state, lambda: PAGES, settings=SHORT).answer
     search = spans.search_statements("Warum?", spans.written_statements(PAGES, state, reader))
     turns = MemoryState.cat((state, state))
-    assert search.choose(replace(free, section=1), turns, reader)[1].candidates == 0
+    assert search.read(free.prompt_ids, 1, turns, reader).spans == ()
 
 
 def test_a_document_that_was_cut_into_fewer_sections_is_read_all_the_same(reader: Reader) -> None:
@@ -209,4 +211,43 @@ def test_a_question_for_yes_or_no_about_nothing_in_the_text_is_answered_freely(
     reader: Reader, state: MemoryState
 ) -> None:
     choice = ask(reader, state, "Is parking free?")
-    assert choice.quoted == ()
+    assert not choice.quoted.sentences
+
+
+def test_headings_give_no_phrases_and_labels_that_are_asked_for_do(reader: Reader) -> None:
+    page = "Meeting of Rowers\n\nPlace: boathouse\n\nRules\n\nThe meeting of rowers is short."
+    state = write_text(page, reader)
+    search = spans.search_statements(
+        "Where was the meeting of the rowers?", spans.written_statements((page,), state, reader)
+    )
+    assert "Place: boathouse" in [each.text for each in search.best]
+    recalled = recall(search.question, reader, state, lambda: (page,), settings=SHORT, mode="spans")
+    assert recalled.choice is not None
+    assert {span.statement.text for span in recalled.choice.read}.isdisjoint({"Meeting of Rowers", "Rules"})
+    assert "boathouse" in [span.text for span in recalled.choice.read]
+
+
+OARS = "Four oars belong to each boat of the club. "
+PAGE = f"# Boats\n\n- Kittiwake\n- Puffin\n\n# Rules\n\n{OARS}The harbour has cranes."
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "missing"),
+    [
+        ("How many boats are listed?", "2", ""),
+        ("How many oars belong to each boat?", "Four", ""),
+        ("How many cranes has the harbour?", None, "number"),
+        ("Why has the harbour cranes?", "The harbour has cranes.", "reason"),
+    ],
+)
+def test_what_no_sentence_says_is_counted_or_said_to_be_missing(
+    question: str, text: str | None, missing: str, reader: Reader
+) -> None:
+    page = PAGE.replace(OARS, "") if text is None else PAGE
+    state = write_text(page, reader)
+    recalled = recall(question, reader, state, lambda: (page,), settings=SHORT, mode="spans")
+    assert recalled.choice is not None and recalled.choice.missing == missing
+    assert text is None or recalled.answer.text == text
+    judged = replace(reader, judges={"spans": always("sure")})
+    judgement = judge(question, recalled, state, lambda: (page,), judged)
+    assert judgement is not None and judgement.holds == (not missing)

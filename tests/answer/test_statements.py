@@ -77,3 +77,11 @@ def test_a_word_that_most_statements_have_tells_a_little() -> None:
     found = statements(("The barge is old. The barge is in Lund. The barge is red.",), [0])
     best = rank(found, "Where is the barge in Lund?", 3)
     assert best[0].text == "The barge is in Lund." and best[1].rank > 0.05
+
+
+def test_a_letter_says_whom_it_greets_and_who_signed_it() -> None:
+    page = "Dear Mr de Wit,\nit is late.\nThe stove comes on Friday.\n\nKind regards,\nAstrid Vinter"
+    found = {each.text: each for each in statements((page,), [0])}
+    assert found["Dear Mr de Wit,"].label == "to"
+    assert (found["Astrid Vinter"].label, found["Astrid Vinter"].names) == ("from", False)
+    assert sum(bool(each.label) for each in found.values()) == 2

@@ -24,7 +24,7 @@ def test_a_phrase_is_measured_by_the_state_and_by_its_place() -> None:
     # built is 2 words away, barge 5, and Sorrel 4; a name counts twice.
     found = measured("Hanna Brekke")
     assert found._replace(distance=0) == Measures(
-        -0.25, 0.5, words=2, distance=0, kind=1, whole=0, echo=0, noun=0, covers=1
+        -0.25, 0.5, words=2, distance=0, kind=1, whole=0, echo=0, noun=0, covers=1, label=0, opposed=0
     )
     assert found.distance == pytest.approx((2 + 2 * 4 + 5) / 4 / FAR)
     assert measured("Lund").distance == pytest.approx((2 + 2 * 3 + 5) / 4 / FAR)
@@ -89,3 +89,52 @@ def test_the_likelier_the_nearer_and_the_shorter_the_better() -> None:
     ):
         assert weigh(better) > weigh(one)
     assert weigh(one._replace(kind=0)) < weigh(one)
+
+
+ROW = "- Code: P-220; Article: Pine plank; Width: 12 cm; Stock: 120; Price: 12.90"
+
+
+@pytest.mark.parametrize(
+    ("question", "phrase"),
+    [
+        ("What is the price of a pine plank?", "12.90"),
+        ("What is the code of the pine plank?", "P-220"),
+        ("How wide is the pine plank?", "12 cm"),
+        ("How many pine planks are in stock?", "120"),
+        ("Which article has the code P-220?", "Pine plank"),
+    ],
+)
+def test_the_heading_that_a_question_names_chooses_the_cell(question: str, phrase: str) -> None:
+    scores = {
+        other: weigh(of_cell(other, question, ROW))
+        for other in ("P-220", "Pine plank", "12 cm", "120", "12.90")
+    }
+    assert max(scores, key=lambda other: scores[other]) == phrase
+
+
+def test_who_was_there_are_all_behind_the_label() -> None:
+    line, question = (
+        "Present: Hanna Brekke, Ivo Tarrant, Lise Moe",
+        "Who was at the meeting, who was present?",
+    )
+    everybody, one = of_cell(line[9:], question, line), of_cell("Hanna Brekke", question, line)
+    assert (everybody.label, one.label) == (1, 0.5)
+    assert weigh(everybody) > weigh(one)
+
+
+def test_what_stands_behind_a_label_that_is_asked_for_is_near() -> None:
+    line, question = "From: Astrid Vinter, Vinter Stoves", "Who sent the mail about the barge?"
+    assert of_cell("Astrid Vinter", question, line).distance == 0
+    assert of_cell("Vinter Stoves", question, line).distance == pytest.approx(2 / FAR)
+
+
+def test_the_opposite_of_what_is_asked_is_worth_less() -> None:
+    line, question = "The lease begins in May.", "When does the lease end?"
+    assert of_cell("May", question, line).opposed == 1
+    assert of_cell("May", question, "The lease ends in May.").opposed == 0
+
+
+def test_a_value_that_no_longer_holds_is_worth_less() -> None:
+    line = "The fare rises from 4 crowns to 5 crowns in May."
+    assert of_cell("4 crowns", "What will the fare be?", line).opposed == 1
+    assert of_cell("5 crowns", "What will the fare be?", line).opposed == 0

@@ -80,6 +80,11 @@ def repl_of(library: Library, name: str | None = "report", *, remember: bool = T
 SCRIPTS: dict[str, tuple[str, str, str]] = {
     "a question": ("Who wrote it?\n", "Ada Lovelace.\n", ""),
     "no line end at the end": ("Who wrote it?", "Ada Lovelace.\n", ""),
+    "thanks and greetings": (
+        "Hello!\nok, thanks a lot\nWho wrote it?\n",
+        "Ada Lovelace.\n",
+        "that asks nothing; ask about the document, or /help lists the commands\n" * 2,
+    ),
     "blank lines": ("\n  \nWho wrote it?\n\n", "Ada Lovelace.\n", ""),
     "two questions": ("Who wrote it?\nWhen?\n", "Ada Lovelace.\nAt noon,\nin May.\n", SAID + CITED),
     "several lines": ("Please, say:\\\nWho wrote it?\n", "Ada Lovelace.\n", ""),
@@ -490,3 +495,16 @@ def test_chat_with_a_document_that_there_is_not(library: Library, tmp_path: Path
 )
 def test_a_quoted_name_is_the_name(said: str, meant: str) -> None:
     assert commands._unquoted(said) == meant
+
+
+def test_that_there_are_no_phrases_to_choose_from_is_said_once(
+    library: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk = repl_of(library, None)
+    talk.session.mode = "spans"
+    run_lines(talk, ["Who wrote it?", "Who wrote it?"])
+    said = capsys.readouterr().err
+    assert said.count("answers are in the model's own words") == 1
+    talk = repl_of(library, None)
+    run_lines(talk, ["Who wrote it?"])
+    assert "own words" not in capsys.readouterr().err

@@ -276,7 +276,7 @@ def test_a_doubtful_answer_comes_with_what_helps_most(
     assert invoke(*ask, "--quiet").err == ""
     spans = (*ask, "--recall", "spans")
     assert invoke(*spans).err.splitlines()[1:] == [
-        "read again with --refine 16, the document may answer better"
+        "read again with --refine 24, the document may answer better"
     ]
     header = SavedDocument.header
     monkeypatch.setattr(SavedDocument, "header", lambda saved: replace(header(saved), refine_steps=40))

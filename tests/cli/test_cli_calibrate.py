@@ -26,6 +26,7 @@ def telling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "ask_all_kinds", lambda *_, **__: answers_of(40))
 
 
+@pytest.mark.slow
 def test_a_judge_is_kept_with_the_adapter_and_in_its_card(
     invoke: Invoke, adapter: Path, telling: None
 ) -> None:

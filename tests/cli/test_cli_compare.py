@@ -16,6 +16,7 @@ from dmdoc.console.comparison import comparison_tables, probabilities_table
 from dmdoc.fictional import FAMILIES
 
 
+@pytest.mark.slow
 def test_compare_prints_every_mode(invoke: Invoke, lots: Path, tmp_path: Path) -> None:
     questions = tmp_path / "questions.jsonl"
     questions.write_text('{"question": "What is in lot seven?", "answer": "salt"}\n', encoding="utf-8")

@@ -3,12 +3,16 @@
 import io
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
 from command_line import CONFIG, Invoke, checked, start
 from tiny import save_tiny_reader, tiny_reader
 
+from dmdoc.errors import UsageError
+from dmdoc.ingest.share import WriterSettings
 from dmdoc.library.library import Library
 
 
@@ -203,3 +207,43 @@ def test_a_folder_of_1300_files_needs_no_more_than_1024_open_ones(tmp_path: Path
 def test_no_file_is_no_error(invoke: Invoke, tmp_path: Path) -> None:
     run = invoke("ingest", str(tmp_path), "--glob", "*.pdf")
     assert (run.code, run.out, run.err) == (0, "", "there is no file to read in what was given\n")
+
+
+def test_how_much_is_written_at_once_is_said_if_asked_or_if_it_is_little(
+    invoke: Invoke, papers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "one batch of up to"
+    assert said in invoke("ingest", str(papers), "--verbose").err
+    assert said not in invoke("ingest", str(papers), "--force").err
+    monkeypatch.setattr("dmdoc.ingest.room.free_bytes", lambda device: 10)
+    assert said in invoke("ingest", str(papers), "--force").err
+    assert said not in invoke("ingest", str(papers), "--force", "--quiet").err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")
+def test_all_cards_of_a_machine_without_one_is_one_line(invoke: Invoke, lots: Path) -> None:
+    run = invoke("ingest", str(lots), "--device", "cuda:all")
+    assert (run.code, run.err) == (
+        2,
+        "error: no CUDA card was found for --device cuda:all; use --device cpu\n",
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_share_the_cores(
+    workers: int, invoke: Invoke, lots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what the processes then do tests/ingest/test_share.py tells."""
+    started: list[WriterSettings] = []
+
+    def stop(settings: Sequence[WriterSettings]) -> None:
+        started.extend(settings)
+        raise UsageError("enough is known")
+
+    monkeypatch.setattr("dmdoc.ingest.share.in_processes", stop)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    run = invoke("ingest", str(lots), "--workers", str(workers), "--budget", "48", "--device", "cpu")
+    assert run.code == 2, run.err
+    assert [(each.threads, each.device, each.budget) for each in started] == [
+        (6 // workers, "cpu", 48)
+    ] * workers

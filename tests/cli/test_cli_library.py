@@ -1,5 +1,6 @@
 """The commands that look after saved documents."""
 
+import json
 import os
 from pathlib import Path
 
@@ -24,7 +25,17 @@ def test_show_says_what_is_known(invoke: Invoke, lots: Path, home: Path) -> None
     assert (record["name"], record["source"], record["tokens"]) == ("lots", str(lots), 264)
     assert (record["current"], record["tags"]) == (True, [])
     assert record["state_bytes"] == Library(home).get("lots").state_path.stat().st_size
-    assert any(line.split() == ["source", str(lots)] for line in invoke("show", "lots").out.splitlines())
+    lines = [" ".join(line.split()) for line in invoke("show", "lots").out.splitlines()]
+    assert f"source {lots}" in lines
+    assert "used where no name is given yes" in lines
+
+
+def test_what_cannot_be_known_of_an_imported_document_is_called_so(invoke: Invoke, tmp_path: Path) -> None:
+    bundle = str(tmp_path / "lots.dmdoc")
+    invoke("export", "lots", "-o", bundle)
+    invoke("rm", "lots")
+    invoke("import", bundle)
+    assert ["file", "not", "known"] in [line.split() for line in invoke("show", "lots").out.splitlines()]
 
 
 def test_tags_are_added_taken_away_and_listed_by(invoke: Invoke) -> None:
@@ -98,6 +109,26 @@ def test_a_document_is_handed_over(invoke: Invoke, tmp_path: Path, monkeypatch: 
     there = invoke("ask", "Salt?", "--max-tokens", "4")
     assert (there.code, there.out) == (0, answer)
     assert invoke("verify").code == 0
+
+
+def test_an_imported_document_becomes_that_of_its_file(invoke: Invoke, tmp_path: Path, lots: Path) -> None:
+    """Its text is not saved twice, and the states are written here: those of the bundle may be anybody's."""
+    bundle = str(tmp_path / "b.dmdoc")
+    invoke("ingest", str(lots), "--tag", "own")
+    invoke("export", "lots", "--output", bundle)
+    invoke("rm", "lots")
+    invoke("import", bundle, "--name", "theirs", "--tag", "new")
+    assert checked("ingest", invoke("ingest", str(lots), "--json").out)["status"] == "updated"
+    (document,) = json.loads(invoke("ls", "--json").out)["documents"]
+    assert (document["name"], document["source"], document["tags"]) == ("theirs", str(lots), ["new", "own"])
+    assert checked("ingest", invoke("ingest", str(lots), "--json").out)["status"] == "unchanged"
+
+    lots.with_name("other").mkdir()
+    other = lots.rename(lots.with_name("other") / "lots.txt")
+    other.write_text("Lot nine holds tar.", encoding="utf-8")
+    invoke("rm", "theirs")
+    invoke("import", bundle)
+    assert checked("ingest", invoke("ingest", str(other), "--json").out)["document"] == "other-lots"
 
 
 def test_the_next_command_clears_away_what_killed_ones_left(

@@ -8,6 +8,7 @@ import pytest
 from command_line import Invoke, checked
 
 from dmdoc.library.library import Library
+from dmdoc.library.record import write_record
 
 
 @pytest.fixture
@@ -29,12 +30,18 @@ def change_the_source(folder: Path) -> None:
     path.write_text(json.dumps({**record, "source": "/elsewhere/lots.txt"}), encoding="utf-8")
 
 
+def another_text(path: Path) -> None:
+    """A text that is whole, but of another document."""
+    write_record(path, {"pages": ["Lot nine holds tar."]})
+
+
 REPAIRS: dict[str, tuple[Callable[[Path], object], str, bool]] = {
     "no description": (lambda f: (f / "document.json").unlink(), "its source and its tags are lost", False),
     "a damaged tag": (lambda f: flip(f / "document.json", -90), "its tags are lost", True),
     "a description of another source": (change_the_source, "its source and its tags are lost", False),
     "no text": (lambda f: (f / "pages.json").unlink(), "its text was read again from ", True),
     "a damaged text": (lambda f: flip(f / "pages.json", 60), "its text was read again from ", True),
+    "another text": (lambda f: another_text(f / "pages.json"), "its text was read again from ", True),
     "a damaged state": (lambda f: flip(f / "state.safetensors", -5), "its state was written again", True),
 }
 """What is damaged, what is told of its repair, and whether the source is known afterwards."""

@@ -4,10 +4,12 @@ import io
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+import watchfiles
 from command_line import CONFIG, Invoke, checked, start
 from tiny import save_tiny_reader, tiny_reader
 
@@ -198,6 +200,35 @@ def test_after_any_changes_the_library_equals_the_folder(
         if number % 5 == 4:
             assert invoke("ingest", str(folder), "--sync", "--prune", "--yes").code == 0
             assert in_step(folder, home)
+
+
+def test_each_change_that_is_noticed_is_followed(
+    invoke: Invoke, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a clock: what notices the changes is the test."""
+    write = partial(Path.write_text, encoding="utf-8")
+    new, moved = folder / "d.txt", folder / "deeper"
+    changes: list[tuple[Callable[[], object], set[Path]]] = [
+        (lambda: None, set()),  # the first look, at all that is there
+        (lambda: write(new, "Lot four holds rope."), {new}),
+        (lambda: write(new, "Lot four holds tar."), {new}),
+        (lambda: (folder / "deep").rename(moved), {folder / "deep", moved}),
+        (lambda: new.unlink(), {new}),
+    ]
+
+    def watch(*_: object, **__: object) -> Iterator[set[tuple[int, str]]]:
+        for change, touched in changes:
+            change()
+            yield {(1, str(path)) for path in touched}
+            assert in_step(folder, home)
+            yield set()  # nothing happened for a while
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watchfiles, "watch", watch)
+    run = invoke("ingest", str(folder), "--watch", "--prune", "--yes")
+    assert (run.code, run.out) == (0, "")
+    assert f"watching {folder}; stop with Ctrl-C" in run.err
+    assert f"c: moved to {moved}/c.txt" in run.err
 
 
 def wait_for(holds: Callable[[], bool], seconds: float) -> float:

@@ -43,6 +43,21 @@ def test_an_unforeseen_error_is_one_line_and_a_report_without_texts(
         assert stat.S_IMODE(report.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError(), ImportError("libtorch_cpu.so: failed to map segment from shared object")]
+)
+def test_a_lack_of_memory_is_nothing_to_report(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def lack() -> None:
+        raise error
+
+    monkeypatch.setattr(library_commands, "open_library", lack)
+    run = invoke("ls")
+    assert (run.code, run.out, run.err.count("\n")) == (1, "", 1)
+    assert "not enough memory" in run.err and "report" not in run.err
+
+
 def test_debug_shows_where_an_error_came_from(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Traceback" in invoke("--debug", "show", "nothing").err
     monkeypatch.setattr(library_commands, "open_library", fail)

@@ -29,6 +29,10 @@ def test_a_second_run_is_not_sent_the_page(invoke: Invoke, site: Site, home: Pat
     assert [headers.get("if-none-match") for _, headers in site.asked] == [None, '"1"']
     assert "unchanged" in again.err
 
+    named = invoke("ingest", url, "--allow-private", "--name", "other", "--json")
+    assert checked("ingest", named.out)["document"] == "other"
+    assert site.asked[-1][1].get("if-none-match") == '"1"'
+
     invoke("ingest", url, "--allow-private", "--force")
     assert site.asked[-1][1].get("if-none-match") is None
     site.pages["/lots.txt"] = Page(b"Lot eight holds brine.", headers={"ETag": '"2"'})

@@ -49,6 +49,7 @@ def test_a_judge_tells_right_answers_on_documents_that_it_has_not_seen() -> None
     assert found.verdicts["sure"].rate > 0.8
 
 
+@pytest.mark.slow
 def test_the_seed_draws_the_halves() -> None:
     answers = answers_of(60)
     assert calibrate(answers, seed=3) == calibrate(answers, seed=3) != calibrate(answers, seed=4)
@@ -66,6 +67,7 @@ def test_too_few_answers_to_learn_from() -> None:
         calibrate(answers_of(4))
 
 
+@pytest.mark.slow
 def test_every_kind_of_question_is_asked_of_a_state(reader: Reader) -> None:
     cases = dataset_cases(generated_documents(3, 3, seed=0), reader)
     progress: list[tuple[float, float]] = []
@@ -100,3 +102,16 @@ def test_a_card_says_it_before_its_limits_and_once_for_each_way() -> None:
     twice = card_with_verdicts(card_with_verdicts(once, "spans", first, "a"), "state", first, "b")
     assert (twice.count("## Verdicts: state"), twice.count("## Verdicts: spans")) == (1, 1)
     assert "(b)" in twice and "(dev.jsonl)" not in twice
+
+
+def test_sentences_are_judged_by_whether_the_document_answers_and_say_nothing_of_phrases() -> None:
+    answers = answers_of(120)
+    with_sentences = [
+        *answers,
+        *(replace(answer, sentences=True, right=False) for answer in answers if answer.right),
+    ]
+    found = calibrate(with_sentences)
+    assert found.judge.likely == pytest.approx(calibrate(answers).judge.likely, abs=0.1)
+    sentence = next(answer for answer in with_sentences if answer.sentences)
+    judgement = sentence.judged_by(found.judge)
+    assert judgement.probability == judgement.answerable

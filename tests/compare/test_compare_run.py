@@ -58,6 +58,7 @@ def by_mode(results: Sequence[Result], question: str) -> dict[str, Result]:
     return {result.mode: result for result in results if result.question == question}
 
 
+@pytest.mark.slow
 def test_every_question_is_answered_in_every_mode(reader: Reader) -> None:
     seen: list[tuple[float, float]] = []
     results, skipped = compare(
@@ -99,6 +100,7 @@ def test_spans_and_its_controls_choose_among_the_same_phrases(reader: Reader) ->
     assert found["first"].lift is None
 
 
+@pytest.mark.slow
 def test_likelihoods_are_of_the_right_answer_and_lifts_of_the_given_one(reader: Reader) -> None:
     results, _ = compare(dataset_cases([LOTS, PONDS], reader), reader, settings=SETTINGS)
     found = by_mode(results, "What is in lot seven?")
@@ -132,6 +134,7 @@ def test_only_so_many_questions_are_asked_alone_and_timed(
         assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "sizes"), [("state", [16, 14]), ("full", [9, 9, 9, 3])])
 def test_long_prompts_go_through_the_model_fewer_at_a_time(
     mode: Mode, sizes: list[int], monkeypatch: pytest.MonkeyPatch
@@ -151,6 +154,7 @@ def test_long_prompts_go_through_the_model_fewer_at_a_time(
     assert seen == sizes
 
 
+@pytest.mark.slow
 def test_answers_of_the_document_have_the_probability_that_its_judge_gives(reader: Reader) -> None:
     judged = replace(reader, judges={"state": always("likely"), "spans": always("doubtful")})
     results, _ = compare(dataset_cases([LOTS, PONDS], judged), judged, settings=SETTINGS)
@@ -162,6 +166,7 @@ def test_answers_of_the_document_have_the_probability_that_its_judge_gives(reade
     assert unjudged[0].probability is None
 
 
+@pytest.mark.slow
 def test_what_is_kept_between_questions(reader: Reader) -> None:
     results, _ = compare(dataset_cases([LOTS, PONDS], reader), reader, settings=SETTINGS)
     kept = {mode: result.kept_bytes for mode, result in by_mode(results, "What is in lot seven?").items()}
@@ -314,6 +319,7 @@ class TestResuming:
         assert self.run_once(path, reader) == (first, [])
         assert path.read_bytes() == content
 
+    @pytest.mark.slow
     def test_a_killed_run_goes_on(self, reader: Reader, tmp_path: Path) -> None:
         path = tmp_path / "results.jsonl"
         first, _ = self.run_once(path, reader)

@@ -19,17 +19,41 @@ def test_a_question_of_another_section_of_the_work_is_a_near_miss() -> None:
     assert kinds(documents, 0) == {"Who?": "own", "Where?": "near miss", "When?": "other"}
 
 
-def test_what_another_document_asks_about_its_own_subject_is_foreign_by_name_or_by_attribute() -> None:
+def about(
+    name: str, text: str, *asked: tuple[str, str, str], unanswered: tuple[str, ...] = ()
+) -> QuestionedDocument:
+    """A document that is asked of things: question, thing, attribute."""
+    questions = tuple(Question(q, ("yes",), about=thing, attribute=what) for q, thing, what in asked)
+    return QuestionedDocument(name, (text,), questions, unanswered)
+
+
+def test_what_another_document_asks_of_things_is_foreign_by_name_or_by_attribute() -> None:
     documents = [
-        document("a", "Who built the barge Sorrel?", "When was the barge Sorrel sold?"),
-        document("b", "Who built the barge Halcyon?", "Who named the barge Halcyon?"),
+        about("a", "The Sorrel was built.", ("Who built the Sorrel?", "the Sorrel", "barge.builder")),
+        about(
+            "b",
+            "The Halcyon was built, and the sorrel painted.",
+            ("Who built the Halcyon?", "the Halcyon", "barge.builder"),
+            ("Who named the Halcyon?", "the Halcyon", "barge.name"),
+        ),
+        about("c", "Roe sang.", ("What did Roe sing?", "Roe", "singer.song")),
     ]
     assert kinds(documents, 0) == {
-        "Who built the barge Sorrel?": "own",
-        "When was the barge Sorrel sold?": "own",
-        "Who built the barge Halcyon?": "other name",
-        "Who named the barge Sorrel?": "near miss",
+        "Who built the Sorrel?": "own",
+        "Who built the Halcyon?": "other name",
+        "Who named the Sorrel?": "near miss",
+        "What did Roe sing?": "other",
     }
+    assert "Who built the Sorrel?" not in kinds(documents, 1)  # it speaks of the thing, with a small letter
+
+
+def test_what_a_form_is_known_to_leave_out_are_its_near_misses() -> None:
+    lease = about("a", "Rent: 7", ("What is the rent?", "", "lease.rent"), unanswered=("When does it end?",))
+    other = about(
+        "b", "Rent: 8", ("What is the rent?", "", "lease.rent"), ("Who lets it?", "", "lease.owner")
+    )
+    assert kinds([lease, other], 0) == {"What is the rent?": "own", "When does it end?": "near miss"}
+    assert kinds([other, lease], 0) == {"What is the rent?": "own", "Who lets it?": "own"}
 
 
 def test_foreign_questions_have_no_answer_and_are_half_as_many_of_a_kind() -> None:

@@ -70,6 +70,7 @@ def test_a_charset_that_is_false_is_no_fault(charset: str) -> None:
     assert read(Source(data, "a.eml")).pages[0].endswith("Müller")
 
 
+@pytest.mark.slow
 def test_a_thousand_parts_inside_one_another_are_one_line() -> None:
     data = b"Subject: deep\n" + b"".join(
         b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (i, i) for i in range(1000)

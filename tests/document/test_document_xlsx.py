@@ -40,6 +40,14 @@ def test_a_sheet_is_a_page_of_rows_with_their_headings() -> None:
     assert document.reader == "openpyxl"
 
 
+def test_formulas_without_a_saved_value_are_told() -> None:
+    book = workbook()
+    book.active["E3"] = "=E2*2"
+    book.active["C3"] = "=SUM(E2:E2)"
+    document = read_document("-", stdin=BytesIO(saved(book)))
+    assert document.warnings[0] == "left out: the values of 2 formulas, which were not saved"
+
+
 def test_the_size_that_a_sheet_claims_is_not_believed() -> None:
     data, claimed = saved(workbook()), BytesIO()
     with zipfile.ZipFile(BytesIO(data)) as before, zipfile.ZipFile(claimed, "w") as after:

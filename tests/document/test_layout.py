@@ -18,12 +18,14 @@ from reportlab.platypus import (
     PageTemplate,
     Paragraph,
     SimpleDocTemplate,
+    Spacer,
     Table,
 )
 from sample_pdf import SAMPLES
 
 from dmdoc.document import Document, read_document
-from dmdoc.document.layout import Word, arrange
+from dmdoc.document.layout import arrange
+from dmdoc.document.placed import Word
 
 CASES = Path(__file__).parent.parent / "cases"
 WORDS = (SAMPLES / "halvorsen-report.txt").read_text(encoding="utf-8").replace("\f", "\n").split()
@@ -153,6 +155,34 @@ def test_an_unruled_table_with_empty_cells_between_paragraphs(tmp_path: Path) ->
         in text
     )
     assert in_order(text, FIRST, "Station", SECOND)
+
+
+def test_a_table_below_a_ruled_one_and_a_short_line(tmp_path: Path) -> None:
+    grid = [("GRID", (0, 0), (-1, -1), 0.5, colors.black)]
+    prices = [["Item", "Price"], ["Oil", "12.40"], ["Wick", "0.35"], ["Prism", "88.00"]]
+    story = [
+        Table([["Station", "Opened", "Lamps"], ["Marl", "1902", "3"], ["Dene", "1911", "5"]], style=grid),
+        Spacer(1, 30),
+        Paragraph("Prices of supplies follow.", BODY),
+        Table(prices, colWidths=[120, 80]),
+        Paragraph("End.", BODY),
+    ]
+    SimpleDocTemplate(str(tmp_path / "a.pdf"), pagesize=A4).build(story)
+    assert read(tmp_path / "a.pdf").text == (
+        "Station | Opened | Lamps\nMarl | 1902 | 3\nDene | 1911 | 5\n\nPrices of supplies follow.\n\n"
+        "Item | Price\nOil | 12.40\nWick | 0.35\nPrism | 88.00\n\nEnd."
+    )
+
+
+def test_hyphens_at_the_line_ends_of_columns(tmp_path: Path) -> None:
+    lines = ["the barge was repa-", "ired in the dock of", "Marl, which is an", "old and quiet town"]
+    canvas = Canvas(str(tmp_path / "a.pdf"), pagesize=A4)
+    for row, line in enumerate(lines * 2):
+        canvas.drawString(60, 760 - 13 * row, line)
+        canvas.drawString(290, 760 - 13 * row, line)
+    canvas.save()
+    said = "the barge was repaired in the dock of Marl, which is an old and quiet town"
+    assert read(tmp_path / "a.pdf").text.replace("\n", " ").count(said) == 4
 
 
 def test_the_table_of_the_case() -> None:

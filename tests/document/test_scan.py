@@ -30,14 +30,18 @@ needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
     """A PDF with a page of text and a page that is a picture of text."""
-    picture = Image.new("L", (1600, 400), 255)
-    ImageDraw.Draw(picture).text((60, 150), SEEN, fill=0, font=ImageFont.load_default(56))
     canvas = Canvas(str(tmp_path / "scan.pdf"), pagesize=A4)
     canvas.drawString(72, 760, TYPED)
     canvas.showPage()
-    canvas.drawImage(ImageReader(picture), 40, 500, 500, 125)
+    draw_scan(canvas)
     canvas.save()
     return tmp_path / "scan.pdf"
+
+
+def draw_scan(canvas: Canvas) -> None:
+    picture = Image.new("L", (1600, 400), 255)
+    ImageDraw.Draw(picture).text((60, 150), SEEN, fill=0, font=ImageFont.load_default(56))
+    canvas.drawImage(ImageReader(picture), 40, 500, 500, 125)
 
 
 @pytest.mark.slow
@@ -50,6 +54,20 @@ def test_a_page_without_text_is_read_when_asked(scan: Path) -> None:
     typed, seen = document.extraction.confidence
     assert typed is None and seen is not None and seen > 0.8
     assert document.warnings == (f"OCR read page 2, with a confidence of {seen:.0%} or more",)
+
+
+@pytest.mark.slow
+@needs_tesseract
+def test_a_scan_with_a_note_on_it_is_a_scan(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "noted.pdf"), pagesize=A4)
+    draw_scan(canvas)
+    canvas.textAnnotation("Approved.", Rect=[300, 300, 320, 320])
+    canvas.save()
+    unread = read_document(str(tmp_path / "noted.pdf"))
+    assert unread.warnings == ("nothing but notes on page 1; scanned pages need OCR",)
+    document = read_document(str(tmp_path / "noted.pdf"), ocr="auto")
+    assert document.text == f"{SEEN}\n\n[Note: Approved.]"
+    assert document.warnings[0].startswith("OCR read page 1")
 
 
 @pytest.fixture(scope="module")

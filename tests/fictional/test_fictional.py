@@ -89,6 +89,7 @@ def test_splits_share_no_answer_but_small_numbers_and_common_words() -> None:
     assert all(re.fullmatch(r"\d\d?( \w+)?|\d\d:\d\d", value) for value in both), both
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 def test_answer_stands_at_its_position_after_what_it_replaced(split: Split) -> None:
     updated = 0
@@ -103,6 +104,7 @@ def test_answer_stands_at_its_position_after_what_it_replaced(split: Split) -> N
     assert updated > 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 def test_no_question_has_two_answers(split: Split) -> None:
     for document in sample(split, 300):

@@ -78,14 +78,14 @@ def test_git_itself_says_the_same(folder: Path) -> None:
 
 
 def test_no_symbolic_link_is_followed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    outside = tmp_path_factory.mktemp("outside")
+    outside, rules = (tmp_path_factory.mktemp(name) for name in ("outside", "rules"))
     (outside / "secret.txt").write_text("secret", encoding="utf-8")
-    (outside / ".gitignore").write_text("*", encoding="utf-8")
+    (rules / ".gitignore").write_text("*", encoding="utf-8")
     (folder / "link.txt").symlink_to(outside / "secret.txt")
     (folder / "docs" / "linked").symlink_to(outside, target_is_directory=True)
     (folder / "build2").mkdir()
     (folder / "build2" / "x.txt").touch()
-    (folder / "build2" / ".gitignore").symlink_to(outside / ".gitignore")
+    (folder / "build2" / ".gitignore").symlink_to(rules / ".gitignore")
     assert names(folder) == sorted([*READ, "build2/x.txt"])
 
 

@@ -3,10 +3,15 @@
 import os
 from collections.abc import Iterable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from threading import current_thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from fake_card import FakeCard
 from tiny import tiny_reader
 
 from dmdoc.document import Document
@@ -14,8 +19,9 @@ from dmdoc.errors import ExtractionError
 from dmdoc.ingest import many as module
 from dmdoc.ingest import sections
 from dmdoc.ingest.many import Outcome, ingest_many
+from dmdoc.ingest.room import room_for
 from dmdoc.ingest.sections import write_sections
-from dmdoc.ingest.single import ingest
+from dmdoc.ingest.single import IngestProgress, ingest
 from dmdoc.library.library import Library
 from dmdoc.memory.adapter import DeltaMemConfig
 from dmdoc.memory.state import MemoryState
@@ -83,7 +89,7 @@ def test_short_documents_share_their_passes(
 def test_a_long_document_is_written_by_itself_with_its_progress(
     reader: Reader, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SHORT", 120)
+    monkeypatch.setattr("dmdoc.ingest.room.BATCH_TOKENS", 120)
     shown: list[str] = []
 
     def show(name: str) -> Any:
@@ -133,6 +139,7 @@ def test_an_unchanged_document_is_tagged(reader: Reader, library: Library) -> No
     assert library.get("lot-1").tags == ("salt",)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no limit on open files")
 def test_as_many_documents_as_there_are_need_no_more_open_files(reader: Reader, library: Library) -> None:
     """They are all in one group, which is far more than may be open at once."""
@@ -152,3 +159,67 @@ def test_as_many_documents_as_there_are_need_no_more_open_files(reader: Reader, 
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert statuses(outcomes) == dict.fromkeys(names, "added")
     assert library.names() == tuple(sorted(names))
+
+
+class TestOnACard:
+    """With tensors on the processor that say they lie on a card."""
+
+    @pytest.fixture
+    def card(self, monkeypatch: pytest.MonkeyPatch) -> FakeCard:
+        monkeypatch.setattr("dmdoc.ingest.room.BATCH_TOKENS", 120)
+        card = FakeCard(monkeypatch)
+        save, write = Library.finish, sections.write_sections
+
+        def saved(library: Library, staged: Any, *arguments: Any, **options: Any) -> Any:
+            card.told.append(f"saved {staged.name}")
+            return save(library, staged, *arguments, **options)
+
+        def written(*arguments: Any, **options: Any) -> MemoryState:
+            card.told.append("written")
+            return write(*arguments, **options)
+
+        monkeypatch.setattr(Library, "finish", saved)
+        monkeypatch.setattr(sections, "write_sections", written)
+        monkeypatch.setattr(sections, "on_device", lambda numbers, device: torch.tensor(numbers))
+        monkeypatch.setattr("dmdoc.ingest.single.write_sections", written)
+        return card
+
+    def test_documents_are_saved_while_the_next_are_written(
+        self, reader: Reader, library: Library, card: FakeCard
+    ) -> None:
+        names = [f"note-{number}" for number in range(20)]
+        notes = {name: Document(name, f"/notes/{name}.txt", ("Lot 7 holds salt. " * 5,)) for name in names}
+        outcomes = list(
+            ingest_many(names, notes.__getitem__, reader, library, show_progress=lambda _: nullcontext())
+        )
+        assert [outcome.source for outcome in outcomes] == names
+        assert statuses(outcomes) == dict.fromkeys(names, "added")
+        told = [what for what in card.told if what.startswith(("saved", "copy"))]
+        assert told.index("saved note-0") > told.index("copy begun", told.index("copy begun") + 1)
+        assert told.count("copy begun") == told.count("copy awaited") > 2
+
+    def test_a_batch_is_saved_while_the_next_is_written(
+        self, reader: Reader, library: Library, card: FakeCard, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        progress: list[IngestProgress] = []
+        long = Document("lots", "/lots.txt", (TEXTS["lot-8"] * 4,))
+        saved = ingest(long, reader, library, progress=progress.append).document
+        told = [what for what in card.told if what in ("written", "copy awaited")]
+        assert told[:5] == ["written", "written", "copy awaited", "written", "copy awaited"]
+        assert [each.sections_written for each in progress][-1] == saved.header().sections_total
+        assert progress == sorted(progress, key=lambda each: each.sections_written)
+
+    def test_the_next_documents_are_read_while_one_is_written(
+        self, reader: Reader, library: Library, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        on_card = replace(reader, backbone=replace(reader.backbone, device=torch.device("cuda")))
+        threads: set[str] = set()
+
+        def noted(name: str) -> Document:
+            threads.add(current_thread().name)
+            return read(name)
+
+        monkeypatch.setattr(module, "_Saving", lambda *_: SimpleNamespace(together=list, end=list))
+        room = room_for(reader)
+        list(ingest_many(TEXTS, noted, on_card, library, room=room, show_progress=lambda _: nullcontext()))
+        assert threads == {"ahead"}

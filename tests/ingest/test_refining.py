@@ -9,7 +9,7 @@ from tiny import tiny_reader
 from tiny_practice import CONFIG, LONG
 
 from dmdoc.document import Document
-from dmdoc.ingest import refining, sections
+from dmdoc.ingest import refining, room, sections
 from dmdoc.ingest.single import IngestProgress, ingest
 from dmdoc.library.library import Library
 from dmdoc.memory.state import MemoryState
@@ -45,7 +45,7 @@ def small_batches() -> Iterator[None]:
         return made[chunk.text]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sections, "BATCH_TOKENS", 100)
+        patch.setattr(room, "BATCH_TOKENS", 100)
         patch.setattr(sections, "section_practice", practice)
         yield
 
@@ -130,6 +130,24 @@ def test_what_is_damaged_is_taken_again(
     content = bytearray(kept.read_bytes())
     content[at] ^= 1
     kept.write_bytes(content)
+    steps, state = steps_of(reader, library)
+    assert steps == list(range(STEPS + 1))
+    assert state.equals(whole)
+
+
+def test_what_an_earlier_version_kept_is_taken_again(
+    reader: Reader, library: Library, whole: MemoryState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = refining.Refining.keep
+
+    def keep_moments(own: refining.Refining, halfway: Halfway) -> None:
+        kept(
+            own,
+            Halfway(halfway.steps, {"first": halfway.tensors["first"], "exp_avg.0": halfway.tensors["mean"]}),
+        )
+
+    monkeypatch.setattr(refining.Refining, "keep", keep_moments)
+    interrupted_at(2, 0, reader, library)
     steps, state = steps_of(reader, library)
     assert steps == list(range(STEPS + 1))
     assert state.equals(whole)

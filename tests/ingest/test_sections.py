@@ -2,7 +2,8 @@ import pytest
 import torch
 from tiny import tiny_reader
 
-from dmdoc.ingest import sections
+from dmdoc.ingest import room
+from dmdoc.ingest.room import room_for
 from dmdoc.ingest.sections import batches, write_sections, write_text
 from dmdoc.memory.adapter import DeltaMemConfig
 from dmdoc.memory.rounding import rounded
@@ -34,11 +35,11 @@ def chunk(tokens: int) -> Chunk:
     ],
 )
 def test_a_batch_is_bounded_in_tokens_with_padding(
-    lengths: list[int], expected: list[int], monkeypatch: pytest.MonkeyPatch
+    lengths: list[int], expected: list[int], reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sections, "BATCH_TOKENS", 8)
+    monkeypatch.setattr(room, "BATCH_TOKENS", 8)
     chunks = [chunk(length) for length in lengths]
-    made = list(batches(chunks))
+    made = list(batches(chunks, room_for(reader)))
     assert [each for batch in made for each in batch] == chunks
     assert [len(batch) for batch in made] == expected
 
@@ -62,6 +63,6 @@ def test_a_text_is_written_whole_however_it_falls_into_batches(
     whole = write_text(LONG, reader)
     assert whole.batch == len(reader.chunks(LONG)) > 3
     assert not any(layer.requires_grad for layer in whole.layers)
-    monkeypatch.setattr(sections, "BATCH_TOKENS", 1)
+    monkeypatch.setattr(room, "BATCH_TOKENS", 1)
     for one, other in zip(whole.layers, write_text(LONG, reader).layers, strict=True):
         assert float((one - other).abs().max()) < 1e-5

@@ -1,5 +1,6 @@
 """Documents as files to hand over: they arrive as they left, without a trace of the machine, or not at all."""
 
+import hashlib
 import json
 import tracemalloc
 import zipfile
@@ -103,6 +104,18 @@ def with_record(**values: object) -> Callable[[dict[str, bytes]], None]:
     return change
 
 
+def forged(**values: object) -> Callable[[dict[str, bytes]], None]:
+    """As `with_record`, with the hash that belongs to it: whoever makes a bundle can compute it."""
+
+    def change(members: dict[str, bytes]) -> None:
+        record = {**json.loads(members["document.json"]), **values}
+        del record["record_sha256"]
+        sha256 = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+        members["document.json"] = json.dumps({**record, "record_sha256": sha256}).encode()
+
+    return change
+
+
 def other_text(members: dict[str, bytes]) -> None:
     members["pages.json"] = members["pages.json"].replace(b"salt", b"sand")
 
@@ -128,8 +141,14 @@ def broken_characters(members: dict[str, bytes]) -> None:
         (broken_characters, "does not match its hashes"),
         (lambda members: members.pop("pages.json"), "is not a .dmdoc file"),
         (escaping, "is not a .dmdoc file"),
-        (with_record(name="../report"), "does not match its hashes"),
-        (with_record(tags="salt"), "does not match its hashes"),
+        (forged(name="../report"), "does not match its hashes"),
+        (forged(name=""), "does not match its hashes"),
+        (forged(source=7), "does not match its hashes"),
+        (forged(source="s" * 5_000), "does not match its hashes"),
+        (forged(sha256="0" * 64), "does not match its hashes"),
+        (forged(tags="salt"), "does not match its hashes"),
+        (forged(tags=["no tag"]), "does not match its hashes"),
+        (forged(tags=[f"tag-{number}" for number in range(1_001)]), "does not match its hashes"),
         (with_record(format="something"), "is not a .dmdoc file"),
         (with_record(tags=["other"]), "does not match its hashes"),
         (with_record(source="other.txt"), "does not match its hashes"),

@@ -487,6 +487,7 @@ def test_readers_need_not_wait(library: Library) -> None:
         assert_complete(library.get("report"), document())
 
 
+@pytest.mark.slow
 def test_who_waits_hears_for_whom_and_nobody_else_does(library: Library) -> None:
     heard: list[tuple[str, int | None]] = []
     waiter = Library(library.root, on_wait=lambda name, holder: heard.append((name, holder)))

@@ -179,3 +179,11 @@ def _save_and_search(root: Path, number: int) -> None:
     for turn in range(8):
         save(library, f"birds-{number}-{turn}", f"The heron of lake {number} nests in week {turn}.")
         assert f"birds-{number}-{turn}" in names_found(library, "heron")
+
+
+@pytest.mark.parametrize("sought", ["the minutes", "committee", "minutes of the committee"])
+def test_a_whole_document_is_found_by_its_name_or_title(sought: str, library: Library) -> None:
+    save(library, "recipe", "Bake it for minutes and minutes; the committee likes it. Minutes pass.")
+    save(library, "march", "MINUTES OF THE COMMITTEE\nIn the boathouse.")
+    (best, *_) = library.passages.search(sought, whole=True)
+    assert best.document == "march"

@@ -179,7 +179,7 @@ def test_a_library_that_syncs_no_folder_loses_what_it_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the order of the writes the tests above fail."""
-    for module in ("atomic_file", "library.library", "library.journal"):
+    for module in ("atomic_file", "library.journal"):
         monkeypatch.setattr(f"dmdoc.{module}.sync_folder", lambda _: None)
     root, back = tmp_path / "home", tmp_path / "back"
     root.mkdir()

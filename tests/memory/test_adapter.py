@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dmdoc.errors import AdapterError
-from dmdoc.memory.adapter import AttentionSizes, DeltaMemAdapter, DeltaMemConfig, DeltaMemLayer
+from dmdoc.memory.adapter import HEADS, AttentionSizes, DeltaMemAdapter, DeltaMemConfig, DeltaMemLayer, Head
 from dmdoc.memory.delta_rule import delta_rule
 
 SIZES = AttentionSizes(hidden=6, q=10, k=4, v=5, o=7)
@@ -60,6 +60,33 @@ def test_shifted_keys_are_those_of_the_token_before(hidden: torch.Tensor) -> Non
         assert torch.equal(getattr(shifted, name), getattr(plain, name)), name
 
 
+def test_traced_keys_are_the_formula_token_by_token(hidden: torch.Tensor) -> None:
+    made = layer(num_state_heads=2, shifts_keys=True, traces_keys=True)
+    raw = torch.tanh(hidden @ made.memory_k_proj.T).view(2, 4, 2, RANK)  # [batch, time, heads, rank]
+    keep, add = torch.sigmoid(hidden @ made.trace_proj.T + made.trace_bias).chunk(2, dim=-1)
+    trace, expected = torch.zeros(2, 2, RANK), []
+    for token in range(4):
+        expected.append(torch.nn.functional.normalize(trace, dim=-1))
+        trace = keep[:, token, :, None] * trace + add[:, token, :, None] * raw[:, token]
+
+    torch.testing.assert_close(made.write_inputs(hidden).keys, torch.stack(expected, dim=2))
+
+
+def test_a_trace_that_keeps_nothing_is_a_shift(hidden: torch.Tensor) -> None:
+    shifted, traced = (layer(shifts_keys=True, traces_keys=on) for on in (False, True))
+    traced.load_state_dict(shifted.state_dict(), strict=False)
+    traced.trace_proj.zero_()
+    traced.trace_bias.copy_(torch.tensor([-40.0, 0.0]))
+
+    for one, other in zip(shifted.write_inputs(hidden), traced.write_inputs(hidden), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_traces_need_shifted_keys() -> None:
+    with pytest.raises(AdapterError, match="traces_keys needs shifts_keys"):
+        DeltaMemConfig(traces_keys=True)
+
+
 def test_with_shifted_keys_a_query_finds_what_came_next(hidden: torch.Tensor) -> None:
     made = layer(shifts_keys=True, couple_lambda=False, state_update_mode="no_lambda")
     made.memory_q_proj.copy_(made.memory_k_proj)
@@ -104,33 +131,43 @@ def test_the_scan_is_fed_in_float32_whatever_the_weights_are_in(hidden: torch.Te
 
     assert {part.dtype for part in made.write_inputs(hidden.bfloat16())} == {torch.float32}
     assert made.queries(hidden.bfloat16()).dtype == torch.float32
-    assert made.corrections(torch.randn(2, 1, 4, RANK), torch.bfloat16)["o"].dtype == torch.bfloat16
+    assert made.readout(torch.randn(2, 1, 4, RANK), torch.bfloat16).dtype == torch.bfloat16
 
 
-def test_corrections_are_scaled_by_alpha_over_rank() -> None:
-    made = layer(alpha=12.0, num_state_heads=2, delta_heads=("q", "k", "v", "o"))
+def correction(made: DeltaMemLayer, head: Head, reads: torch.Tensor) -> torch.Tensor:
+    """What is added to a projection that gives zeros."""
+    zeros = torch.zeros(2, 4, getattr(SIZES, head))
+    return made.corrected(head, zeros, made.readout(reads, torch.float32))
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+def test_corrections_are_scaled_by_alpha_over_rank(gradients: bool) -> None:
+    made = layer(alpha=12.0, num_state_heads=2, delta_heads=HEADS)
     reads = torch.randn(2, 2, 4, RANK)  # [batch, heads, time, rank]
     flat = torch.cat((reads[:, 0], reads[:, 1]), dim=-1)
 
-    corrections = made.corrections(reads, torch.float32)
-    assert list(corrections) == ["q", "k", "v", "o"]
-    for head, correction in corrections.items():
-        torch.testing.assert_close(correction, 4.0 * flat @ made.get_parameter(f"delta_{head}_proj").T)
+    for head in HEADS:
+        output = torch.randn(2, 4, getattr(SIZES, head))
+        expected = output + 4.0 * flat @ made.get_parameter(f"delta_{head}_proj").T
+        given = output.clone()
+        with torch.set_grad_enabled(gradients):
+            corrected = made.corrected(head, given, made.readout(reads, torch.float32))
+        torch.testing.assert_close(corrected, expected)
+        assert torch.equal(given, output) is gradients, "without gradients in place"
 
 
 def test_only_the_configured_projections_are_corrected() -> None:
     made = layer(delta_heads=("k",))
-    assert list(made.corrections(torch.randn(1, 1, 1, RANK), torch.float32)) == ["k"]
     assert {name for name, _ in made.named_parameters() if name.startswith("delta")} == {"delta_k_proj"}
 
 
 def test_the_output_correction_can_be_rms_normalised() -> None:
-    made = layer(delta_o_rmsnorm=True)
-    corrections = made.corrections(torch.randn(2, 1, 4, RANK), torch.float32)
+    made, reads = layer(delta_o_rmsnorm=True), torch.randn(2, 1, 4, RANK)
+    given = correction(made, "o", reads)
     made.delta_o_rmsnorm_weight.fill_(1.0)
-    normalised = made.corrections(torch.randn(2, 1, 4, RANK), torch.float32)["o"]
+    normalised = correction(made, "o", reads)
 
-    assert corrections["o"].shape == (2, 4, SIZES.o)
+    assert given.shape == (2, 4, SIZES.o)
     torch.testing.assert_close(normalised.square().mean(-1), torch.ones(2, 4), atol=1e-3, rtol=0)
 
 
@@ -143,10 +180,11 @@ def test_the_scale_can_be_trained_per_layer_or_per_projection(
     plain.delta_q_proj, plain.delta_o_proj = made.delta_q_proj, made.delta_o_proj
     reads = torch.randn(2, 1, 4, RANK)
 
-    for head, index in zip("qo", indices, strict=True):
+    heads: tuple[Head, ...] = ("q", "o")
+    for head, index in zip(heads, indices, strict=True):
         scale = 3.0 * torch.sigmoid(made.delta_scale_raw[index])
-        expected = scale * plain.corrections(reads, torch.float32)[head]  # type: ignore[index]
-        torch.testing.assert_close(made.corrections(reads, torch.float32)[head], expected)  # type: ignore[index]
+        expected = scale * correction(plain, head, reads)
+        torch.testing.assert_close(correction(made, head, reads), expected)
 
 
 def test_an_untrained_adapter_corrects_nothing_and_starts_at_its_configured_gates(
@@ -156,9 +194,7 @@ def test_an_untrained_adapter_corrects_nothing_and_starts_at_its_configured_gate
     made = DeltaMemAdapter(config, [SIZES]).layer(0).requires_grad_(False)
     inputs = made.write_inputs(hidden)
 
-    assert not any(
-        correction.any() for correction in made.corrections(torch.randn(2, 1, 4, 8), torch.float32).values()
-    )
+    assert not any(correction(made, head, torch.randn(2, 1, 4, 8)).any() for head in config.delta_heads)
     torch.testing.assert_close(inputs.write, torch.full((2, 1, 4, 8), 0.1824255))  # sigmoid(−1.5)
     torch.testing.assert_close(inputs.keep, torch.full((2, 1, 4, 8), 0.8175745))
     torch.testing.assert_close(2.0 * torch.sigmoid(made.delta_scale_raw), torch.tensor([0.5]))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from released import QWEN3_4B, adapter_tensors
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import Qwen3Config, Qwen3ForCausalLM
@@ -131,45 +132,13 @@ def test_the_identity_covers_weights_and_configuration(folder: Path, tmp_path: P
 
 def qwen3_4b() -> list[AttentionSizes]:
     """Of Qwen3-4B-Instruct-2507, whose weights are not needed for that."""
-    config = Qwen3Config(
-        vocab_size=151936,
-        hidden_size=2560,
-        intermediate_size=9728,
-        num_hidden_layers=36,
-        num_attention_heads=32,
-        num_key_value_heads=8,
-        head_dim=128,
-    )
+    config = Qwen3Config(**QWEN3_4B)
     with torch.device("meta"):
         return attention_sizes(Qwen3ForCausalLM(config))
 
 
-def published_tensors() -> dict[str, Tensor]:
-    """Names, shapes and number format of declare-lab/delta-mem_qwen3_4b-instruct; k and v deltas are zero there."""
-    shapes = {
-        "memory_q_proj": (8, 2560),
-        "memory_k_proj": (8, 2560),
-        "memory_v_proj": (8, 2560),
-        "delta_q_proj": (4096, 8),
-        "delta_k_proj": (1024, 8),
-        "delta_v_proj": (1024, 8),
-        "delta_o_proj": (2560, 8),
-        "beta_proj": (8, 2560),
-        "beta_bias": (8,),
-    }
-    return {
-        f"model.layers.{layer}.self_attn.{name}": (
-            torch.zeros(shape, dtype=torch.bfloat16)
-            if name in ("delta_k_proj", "delta_v_proj")
-            else torch.randn(shape, dtype=torch.bfloat16)
-        )
-        for layer in range(36)
-        for name, shape in shapes.items()
-    }
-
-
 def test_the_published_adapter_fits_qwen3_4b(tmp_path: Path) -> None:
-    tensors = published_tensors()
+    tensors = adapter_tensors(QWEN3_4B)
     assert len(tensors) == 324
     torch.save(tensors, tmp_path / PUBLIC_WEIGHTS)
     shutil.copyfile(PUBLIC_CONFIG, tmp_path / CONFIG_FILE)
@@ -187,7 +156,7 @@ def test_the_published_adapter_fits_qwen3_4b(tmp_path: Path) -> None:
 
 
 def test_the_published_adapter_is_refused_beside_another_backbone(tmp_path: Path) -> None:
-    torch.save(published_tensors(), tmp_path / PUBLIC_WEIGHTS)
+    torch.save(adapter_tensors(QWEN3_4B), tmp_path / PUBLIC_WEIGHTS)
     shutil.copyfile(PUBLIC_CONFIG, tmp_path / CONFIG_FILE)
     sizes = [AttentionSizes(hidden=4096, q=4096, k=1024, v=1024, o=4096)] * 36
 

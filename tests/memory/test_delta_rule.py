@@ -14,6 +14,12 @@ LENGTHS = sorted({1, 2, 3, CHUNK - 1, CHUNK, CHUNK + 1, 31, 32, 33, 63, 97, 100}
 NAMES = ("queries", "keys", "values", "keep", "erase", "write", "state")
 
 
+@pytest.fixture(autouse=True)
+def few_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The maps of short texts are paired, too, as those of long ones are."""
+    monkeypatch.setattr("dmdoc.memory.delta_rule.IN_TURN", 2)
+
+
 def random_scan(
     time: int, *, rows: bool = True, batch: int = 2, heads: int = 3, rank: int = 4, seed: int = 0
 ) -> list[Tensor]:

@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from launches import of_a_tiny_layer
 from test_delta_rule import NAMES, distance, formula_form, gradients, masks, random_scan, results
 from tiny import tiny_reader
 from torch import Tensor
@@ -29,6 +31,14 @@ CHUNK = 4
 LENGTHS = (1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 3)
 
 pytestmark = pytest.mark.slow  # the interpreter takes its time
+
+
+@pytest.fixture(autouse=True)
+def memory_that_held_something() -> Iterator[None]:
+    """What a kernel leaves out is no number, instead of a zero that nobody used before."""
+    torch.use_deterministic_algorithms(DEVICE == "cpu")
+    yield
+    torch.use_deterministic_algorithms(False)
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +138,29 @@ def test_the_kernel_of_the_inputs_equals_the_layer(
 
     assert queries is not None
     assert distance([queries, *inputs], expected) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("corrects", "expected"),
+    [
+        (False, {"cat": 1, "mm": 1, "_inputs": 1, "_maps": 1, "_chain": 1}),
+        (
+            True,
+            {
+                "cat": 1,
+                "mm": 1,
+                "_inputs": 1,
+                "_maps": 1,
+                "_chain": 1,
+                "_reads": 1,
+                "_to_copy": 1,
+                "addmm_": 2,
+            },
+        ),
+    ],
+)
+def test_a_layer_launches_few_kernels(corrects: bool, expected: dict[str, int]) -> None:
+    assert of_a_tiny_layer(corrects) == expected
 
 
 def test_a_reader_writes_through_the_kernels_what_it_writes_without(monkeypatch: pytest.MonkeyPatch) -> None:

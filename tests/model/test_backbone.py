@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, Gemma2Config, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from dmdoc.errors import BackboneError
+from dmdoc.model import backbone
 from dmdoc.model.backbone import convert_gguf, describe, load_backbone
+from dmdoc.model.batching import memory_told
 from dmdoc.model.causal_lm import CausalLM
 from dmdoc.model.decoder_config import DecoderConfig
 
@@ -56,6 +58,17 @@ def test_the_requested_number_format_and_attention_are_used(folder: Path) -> Non
     assert {parameter.dtype for parameter in backbone.model.parameters()} == {torch.bfloat16}
     assert backbone.model.config._attn_implementation == "eager"
     assert describe(backbone) == "tiny on cpu, bfloat16, eager"
+
+
+def test_flash_attention_reads_texts_end_to_end_where_the_decoder_is_ours(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not load_backbone(folder, name="tiny").packs_texts
+    monkeypatch.setattr(backbone, "choose_attention", lambda *_: "flash_attention_2")
+    ours = load_backbone(folder, name="tiny")
+
+    assert isinstance(ours.model, CausalLM)
+    assert ours.packs_texts
 
 
 PEAK = """
@@ -161,6 +174,19 @@ def test_a_damaged_folder_is_refused_in_one_line(
     assert "\n" not in str(raised.value)
 
 
+def test_a_model_that_does_not_fit_into_memory_is_not_called_damaged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: object) -> None:
+        raise RuntimeError(
+            "unable to mmap 9 bytes from file <model.safetensors>: Cannot allocate memory (12)"
+        )
+
+    monkeypatch.setattr("dmdoc.model.backbone._weights", too_large)
+    with pytest.raises(BackboneError, match="not enough memory for tiny; close"), memory_told("tiny"):
+        load_backbone(folder, name="tiny", device="cpu")
+
+
 def test_a_file_that_is_not_gguf_is_refused(tmp_path: Path) -> None:
     gguf = tmp_path / "model.gguf"
     gguf.write_bytes(b"not a model" * 100)
@@ -178,9 +204,10 @@ def test_a_card_gets_the_model_in_bfloat16(folder: Path) -> None:
     assert backbone.dtype == torch.bfloat16
 
 
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])  # without transformers, and with it
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
 def test_no_code_of_a_model_folder_runs_whatever_the_terminal_says(
-    file: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    file: str, attention: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """transformers asks "Do you wish to run the custom code? [y/N]" where nobody tells it not to."""
     ran = folder / "ran"
@@ -195,5 +222,12 @@ def test_no_code_of_a_model_folder_runs_whatever_the_terminal_says(
     (folder / file).write_text(json.dumps(config))
     monkeypatch.setattr("builtins.input", lambda *_: "y")
     with contextlib.suppress(BackboneError):
-        load_backbone(folder, name="evil", device="cpu", dtype="float32")
+        load_backbone(folder, name="evil", device="cpu", dtype="float32", attention=attention)
     assert not ran.exists()
+
+
+def test_weights_beside_safetensors_are_not_read(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "others.safetensors")
+    torch.save(load_file(folder / "others.safetensors"), folder / "pytorch_model.bin")
+    with pytest.raises(BackboneError, match="cannot load the model"):
+        load_backbone(folder, name="tiny", device="cpu", attention="eager")

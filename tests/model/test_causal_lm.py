@@ -81,6 +81,9 @@ def test_masks_and_positions_are_taken_as_they_are_given(pair: tuple[CausalLM, A
     torch.testing.assert_close(
         ours(tokens, **options).logits, theirs(tokens, **options).logits, rtol=1e-4, atol=1e-4
     )
+    torch.testing.assert_close(
+        ours(tokens, **options, block_widths=(2, 2, 2)).logits, ours(tokens, **options).logits
+    )
     alone = ours(tokens[:, [0, 1, 4, 5]]).logits[:, 2:]
     torch.testing.assert_close(ours(tokens, **options).logits[:, 4:], alone, rtol=1e-4, atol=1e-4)
 

@@ -6,8 +6,9 @@ from tiny import tiny_reader
 
 from dmdoc.memory.state import MemoryState
 from dmdoc.model import continuations
-from dmdoc.model.continuations import log_likelihoods_behind, pack_continuations, score_continuations
+from dmdoc.model.continuations import hear_continuations, pack_continuations, score_continuations
 from dmdoc.model.reader import Reader
+from dmdoc.settings.generation import GenerationSettings
 
 PROMPTS = [[3, 1, 4, 1, 5, 9], [2, 7, 1]]
 CONTINUATIONS = [
@@ -58,13 +59,23 @@ def test_what_continuations_begin_with_is_computed_once() -> None:
     assert packed.supervised.tolist() == [5, 6, 7, 8]
 
 
+def test_those_that_begin_alike_are_a_block_of_their_own() -> None:
+    mixed = [[10, 11], [20, 21, 22], [10, 12, 13], [30], [20, 23, 24]]
+    packed = pack_continuations(PROMPTS[:1], [mixed], pad_id=0, dtype=torch.float32)
+
+    assert packed.block_widths == (6, 2, 3)
+    assert packed.input_ids[0, 6:].tolist() == [10, 12, 20, 21, 23]
+    seen = packed.attention_mask[0, 0, 6:, 6:] == 0
+    assert not bool(seen[2:, :2].any()) and bool(seen[1, 0])
+
+
 def test_more_than_go_into_one_pass_score_the_same(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = random.Random(0)
     many = [[draw.randrange(256) for _ in range(draw.randrange(1, 6))] for _ in range(30)]
-    together = log_likelihoods_behind(PROMPTS[0], many, None, reader)
+    together = hear_continuations(PROMPTS[0], many, None, reader).log_likelihoods
     monkeypatch.setattr(continuations, "TREE_TOKENS", 7)
 
-    parted = log_likelihoods_behind(PROMPTS[0], many, None, reader)
+    parted = hear_continuations(PROMPTS[0], many, None, reader).log_likelihoods
     assert torch.allclose(parted, together, atol=1e-5)
     assert float(together[0]) == pytest.approx(alone(PROMPTS[0], many[0], None, reader), abs=1e-5)
 
@@ -75,3 +86,18 @@ def test_scores_differentiate_in_the_state(reader: Reader, state: MemoryState) -
     total = score_continuations(packed, MemoryState(layers), reader).sum()
 
     assert all(float(grad.abs().sum()) > 0 for grad in torch.autograd.grad(total, layers))
+
+
+@pytest.mark.parametrize("most", [continuations.TREE_TOKENS, 4])
+def test_what_the_model_says_itself_is_heard_as_far_as_a_continuation_goes(
+    reader: Reader, state: MemoryState, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(continuations, "TREE_TOKENS", most)
+    own, settings = state.rows(0, 1), GenerationSettings(max_tokens=5)
+    said = reader.generate(PROMPTS[0], own, settings)
+    assert len(said) > 2
+    for shared in range(len(said)):
+        other = [(said[shared] + 1) % 256, 9]
+        many = [[40, 41], [*said[:shared], *other], [*said[:shared], said[shared]]]
+        heard = hear_continuations(PROMPTS[0], many, own, reader)
+        assert heard.own == tuple(said[: shared + 1])

@@ -18,7 +18,7 @@ from tiny_practice import (
 from dmdoc.model.reader import Reader
 from dmdoc.model.reads import CONTINUE_WORDS, WINDOW_TOKENS
 from dmdoc.refine import practice as practice_module
-from dmdoc.refine.practice import STEP_READS
+from dmdoc.refine.practice import FEW_READS
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ class TestPractice:
         assert len(sections) > 3
         for practice, chunk in zip(sections, reader.chunks(LONG), strict=True):
             asked = asked_of(chunk.text, reader)
-            assert len(asked) >= STEP_READS
+            assert len(asked) >= FEW_READS
             assert set(practice) == set(asked)
 
     def test_its_order_is_mixed_and_always_the_same(self, reader: Reader) -> None:
@@ -134,7 +134,7 @@ class TestPractice:
         text = "The hull is dark green. "
         (practice,), (windows,) = practices_of(text, reader), windows_of(text, reader)
         asked = asked_of(text, reader)
-        assert 0 < len(asked) < STEP_READS
+        assert 0 < len(asked) < FEW_READS
         assert set(practice) == {*asked, *windows}
 
     def test_it_asks_by_the_kind_that_the_model_names(

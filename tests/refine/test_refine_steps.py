@@ -28,6 +28,7 @@ from dmdoc.library.library import Library
 from dmdoc.memory.rounding import rounded
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.reader import Reader
+from dmdoc.refine import optimiser
 from dmdoc.refine import steps as refine_module
 from dmdoc.refine.practice import STEP_READS, Practice
 from dmdoc.refine.steps import refine
@@ -151,13 +152,12 @@ class TestRefine:
             4,
             keep=lambda half: keep(dict(half.tensors)),
         )
-        after = [
-            torch.cat([kept[name].flatten() for name in sorted(kept) if "added" in name]) for kept in added
-        ]
+        after = [kept["added"] for kept in added]
         first, *_, last = (
-            float((one - other).abs().max()) for one, other in pairwise([0 * after[0], *after])
+            float((one - other).square().mean((-2, -1)).sqrt().max())
+            for one, other in pairwise([0 * after[0], *after])
         )
-        assert first == pytest.approx(refine_module.LEARNING_RATE, rel=0.01)
+        assert 0.5 < first / refine_module.LEARNING_RATE < 1
         assert 0 < last < first / 2
 
     def test_each_section_keeps_its_own_best_state(
@@ -171,17 +171,16 @@ class TestRefine:
         kept = [refined.rows(row, row + 1).equals(both.rows(row, row + 1)) for row in (0, 1)]
         assert kept == [True, False]
 
-    def test_many_sections_are_read_in_several_passes_to_the_same_result(
-        self, reader: Reader, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.mark.slow
+    def test_many_sections_are_read_in_several_passes_to_the_same_result(self, reader: Reader) -> None:
         plain, practices = written(LONG, reader), practices_of(LONG, reader)
         assert len(practices) > 3
         together = refine(plain, practices, reader, 2)
-        monkeypatch.setattr(refine_module, "PASS_SECTIONS", 1)
-        apart = refine(plain, practices, reader, 2)
+        apart = refine(plain, practices, reader, 2, pass_sections=1)
         for one, other in zip(together.layers, apart.layers, strict=True):
             assert float((one - other).abs().max()) < 1e-4
 
+    @pytest.mark.slow
     def test_every_step_takes_the_next_reads_and_begins_again(self, reader: Reader) -> None:
         plain, (practice,) = written(FACTS, reader), practices_of(FACTS, reader)
         first, second = practice[:STEP_READS], practices_of(LONG, reader)[0][:STEP_READS]
@@ -200,12 +199,12 @@ class TestRefine:
         plain, practices = written(FACTS, reader), practices_of(FACTS, reader)
 
         def added(decay: float) -> float:
-            monkeypatch.setattr(refine_module, "DECAY", decay)
+            monkeypatch.setattr(optimiser, "DECAY", decay)
             refined = refine(plain, practices, reader, 4)
             pairs = zip(refined.layers, plain.layers, strict=True)
             return math.sqrt(sum(float((after - before).square().sum()) for after, before in pairs))
 
-        as_it_is, without = added(refine_module.DECAY), added(0.0)
+        as_it_is, without = added(optimiser.DECAY), added(0.0)
         assert 0 < as_it_is < 0.98 * without
 
     def test_a_loss_that_is_not_finite_is_an_error(self, reader: Reader) -> None:
@@ -249,7 +248,7 @@ class TestIngest:
     def test_an_interrupted_refinement_goes_on_at_its_batch(
         self, reader: Reader, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("dmdoc.ingest.sections.BATCH_TOKENS", 2 * CONFIG.write_budget)
+        monkeypatch.setattr("dmdoc.ingest.room.BATCH_TOKENS", 2 * CONFIG.write_budget)
         whole, _ = ingest(document(), reader, Library(tmp_path / "other"), refine_steps=2).document.state()
 
         def stop(progress: IngestProgress) -> None:

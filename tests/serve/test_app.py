@@ -3,20 +3,28 @@
 import asyncio
 import json
 import os
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import jsonschema
 import pytest
+from crowd import ask_at_once
 from serving import Serve, until
+from starlette.routing import Route
 from tiny import save_tiny_reader
 
+from dmdoc.cli.library import record
+from dmdoc.cli.serve import answer_record_of
 from dmdoc.errors import BackboneError
 from dmdoc.library.library import Library
 from dmdoc.model.reader import Reader
-from dmdoc.serve import jobs
+from dmdoc.serve import guard, jobs
+from dmdoc.serve.app import Server, Settings
+from dmdoc.serve.engine import Engine
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +56,49 @@ def test_many_at_once_are_answered_as_one_by_one(serve: Serve) -> None:
     assert "dmdoc_cached_states 1.0" in counted
 
 
+def test_one_question_is_answered_in_several_ways(serve: Serve) -> None:
+    client = serve()
+    found = client.post("/api/compare", json={**ASK, "modes": ["frozen", "spans"]}).json()
+    assert found["question"] == ASK["question"]
+    assert [each["recall"] for each in found["answers"]] == ["frozen", "spans"]
+    alone = client.post("/api/ask", json=ASK).json()
+    assert found["answers"][1] == {**alone, "seconds": found["answers"][1]["seconds"]}
+    wrong: list[dict[str, Any]] = [
+        {"modes": []},
+        {"modes": ["dreams"]},
+        {"modes": "spans"},
+        {"recall": "spans"},
+        {"question": 1},
+    ]
+    for bad in wrong:
+        assert client.post("/api/compare", json={**ASK, **bad}).status_code == 400
+
+
+def test_the_api_is_described_as_it_is(serve: Serve, served: Library, served_reader: Reader) -> None:
+    engine = Engine(served, lambda _: served_reader)
+    app = Server(engine, Settings(answer_record_of, record)).app()
+    there = {
+        (method.lower(), route.path)
+        for route in app.routes
+        if isinstance(route, Route) and route.path.startswith("/api/")
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    client = serve(key=KEY)
+    described = client.get("/openapi.json").json()
+    assert {(method, path) for path, each in described["paths"].items() for method in each} == there
+    asked = described["paths"]["/api/ask"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    jsonschema.validate(ASK, asked)
+    page = client.get("/docs").text
+    assert all(f"{method.upper()} {path}<" in page for method, path in there)
+
+
+def test_a_crowd_is_answered_as_each_alone(serve: Serve) -> None:
+    """For a minute, with the embedded model: `make bench`."""
+    questions = [{**ASK, "question": f"What is in lot {number}?"} for number in range(5)]
+    crowd = ask_at_once(str(serve().base_url), questions, clients=64, seconds=0)
+    assert crowd.wrong == [] and len(crowd.seconds) >= 64
+
+
 def test_documents_are_listed_shown_and_removed(serve: Serve, served: Library) -> None:
     client = serve()
     listed = client.get("/api/documents").json()["documents"]
@@ -74,6 +125,7 @@ def test_documents_are_listed_shown_and_removed(serve: Serve, served: Library) -
         ({**ASK, "seed": True}, 400),
         ({**ASK, "document": "nobody"}, 404),
         ({**ASK, "document": "../lots"}, 400),
+        ({"question": "?" * 8001}, 400),
     ],
 )
 def test_what_cannot_be_answered_is_one_line(serve: Serve, asked: dict[str, Any], status: int) -> None:
@@ -153,7 +205,10 @@ def test_without_the_key_nothing_is_told(serve: Serve) -> None:
         {"Host": "evil.example"},
         {"Host": "localhost.evil.example:8080"},
         {"Host": ""},
+        {"Host": "[::1"},
+        {"Host": "evil.example@localhost"},
         {"Origin": "http://evil.example"},
+        {"Origin": "http://[::1"},
         {"Origin": "null"},
         {"Origin": "http://localhost:1"},
     ],
@@ -186,7 +241,25 @@ def test_only_files_of_allowed_folders_are_read(serve: Serve, tmp_path: Path) ->
     client = serve(roots=(inside,))
     for path in (str(outside), str(inside / ".." / "outside.txt"), str(inside / "link.txt"), "a\0b", 3):
         assert client.post("/api/documents", json={"path": path}).status_code in (400, 403)
+    as_json = {"Content-Type": "application/json"}
+    for body in (b"[]", b'"x"', b"null"):
+        assert client.post("/api/documents", content=body, headers=as_json).status_code == 400
     assert client.get("/api/jobs/0").status_code == httpx2.codes.NOT_FOUND
+
+
+def test_who_sends_slowly_or_leaves_gets_no_answer_and_keeps_nobody_waiting(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "PIECE_SECONDS", 0.2)
+    client = serve()
+    place = (str(client.base_url.host), int(client.base_url.port or 0))
+    begun = b"POST /api/ask HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+    with socket.create_connection(place) as left, socket.create_connection(place, 30) as slow:
+        left.sendall(begun)
+        slow.sendall(begun)
+        left.close()
+        assert client.post("/api/ask", json=ASK).status_code == 200
+        assert slow.recv(100).startswith(b"HTTP/1.1 408")
 
 
 def test_what_cannot_be_a_request_is_one_line(serve: Serve, tmp_path: Path) -> None:

@@ -5,17 +5,18 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from judges_of_tests import always
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 from serving import Serve, until
 from tiny import save_tiny_reader
 
 from dmdoc.library.library import Library
 from dmdoc.model.reader import Reader, open_reader
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
@@ -27,7 +28,9 @@ pytestmark = [
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Chrome]:
+def browser(tmp_path: Path) -> "Iterator[Chrome]":
+    from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
     options = ChromeOptions()
     options.binary_location = str(BROWSER)
     for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"):
@@ -37,18 +40,21 @@ def browser(tmp_path: Path) -> Iterator[Chrome]:
         yield browser
 
 
-def shown(browser: Chrome, name: str) -> str:
-    return browser.find_element(By.ID, name).text
+def shown(browser: "Chrome", name: str) -> str:
+    return browser.find_element("id", name).text
 
 
 def test_a_file_is_read_asked_about_and_shown(
-    browser: Chrome,
+    browser: "Chrome",
     serve: Serve,
     served: Library,
     served_reader: Reader,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
     model, adapter = save_tiny_reader(served_reader, tmp_path)
     for name, value in {"HOME": served.root, "MODEL": model, "ADAPTER": adapter}.items():
         monkeypatch.setenv(f"DMDOC_{name}", str(value))

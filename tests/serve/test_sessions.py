@@ -2,18 +2,25 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 from command_line import CONFIG, TEXT
 from serving import until
 from tiny import save_tiny_reader, tiny_reader
 
+from dmdoc.document import read_document
+from dmdoc.ingest.single import ingest
 from dmdoc.library.library import Library
+from dmdoc.model.reader import open_reader
 from dmdoc.serve import handover
 from dmdoc.serve.run import answers
 
@@ -24,9 +31,11 @@ pytestmark = pytest.mark.slow
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Models, a home with a document, and room for sockets, whose paths must be short."""
     folder = tmp_path_factory.mktemp("s")
-    save_tiny_reader(tiny_reader(CONFIG), folder)
-    (folder / "lots.txt").write_text(TEXT, encoding="utf-8")
-    assert dmdoc(folder, "ingest", str(folder / "lots.txt")).returncode == 0
+    model, adapter = save_tiny_reader(tiny_reader(CONFIG), folder)
+    lots = folder / "lots.txt"
+    lots.write_text(TEXT, encoding="utf-8")
+    reader = open_reader(str(model), str(adapter), cache=folder)
+    ingest(read_document(str(lots)), reader, Library(folder / "home"))
     return folder
 
 
@@ -68,7 +77,7 @@ def without_seconds(run: "subprocess.CompletedProcess[str]") -> tuple[int, objec
         (("ask", "-", "--max-tokens", "5", "--json"), "What does lot eight hold?", 0),
         (("ask", "What?", "-d", "nobody"), "", 3),
         (("ask", "--max-tokens", "0", "What?"), "", 2),
-        (("ask", "--nonsense"), "", 2),
+        (("chat", "lots"), "What does lot seven hold?\n", 0),
     ],
 )
 def test_a_server_changes_nothing_that_is_seen(
@@ -78,6 +87,70 @@ def test_a_server_changes_nothing_that_is_seen(
     served = dmdoc(place, *arguments, said=said)
     assert without_seconds(served) == without_seconds(own)
     assert served.returncode == code
+
+
+def who_reads(pipe: IO[str], server: int) -> list[int]:
+    """The processes that a server has started for commands and whose standard input is a pipe."""
+    (commands,) = _children(server)
+    own, found = os.fstat(pipe.fileno()).st_ino, []
+    for each in _children(commands):
+        with suppress(OSError):  # it has just ended
+            if os.stat(f"/proc/{each}/fd/0").st_ino == own:
+                found.append(each)
+    return found
+
+
+def _children(process: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="asks Linux for the processes of the server")
+def test_ctrl_c_ends_a_command_that_the_server_does(place: Path, server: "subprocess.Popen[str]") -> None:
+    """It waits for its question when it is interrupted."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "dmdoc", "ask", "-"],
+        env=environment(place),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as asking:
+        pipe = asking.stdin
+        assert pipe is not None
+        until(lambda: len(who_reads(pipe, server.pid)) == 1)
+        asking.send_signal(signal.SIGINT)
+        assert asking.wait(60) == 130
+        assert asking.stderr is not None and asking.stderr.read() == "interrupted\n"
+        until(lambda: not who_reads(pipe, server.pid))
+
+
+def test_a_command_whose_asker_went_away_does_not_begin(place: Path, server: "subprocess.Popen[str]") -> None:
+    (place / "gone.txt").write_text("Lot nine holds tar.", encoding="utf-8")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(str(place / "runtime" / handover.SOCKET))
+        with open(os.devnull, "r+b") as nothing:
+            socket.send_fds(connection, [b"\0"], [nothing.fileno()] * 3)
+        connection.sendall(handover.request(["ingest", str(place / "gone.txt")], environment(place)))
+        with connection.makefile("rb") as answers:
+            started = int(answers.readline())
+    until(lambda: not Path(f"/proc/{started}").exists())
+    assert "gone" not in Library(place / "home").names()
+
+
+INTERRUPTED = """
+import os, socket
+from dmdoc.serve import handover, sessions
+ours, theirs = socket.socketpair()
+socket.send_fds(ours, [bytes(1)], [0, 1, 2])
+ours.sendall(handover.request(["ask", "What?"], os.environ) + handover.GO)
+def interrupted():
+    raise KeyboardInterrupt
+sessions._carry_out(theirs, interrupted, os.environ, 1)
+"""
+
+
+def test_an_interrupt_before_the_command_line_looks_out_for_it_is_told() -> None:
+    run = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (130, "interrupted\n")
 
 
 PROGRAM = """
@@ -163,6 +236,35 @@ def test_a_folder_is_kept_in_step_by_the_server(place: Path, server: "subprocess
         until(lambda: set(library.names()) == {"c", *others}, 60)
         watching.send_signal(signal.SIGINT)
         assert watching.wait(60) == 0
+
+
+def test_a_server_that_is_killed_while_it_reads_loses_one_batch_at_most(
+    place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    runtime = tmp_path_factory.mktemp("r")
+    own = {**environment(place), "DMDOC_RUNTIME": str(runtime)}
+    (place / "long.txt").write_text("Lot seven holds salt. " * 4000, encoding="utf-8")
+    reading = [sys.executable, "-m", "dmdoc", "ingest", str(place / "long.txt"), "--json"]
+    serving = [sys.executable, "-m", "dmdoc", "serve", "--port", "0", "--quiet"]
+    with subprocess.Popen(serving, env=own, start_new_session=True) as killed:
+        until(lambda: answers(runtime / handover.SOCKET), 120)
+        with subprocess.Popen(reading, env=own, stderr=subprocess.PIPE, text=True) as asking:
+            assert asking.stderr is not None
+            reached = next(done for line in asking.stderr if (done := sections_in(line)) > 0)
+            os.killpg(killed.pid, signal.SIGKILL)
+            told = asking.stderr.read()
+            assert asking.wait(60) == 1 and "the server ended this command" in told
+    reached = max([reached, *map(sections_in, told.splitlines())])
+    again = subprocess.run(reading, env=own, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["status"] == "resumed"
+    assert sections_in(again.stderr.splitlines()[0]) >= reached  # a batch is told of when it is saved
+
+
+def sections_in(line: str) -> int:
+    """How many sections are saved, in a line of progress; -1 in any other."""
+    found = re.search(r"section (\d+)/", line)
+    return int(found[1]) if found else -1
 
 
 def test_other_commands_and_missing_servers_are_left_alone(tmp_path: Path) -> None:

@@ -4,11 +4,9 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from mcp import Client, StdioServerParameters
-from mcp.server import MCPServer
 from test_sessions import environment, place  # noqa: F401 (a fixture)
 
 from dmdoc.cli.library import record
@@ -16,7 +14,9 @@ from dmdoc.cli.serve import answer_record_of
 from dmdoc.library.library import Library
 from dmdoc.model.reader import Reader
 from dmdoc.serve.engine import Engine
-from dmdoc.serve.tools import tool_server
+
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,9 @@ QUESTION = "What does lot seven hold?"
 
 
 @pytest.fixture
-def tools(served: Library, served_reader: Reader) -> Iterator[MCPServer]:
+def tools(served: Library, served_reader: Reader) -> "Iterator[MCPServer]":
+    from dmdoc.serve.tools import tool_server
+
     engine = Engine(served, lambda _: served_reader)
     engine.start()
     yield tool_server(engine, answer_record_of, record)
@@ -33,6 +35,7 @@ def tools(served: Library, served_reader: Reader) -> Iterator[MCPServer]:
 
 def call(server: Any, name: str, **arguments: Any) -> Any:
     """What a tool gives, or the message of its error."""
+    from mcp import Client
 
     async def run() -> Any:
         async with Client(server) as client:
@@ -43,7 +46,7 @@ def call(server: Any, name: str, **arguments: Any) -> Any:
     return asyncio.run(run())
 
 
-def test_documents_are_listed_asked_and_shown(tools: MCPServer, served: Library) -> None:
+def test_documents_are_listed_asked_and_shown(tools: "MCPServer", served: Library) -> None:
     assert [each["name"] for each in call(tools, "list_documents")["result"]] == ["barges", "lots"]
     answer = call(tools, "ask", question=QUESTION)
     assert answer["document"] == "lots" and answer["answer"] in served.get("lots").pages()[0]
@@ -62,13 +65,15 @@ def test_documents_are_listed_asked_and_shown(tools: MCPServer, served: Library)
     ],
 )
 def test_what_cannot_be_done_is_said(
-    tools: MCPServer, name: str, arguments: dict[str, Any], says: str
+    tools: "MCPServer", name: str, arguments: dict[str, Any], says: str
 ) -> None:
     said = call(tools, name, **arguments)
     assert isinstance(said, str) and says in said
 
 
 def test_over_pipes_files_of_allowed_folders_are_read(place: Path, tmp_path: Path) -> None:  # noqa: F811
+    from mcp import Client, StdioServerParameters
+
     (tmp_path / "ships.txt").write_text("The ship Vega sank in 1901. " * 9)
     arguments = ["-m", "dmdoc", "mcp", "--root", str(tmp_path)]
     server = StdioServerParameters(command=sys.executable, args=arguments, env=environment(place))
@@ -93,7 +98,9 @@ def test_over_pipes_files_of_allowed_folders_are_read(place: Path, tmp_path: Pat
     asyncio.run(run())
 
 
-def test_without_allowed_folders_no_file_is_read(tools: MCPServer) -> None:
+def test_without_allowed_folders_no_file_is_read(tools: "MCPServer") -> None:
+    from mcp import Client
+
     async def run() -> set[str]:
         async with Client(tools) as client:
             return {tool.name for tool in (await client.list_tools()).tools}

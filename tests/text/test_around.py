@@ -1,4 +1,4 @@
-from dmdoc.text.around import around, is_heading
+from dmdoc.text.around import are_headings, around, is_heading
 
 
 def test_a_heading_is_a_short_line_that_says_nothing_of_its_own() -> None:
@@ -29,3 +29,15 @@ def test_a_pronoun_points_at_the_last_statement_without_one() -> None:
 def test_a_possessive_behind_its_own_name_does_not() -> None:
     assert around(["Lund is old.", "Ostrand has its seat in Lund."]) == ["", ""]
     assert around(["Lund is old.", "Its port is new."]) == ["", "Lund is old."]
+
+
+def test_a_number_may_stand_before_a_heading_but_not_before_items() -> None:
+    assert are_headings(["1. Boats", "The club has two.", "2. Money", "There is none."]) == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert are_headings(["1. Boats", "2. Money"]) == [False, False]
+    assert are_headings(["300 g flour", "2 eggs", "Knead it."]) == [False, False, False]
+    assert are_headings(["MINUTES OF THE COMMITTEE OF THE ROWING CLUB OF OSTRAND"]) == [True]

@@ -2,7 +2,17 @@ from typing import get_args
 
 import pytest
 
-from dmdoc.text.asked import Kind, fits_kind, form_asked, kind_asked
+from dmdoc.text.asked import (
+    Kind,
+    fits_kind,
+    form_asked,
+    is_no_measure,
+    is_small_talk,
+    kind_asked,
+    naming_words,
+    speaks_of,
+    things_asked,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,13 +28,27 @@ from dmdoc.text.asked import Kind, fits_kind, form_asked, kind_asked
         ("What is the total number of beds?", "count"),
         ("What is the number of fees?", "count"),
         ("What is the total population?", "number"),
-        ("How much does it weigh?", "number"),
-        ("How long is the guarantee?", "number"),
+        ("How much does it weigh?", "weight"),
+        ("How long is the guarantee?", "long"),
+        ("How wide is it?", "length"),
+        ("At what temperature does it boil?", "heat"),
         ("How often must it be cleaned?", "often"),
         ("What percentage is salt?", "number"),
         ("Where does it leave from?", "place"),
         ("In which small town is it?", "place"),
         ("What does it carry?", "thing"),
+        ("What is the skipper's berth number?", "number"),
+        ("What is Hanna's age?", "number"),
+        ("What's the fare?", "money"),
+        ("What is the total of the bill?", "money"),
+        ("What is the total weight?", "weight"),
+        ("What is the harbour master's telephone number?", "code"),
+        ("What is the phone number of the pilot?", "code"),
+        ("What is the password of the router?", "code"),
+        ("What is the pilot's e-mail address?", "mail"),
+        ("What is the registration fee?", "money"),
+        ("What was the mileage?", "length"),
+        ("What is the skipper's name?", "thing"),
         ("How does it sail?", None),
         ("For what reason, and why?", None),
         ("Warum?", None),
@@ -42,13 +66,19 @@ def test_what_a_question_asks_for(question: str, kind: str | None) -> None:
         ("12 June 2023", {"time"}),
         ("1931", {"time"}),
         ("July", {"time"}),
+        ("ada@port.example", {"mail"}),
+        ("23rd", {"time"}),
+        ("23rd floor", {"count", "number", "code"}),
+        ("Miss Quill", {"person", "thing"}),
         ("07:50", set()),
         ("420 crowns", {"money", "number"}),
-        ("1,968.00", {"count", "number"}),
-        ("1,968 kg", {"number"}),
-        ("180 \N{DEGREE SIGN}C", {"number"}),
+        ("1,968.00", {"count", "number", "code"}),
+        ("1,968 kg", {"number", "weight"}),
+        ("180 \N{DEGREE SIGN}C", {"number", "heat"}),
+        ("50 minutes", {"number", "long"}),
+        ("12 cm", {"number", "long", "length"}),
         ("every two weeks", {"often"}),
-        ("twenty-two", {"count", "number"}),
+        ("twenty-two", {"count", "number", "code"}),
         ("Port of Lund", {"person", "place", "thing"}),
         ("pier near Lund", {"place", "thing"}),
         ("dark green", {"thing"}),
@@ -77,7 +107,8 @@ def test_a_price_without_its_currency_is_better_than_a_date() -> None:
         ("Is it red or blue?", "phrase"),
         ("Are dogs allowed in the boathouse?", "sentence"),
         ("may bicycles be taken on board?", "sentence"),
-        ("Why was the bridge closed?", "sentence"),
+        ("Why was the bridge closed?", "reason"),
+        ("How many boats are there?", "count"),
         ("List the members of the crew.", "list"),
         ("What are all the fees?", "list"),
         ("What is this about?", "summary"),
@@ -89,3 +120,43 @@ def test_a_price_without_its_currency_is_better_than_a_date() -> None:
 )
 def test_the_form_of_an_answer(question: str, form: str) -> None:
     assert form_asked(question) == form
+
+
+@pytest.mark.parametrize(
+    "line", ["Hello!", "ok", "OK, thanks", "Thank you very much.", "good morning", "Great, bye!"]
+)
+def test_small_talk_is_known(line: str) -> None:
+    assert is_small_talk(line)
+
+
+@pytest.mark.parametrize("line", ["Hello, who wrote it?", "rent", "Is that good?", "Good Friday", "okra", ""])
+def test_what_asks_something_is_no_small_talk(line: str) -> None:
+    assert not is_small_talk(line)
+
+
+def test_a_summary_names_its_document() -> None:
+    assert naming_words("Please give me a short summary of the lease") == "please lease"
+    assert naming_words("What is this document about?") == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "phrase", "no_measure"),
+    [
+        ("How old is Ada?", "Dear Ada", True),
+        ("How old is Ada?", "forty", False),
+        ("When does it leave?", "Took", True),
+        ("When must it be paid?", "within 14 days", False),
+        ("Who is Ada?", "skipper", False),
+        ("How does it sail?", "well", False),
+    ],
+)
+def test_words_are_no_measure(question: str, phrase: str, no_measure: bool) -> None:
+    assert is_no_measure(phrase, question) == no_measure
+
+
+def test_what_is_asked_about_is_told_from_what_is_wanted_of_it() -> None:
+    assert things_asked("How much does the ferry cost?") == ["ferry"]
+    assert things_asked("What is the price of a ticket?") == ["ticket"]
+    assert things_asked("When is it?") == []
+    assert speaks_of("Two ferries", ["ferry"]) is speaks_of("Salt", []) is True
+    assert not speaks_of("Salt", ["ferry"])

@@ -61,3 +61,20 @@ def test_a_line_that_the_margin_broke_goes_on() -> None:
 @pytest.mark.parametrize("text", ["", " \n\n ", "。", "- * |"])
 def test_a_text_without_words_has_none(text: str) -> None:
     assert find_candidates(text) == []
+
+
+def test_the_mark_of_an_item_and_a_part_of_a_date_are_none() -> None:
+    found = texts("7. The tenant moved in on 12 May 2016.")
+    assert "12 May 2016" in found
+    assert not {"7", "2016", "May 2016", "12 May"}.intersection(found)
+
+
+def test_names_behind_a_label_are_a_candidate_together_however_many() -> None:
+    names = ", ".join(f"Ada Quill{letter} Lund" for letter in "abcdefg")
+    assert names in texts(f"Present: {names}")
+
+
+@pytest.mark.parametrize("number", ["020 7946 0018", "+47 22 55 01 38", "(020) 7946 0018", "0161-496-0021"])
+def test_a_telephone_number_is_whole(number: str) -> None:
+    found = [each.text for each in find_candidates(f"Call the pilot, Ada Quill, on {number}.")]
+    assert [each for each in found if any(letter.isdigit() for letter in each)] == [number]

@@ -1,27 +1,27 @@
 import pytest
 
-from dmdoc.text.cells import headings, is_row, split_cells
+from dmdoc.text.cells import enumerated, headings, is_row, split_cells
 
 
-def cells(line: str, *heads: str) -> list[tuple[str, str, str]]:
-    return [(line[cell.start : cell.end], cell.name, cell.row) for cell in split_cells(line, heads)]
+def cells(line: str, *heads: str) -> list[tuple[str, str]]:
+    return [(line[cell.start : cell.end], cell.name) for cell in split_cells(line, heads)]
 
 
 @pytest.mark.parametrize(
     "line", ["Brannock | 8:30 | 17:15", "Brannock    8:30     17:15", "Brannock\t8:30\t17:15"]
 )
-def test_a_cell_has_the_heading_of_its_column_and_what_its_row_is_about(line: str) -> None:
-    found = [("Brannock", "From", ""), ("8:30", "Weekdays", "Brannock"), ("17:15", "Sundays", "Brannock")]
+def test_a_cell_has_the_heading_of_its_column(line: str) -> None:
+    found = [("Brannock", "From"), ("8:30", "Weekdays"), ("17:15", "Sundays")]
     assert cells(line, "From", "Weekdays", "Sundays") == found
-    assert cells(line, "Weekdays", "Sundays") == [("Brannock", "", ""), *found[1:]]
-    assert [name for _, name, _ in cells(line)] == ["", "", ""]
+    assert cells(line, "Weekdays", "Sundays") == [("Brannock", ""), *found[1:]]
+    assert [name for _, name in cells(line)] == ["", "", ""]
     assert is_row(line)
 
 
 def test_a_row_may_bring_its_headings() -> None:
     assert cells("- item: Wood glue; price: 7.20") == [
-        ("Wood glue", "item", ""),
-        ("7.20", "price", "Wood glue"),
+        ("Wood glue", "item"),
+        ("7.20", "price"),
     ]
 
 
@@ -34,7 +34,7 @@ def test_a_row_may_bring_its_headings() -> None:
     ],
 )
 def test_a_label_names_what_follows(line: str, name: str, value: str) -> None:
-    assert cells(line) == [(value, name, "")]
+    assert cells(line) == [(value, name)]
     assert not is_row(line)
 
 
@@ -46,3 +46,12 @@ def test_a_sentence_has_no_cells(line: str) -> None:
 def test_a_row_with_a_number_is_no_headings() -> None:
     assert headings("From | Weekdays") == ("From", "Weekdays")
     assert headings("From | 8:30") == ()
+
+
+def test_what_enumerates_names_is_several() -> None:
+    assert enumerated("Hanna Brekke, Ivo Tarrant and Lise Moe") == 3
+    assert [enumerated(one) for one in ("Hanna Brekke", "71,000 crowns, of which some are paid", "")] == [
+        1,
+        1,
+        1,
+    ]

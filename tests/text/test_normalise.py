@@ -35,14 +35,24 @@ def test_running_lines_go_and_page_text_stays() -> None:
     assert remove_running_lines(pages) == ("Body of a.", "Body of b.", "Body of c.", "Body of d.")
 
 
+def test_page_numbers_that_begin_again_or_lack_some_go() -> None:
+    numbers = [1, 2, 3, 4, 1, 2, 3, 9]
+    pages = [f"Part, page {n} of 9\nBody {word}." for n, word in zip(numbers, "abcdefgh", strict=True)]
+    assert remove_running_lines(pages) == tuple(f"Body {word}." for word in "abcdefgh")
+    alternate = [f"{n} Report\nBody." if n % 2 else f"Body {n}." for n in range(1, 8)]
+    assert "Report" not in "".join(remove_running_lines(alternate))
+
+
 @pytest.mark.parametrize(
     "pages",
     [
         ["Header\none", "Header\ntwo"],
         ["Header\none", "Header\ntwo", "Header\nthree", "a\nfour", "b\nfive", "c\nsix"],
         ["one\nMiddle\nx", "two\nMiddle\ny", "three\nMiddle\nz"],
+        [f"Invoice {number}\nThe sum is {number % 7}." for number in (1001, 1007, 1012, 1020)],
+        [f"Lot {'9' * 5_000}{number}\nIt holds {number} barrels." for number in (5, 1, 8)],
     ],
-    ids=["two pages only", "half of the pages", "not at the edge"],
+    ids=["two pages only", "half of the pages", "not at the edge", "numbers of invoices", "long numbers"],
 )
 def test_lines_that_are_not_running_stay(pages: list[str]) -> None:
     assert remove_running_lines(pages) == tuple(pages)

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from dmdoc.text.words import FORMS, alike, names
+from dmdoc.text.words import FORMS, alike, names, split_pieces
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,13 @@ def test_forms_of_a_word_are_alike(one: str, other: str) -> None:
     assert not alike(one, "salt")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("12", "120"), ("20", "2024"), ("buyer", "sell"), ("sold", "bought")]
+)
+def test_numbers_and_opposites_are_not(one: str, other: str) -> None:
+    assert not alike(one, other) and not alike(other, one)
+
+
 def test_likeness_goes_both_ways() -> None:
     for one, other in combinations(FORMS, 2):
         assert alike(one, other) == alike(other, one), (one, other)
@@ -24,3 +31,25 @@ def test_likeness_goes_both_ways() -> None:
 def test_names_have_a_capital_or_a_digit() -> None:
     assert names("Who built the Élan of Åbo in 1,931 for the café?") == ["élan", "åbo", "1", "931"]
     assert names("Captains of old ships") == []
+
+
+def test_a_possessive_and_the_asker_name_nothing() -> None:
+    assert names("When did I sell Anna's barge to Quill\u2019s?") == ["anna", "quill"]
+
+
+def test_a_name_that_begins_with_a_digit_is_whole() -> None:
+    assert names("Who sails with bus 21A from berth 7c?") == ["21a", "7c"]
+
+
+def test_marks_stand_among_the_words() -> None:
+    assert split_pieces("Lund, (the PORT); \u6d77\u5cb8_9", ",;)") == [
+        "lund",
+        ",",
+        "the",
+        "port",
+        ")",
+        ";",
+        "\u6d77",
+        "\u5cb8",
+        "9",
+    ]

@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tiny_training import tiny_config
 
 import dmdoc.training
 from dmdoc.errors import TrainingError
@@ -181,3 +182,11 @@ def test_a_run_needs_a_stage() -> None:
     config = TrainingConfig(backbone="b", adapter=DeltaMemConfig(), stages=(Stage(steps=1),))
     with pytest.raises(TrainingError, match="there is no stage"):
         replace(config, stages=())
+
+
+def test_places_are_sought_with_traced_keys_alone(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path)
+    with pytest.raises(TrainingError, match="location_weight is for adapters that trace their keys"):
+        replace(config, optimiser=Optimiser(location_weight=0.3))
+    traced = replace(config.adapter, shifts_keys=True, traces_keys=True)
+    assert replace(config, adapter=traced, optimiser=Optimiser(location_weight=0.3)).adapter.traces_keys

@@ -80,7 +80,8 @@ def test_a_value_read_back_makes_its_own_token_likelier_than_others() -> None:
         for position, hidden in enumerate(layer_inputs(reader, torch.tensor([ids]))):
             layer = reader.adapter.layer(position)
             values = layer.write_inputs(hidden).values
-            pushed += (layer.corrections(values, hidden.dtype)["o"] @ unembedding.T)[0]
+            readout = layer.readout(values, hidden.dtype)
+            pushed += (layer.corrected("o", torch.zeros_like(hidden), readout) @ unembedding.T)[0]
     own = pushed[torch.arange(len(ids)), ids]
 
     assert float(((pushed > own[:, None]).float().mean(1) < 0.1).float().mean()) > 0.8

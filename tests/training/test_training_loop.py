@@ -16,6 +16,7 @@ from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader, load_reader
 from dmdoc.progress import Progress
+from dmdoc.training import addresses, loop
 from dmdoc.training.config import Optimiser, Stage, TrainingConfig
 from dmdoc.training.curriculum import Curriculum
 from dmdoc.training.initial import start_as_copier
@@ -63,7 +64,7 @@ def test_an_adapter_learns_to_tell_two_documents_apart(tmp_path: Path, backbone:
     assert float(score_reads(batch, own, reader).answer) < 1
     assert float(score_reads(batch, donor, reader).answer) > 4
     assert [step["step"] for step in logged] == list(range(1, 61))
-    scores = {"answer", "recitation", "answer_exact", "choice", "choice_right"}
+    scores = {"answer", "recitation", "answer_exact", "choice", "choice_right", "location"}
     assert set(logged[0]) == {"step", "rate", "norm", "seconds"} | scores
     assert set(logged[-1]["eval"]) == {"own", "donor"}
 
@@ -230,6 +231,23 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, backbone: Backbone, conte
         train(tiny_config(tmp_path), backbone, tmp_path, resume=True)
 
 
+class Intruder:
+    """Unpickling it would make a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, backbone: Backbone) -> None:
+    torch.save({"steps": Intruder(tmp_path / "intruded")}, tmp_path / "checkpoint.pt")
+    with pytest.raises(TrainingError, match="not a checkpoint"):
+        train(tiny_config(tmp_path), backbone, tmp_path, resume=True)
+    assert not (tmp_path / "intruded").exists()
+
+
 def test_a_checkpoint_is_a_plain_dictionary(tmp_path: Path, backbone: Backbone) -> None:
     train(tiny_config(tmp_path, steps=2), backbone, tmp_path / "out")
     content = checkpoint_of(tmp_path / "out")
@@ -291,6 +309,7 @@ def test_an_exported_adapter_is_the_checkpoint_in_bfloat16(tmp_path: Path, backb
         assert torch.equal(adapter.state_dict()[name], tensor.to(torch.bfloat16).float())
 
 
+@pytest.mark.slow
 def test_eager_attention_trains_to_the_same_losses(tmp_path: Path, backbone: Backbone) -> None:
     config = tiny_config(tmp_path, steps=2, recitations=1)
     train(config, backbone, tmp_path / "sdpa")
@@ -336,3 +355,30 @@ def test_a_measurement_never_takes_a_document_for_its_own_donor(tmp_path: Path, 
     assert scores["own"] != scores["donor"]
     assert scores["own"]["answer"] > 0
     assert scores == measure(shape, reader, seed=0)
+
+
+@pytest.mark.slow
+def test_traced_keys_are_fitted_before_the_first_step_and_once(
+    tmp_path: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "STEPS", 3)
+    monkeypatch.setattr(loop, "ADDRESS_BATCHES", 4)
+    traced = replace(ADAPTER, shifts_keys=True, traces_keys=True)
+    config = replace(
+        tiny_config(tmp_path, traced, steps=2),
+        optimiser=Optimiser(learning_rate=1e-2, warmup=2, location_weight=0.5),
+    )
+    heard: list[tuple[str, float]] = []
+    trained = train(config, backbone, tmp_path / "out", progress=lambda at: heard.append((at.unit, at.done)))
+    train(
+        replace(config, start="first"),
+        backbone,
+        tmp_path / "on",
+        start=trained,
+        progress=lambda at: heard.append((at.unit, at.done)),
+    )
+
+    layers = len(load_adapter(trained, name="", sizes=attention_sizes(backbone.model))[0].layer_indices)
+    fitted = [("layers fitted", number + 1) for number in range(layers)]
+    assert heard == [*fitted, ("steps", 1), ("steps", 2), ("steps", 1), ("steps", 2)]
+    assert metrics_of(tmp_path / "out")[0]["location"] > 0

@@ -34,6 +34,8 @@ def train_as(rank: int, config: TrainingConfig, output: Path, port: int) -> None
     os.environ.update({name: str(value) for name, value in told.items()})
     os.environ.update(MASTER_ADDR="127.0.0.1", OMP_NUM_THREADS="1")
     torch.set_num_threads(1)
+    # What the backbone is loaded on: the processor is one, whichever process asks.
+    assert Processes.join(torch.device("cpu")).device == torch.device("cpu")
     heard: list[float] = []
     train(config, tiny_backbone(), output, progress=lambda at: heard.append(at.done))
     assert heard == (list(range(1, 5)) if rank == 0 else [])

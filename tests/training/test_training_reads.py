@@ -132,7 +132,7 @@ def test_an_answer_is_chosen_when_its_tokens_are_likelier_on_average_than_those_
         (Read(prompt, (order[0],), ((order[1],), (order[-1],))),),
         (Read(prompt, (order[1],), ((order[0],),)),),
     )
-    scores = score_reads(Batch(batch.chunks, rows, 1), state, reader)
+    scores = score_reads(Batch(batch.chunks, rows, 1, batch.places), state, reader)
 
     assert float(scores.choice_right) == 0.5
     assert math.log(2) / 2 < float(scores.choice) < math.log(3)
@@ -150,7 +150,7 @@ def test_an_answer_is_exact_when_every_token_is_the_likeliest(reader: Reader) ->
     wrong = (*likely[:2], (likely[2] + 1) % 256)
     rows = ((Read(prompt, tuple(likely)),), (Read(prompt, wrong),))
 
-    assert float(score_reads(Batch(batch.chunks, rows, 1), state, reader).answer_exact) == 0.5
+    assert float(score_reads(Batch(batch.chunks, rows, 1, batch.places), state, reader).answer_exact) == 0.5
 
 
 def test_refined_states_recite_better_and_the_write_still_learns() -> None:

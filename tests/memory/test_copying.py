@@ -1,0 +1,27 @@
+import pytest
+import torch
+from fake_card import FakeCard
+
+from dmdoc.memory.copying import StateCopy
+from dmdoc.memory.state import MemoryState
+
+STATE = MemoryState(tuple(torch.randn(3, 1, 4, 4) for _ in range(2)))
+
+
+def test_on_a_processor_the_copy_is_the_state() -> None:
+    copy = StateCopy(STATE)
+    assert copy.at_once
+    assert copy.wait() is STATE
+
+
+def test_a_card_is_waited_for_where_the_state_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = FakeCard(monkeypatch)
+    copy = StateCopy(STATE)
+    assert card.told == ["side waits for main", "on side", "copy begun"]
+    assert not copy.at_once
+    copied = copy.wait()
+    assert card.told[3:] == ["copy awaited"]
+    assert copied.equals(STATE)
+    assert copied.layers[0].data_ptr() != STATE.layers[0].data_ptr()
+    assert copy.wait() is copied
+    assert card.told[3:] == ["copy awaited"]
