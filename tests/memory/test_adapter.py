@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 import torch
+from tiny import FLOAT32
 
 from dmdoc.errors import AdapterError
 from dmdoc.memory.adapter import HEADS, AttentionSizes, DeltaMemAdapter, DeltaMemConfig, DeltaMemLayer, Head
@@ -152,7 +153,7 @@ def test_corrections_are_scaled_by_alpha_over_rank(gradients: bool) -> None:
         given = output.clone()
         with torch.set_grad_enabled(gradients):
             corrected = made.corrected(head, given, made.readout(reads, torch.float32))
-        torch.testing.assert_close(corrected, expected)
+        torch.testing.assert_close(corrected, expected, **FLOAT32)
         assert torch.equal(given, output) is gradients, "without gradients in place"
 
 
@@ -184,7 +185,7 @@ def test_the_scale_can_be_trained_per_layer_or_per_projection(
     for head, index in zip(heads, indices, strict=True):
         scale = 3.0 * torch.sigmoid(made.delta_scale_raw[index])
         expected = scale * correction(plain, head, reads)
-        torch.testing.assert_close(correction(made, head, reads), expected)
+        torch.testing.assert_close(correction(made, head, reads), expected, **FLOAT32)
 
 
 def test_an_untrained_adapter_corrects_nothing_and_starts_at_its_configured_gates(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import SIZES, tiny_model
+from tiny import FLOAT32, SIZES, tiny_model
 from torch import Tensor
 from transformers import LlamaConfig, Qwen3Config, SmolLM3Config
 
@@ -59,14 +59,16 @@ def test_the_weights_of_the_head_are_multiplied_where_they_lie(pair: tuple[Causa
 def test_the_logits_are_those_of_transformers(pair: tuple[CausalLM, Any], time: int) -> None:
     ours, theirs = pair
     tokens = ids(2, time)
-    torch.testing.assert_close(ours(tokens).logits, theirs(tokens).logits, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ours(tokens).logits, theirs(tokens).logits, **FLOAT32)
     torch.testing.assert_close(
-        ours(tokens, logits_to_keep=1, use_cache=False).logits, ours(tokens).logits[:, -1:]
+        ours(tokens, logits_to_keep=1, use_cache=False).logits, ours(tokens).logits[:, -1:], **FLOAT32
     )
     columns = torch.tensor([time - 1, 0])
-    torch.testing.assert_close(ours(tokens, logits_to_keep=columns).logits, ours(tokens).logits[:, columns])
+    torch.testing.assert_close(
+        ours(tokens, logits_to_keep=columns).logits, ours(tokens).logits[:, columns], **FLOAT32
+    )
     hidden = theirs.get_decoder()(input_ids=tokens).last_hidden_state
-    torch.testing.assert_close(ours.get_decoder()(input_ids=tokens), hidden, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ours.get_decoder()(input_ids=tokens), hidden, **FLOAT32)
 
 
 def test_masks_and_positions_are_taken_as_they_are_given(pair: tuple[CausalLM, Any]) -> None:
@@ -78,14 +80,12 @@ def test_masks_and_positions_are_taken_as_they_are_given(pair: tuple[CausalLM, A
     mask = torch.zeros(1, 1, 6, 6).masked_fill(~sees, torch.finfo(torch.float32).min)
     positions = torch.tensor([[0, 1, 2, 3, 2, 3]])
     options = {"attention_mask": mask, "position_ids": positions}
+    torch.testing.assert_close(ours(tokens, **options).logits, theirs(tokens, **options).logits, **FLOAT32)
     torch.testing.assert_close(
-        ours(tokens, **options).logits, theirs(tokens, **options).logits, rtol=1e-4, atol=1e-4
-    )
-    torch.testing.assert_close(
-        ours(tokens, **options, block_widths=(2, 2, 2)).logits, ours(tokens, **options).logits
+        ours(tokens, **options, block_widths=(2, 2, 2)).logits, ours(tokens, **options).logits, **FLOAT32
     )
     alone = ours(tokens[:, [0, 1, 4, 5]]).logits[:, 2:]
-    torch.testing.assert_close(ours(tokens, **options).logits[:, 4:], alone, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ours(tokens, **options).logits[:, 4:], alone, **FLOAT32)
 
 
 @pytest.mark.parametrize(
