@@ -45,7 +45,7 @@ INSIDE = {
     "library bundle repair",
     "refine": "gaps questions kinds practice optimiser steps",
     "ingest": "ahead ignored sources sync task refining room sections single many share ray_writers",
-    "answer": "evidence statements tally quoting weighing support routing ask finding spans recall signals "
+    "answer": "evidence statements tally extremes quoting weighing support routing ask finding spans recall signals "
     "judging verify",
     "chat": "preferences line_editor session commands repl",
     "serve": "states engine guard openai_form api_form metrics jobs tools page openapi app run handover sessions",

@@ -1,8 +1,9 @@
-"""Answers that are whole sentences of the text, or a count of its lines, for questions that no phrase answers.
+"""Answers that are whole sentences of the text, or a count or comparison of its lines, where no phrase answers.
 
 A question that yes or no would answer gets the sentence that speaks of it: a state does not tell yes from no. One that
 asks why gets the sentence that gives a reason. One that asks for a list gets its items or the few sentences that speak
-of it, one that asks how many their number, and one that asks what the text is about the sentences that it begins with.
+of it, one that asks how many their number, one that asks which row of a table has the most or the least that row, and
+one that asks what the text is about the sentences that it begins with.
 No model has a part in it.
 """
 
@@ -10,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from dmdoc.answer.extremes import extreme
 from dmdoc.answer.statements import Statement, rank
 from dmdoc.answer.tally import count_names, tally
 from dmdoc.text.asked import Form
@@ -44,6 +46,10 @@ class Quoted(NamedTuple):
     """None where no sentence shares a word with it."""
     number: int | None = None
     """How many there are, where that is asked."""
+    rows: int = 0
+    """How many rows of a table were compared, where one of them answers."""
+    cell: tuple[int, int] | None = None
+    """From where to where in that one the answer stands."""
     missing: Missing = ""
     more: int = 0
     """Further sentences that share words with the question."""
@@ -52,6 +58,8 @@ class Quoted(NamedTuple):
     def text(self) -> str:
         if self.number is not None:
             return str(self.number)
+        if self.cell is not None:
+            return self.sentences[0].text[slice(*self.cell)]
         return "\n".join(each.text for each in self.sentences)
 
 
@@ -66,6 +74,9 @@ def quote(form: Form, question: str, written: Sequence[Statement]) -> Quoted:
     """
     if form == "summary":
         return Quoted(tuple(_beginning(written)))
+    if form == "phrase":
+        one = extreme(question, written)
+        return NOTHING if one is None else Quoted((one.row,), rows=one.rows, cell=one.cell)
     if form == "count":
         return _count(question, written)
     if form == "reason":

@@ -195,11 +195,9 @@ def cite(question: str | None, recalled: Recalled, pages: Callable[[], Sequence[
     """
     if recalled.choice is not None and recalled.choice.span is not None:
         return (recalled.choice.span.passage,)
-    if recalled.choice is not None and recalled.choice.quoted.sentences:
-        return tuple(
-            Passage(each.page, each.text, verbatim=recalled.choice.quoted.number is None)
-            for each in recalled.choice.quoted.sentences
-        )
+    if recalled.choice is not None and (quoted := recalled.choice.quoted).sentences:
+        found = ((each.page, each.text, quoted.number is None, quoted.cell) for each in quoted.sentences)
+        return tuple(Passage(*each) for each in found)
     return recalled.evidence or passages(pages(), question or "", recalled.answer.text)
 
 

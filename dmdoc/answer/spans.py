@@ -120,7 +120,9 @@ class Choice:
         if self.span is not None:
             return (Place(self.span.statement.page, self.span.start, self.span.end),)
         return tuple(
-            Place(each.page, each.start, each.start + len(each.text)) for each in self.quoted.sentences
+            Place(each.page, each.start + start, each.start + end)
+            for each in self.quoted.sentences
+            for start, end in [self.quoted.cell or (0, len(each.text))]
         )
 
 
@@ -159,7 +161,7 @@ class Search:
             state: of the document, a section a row.
         """
         form = form_asked(self.question)
-        if form not in ("phrase", "count") and (quoted := self._quoted()).sentences:
+        if form != "count" and (quoted := self._quoted()).sentences:
             return PhrasesRead(quoted.sentences[0].section, quoted=quoted)
         section = self.best[0].section if self.best else section
         read = self.best or [each for each in self.written if each.section == section]

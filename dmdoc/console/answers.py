@@ -73,6 +73,8 @@ def left_open(recalled: "Recalled") -> str:
         return "dmdoc finds no number for it and nothing that it could count"
     if choice.quoted.number is not None:
         return f"counted: {counted(len(choice.quoted.sentences), 'line')} of the text, below"
+    if choice.quoted.rows:
+        return f"compared: {counted(choice.quoted.rows, 'row')} of a table, of which this is the one"
     if choice.quoted.more:
         return f"{counted(choice.quoted.more, 'more sentence')} of the text share words with the question"
     return ""
@@ -114,6 +116,8 @@ def measured(recalled: "Recalled", judgement: "Judgement | None") -> str:
 def _choice(choice: "Choice") -> str:
     if choice.quoted.number is not None:
         return f"counted in the text: {counted(len(choice.quoted.sentences), 'line')} that a question's words chose"
+    if choice.quoted.rows:
+        return f"read from a table: {counted(choice.quoted.rows, 'row')} compared by a column that the question names"
     if choice.quoted.sentences:
         sentences = counted(len(choice.quoted.sentences), "sentence")
         return f"{sentences} of the text, found by words: no phrase answers such a question"

@@ -14,6 +14,7 @@ _GAP = re.compile(GAP)
 ITEM = re.compile(r"(?:[-*•‣]|\d{1,3}[.)])[ ]+")
 """The mark of a list before a line."""
 
+_PERIOD = re.compile(r"(?<=\w )(?:(?:19|20)\d\d|Q[1-4]|\([^()]*\))(?!\w)")
 _NAMED = re.compile(r"(?P<name>[^\W_][^:;|\n.!?]{0,39}?)(?::[ ]+|[ ]?\.{3,}[ ]+)(?=\S)")
 _COMMA = re.compile(r",? and |[,;] ")
 _BETWEEN = re.compile(r";[ ]+")
@@ -35,9 +36,12 @@ def is_row(line: str) -> bool:
 
 
 def headings(line: str) -> tuple[str, ...]:
-    """The cells of a row that could be the headings of a table; none if one of them has a digit."""
+    """The cells of a row that could be the headings of a table; none if one of them has a number.
+
+    A year, a quarter or what stands in brackets behind a word is no number: "Sales 2024", "Rent Q1 (1,000 EUR)".
+    """
     cells = tuple(line[start:end] for start, end in _pieces(line))
-    return () if any(re.search(r"\d", cell) for cell in cells) else cells
+    return () if any(re.search(r"\d", _PERIOD.sub("", cell)) for cell in cells) else cells
 
 
 def enumerated(value: str) -> int:

@@ -55,3 +55,12 @@ def test_what_enumerates_names_is_several() -> None:
         1,
         1,
     ]
+
+
+def test_a_heading_may_name_a_year_a_quarter_or_a_unit() -> None:
+    assert headings("Branch | Sales Q1 (1,000 EUR) | Staff 2024") == (
+        "Branch",
+        "Sales Q1 (1,000 EUR)",
+        "Staff 2024",
+    )
+    assert headings("Aster | 2011") == headings("Aster | Platform 9") == ()
