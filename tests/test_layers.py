@@ -36,7 +36,7 @@ MAY_IMPORT = {
 INSIDE = {
     "settings": "generation folders trust files",
     "text": "counting words opposites labels spelling normalise sentences passages tagger phrases cells candidates "
-    "around asked chunking",
+    "around shapes asked chunking",
     "memory": "state copying end_to_end rounding delta_rule_triton delta_rule key_trace state_header state_file "
     "adapter_triton adapter adapter_config adapter_file judges attach",
     "model": "fingerprint hardware tokenizer tokenizer_file decoder_config blocks frozen_norm decoder steps causal_lm "

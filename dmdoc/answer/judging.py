@@ -5,17 +5,17 @@ verdict. Knows nothing about how an answer was made.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from dmdoc.answer.recall import Recalled
 from dmdoc.answer.signals import signals
-from dmdoc.answer.spans import Choice
+from dmdoc.answer.spans import Choice, Span
 from dmdoc.errors import AdapterError, UnsupportedError, UsageError
 from dmdoc.memory.judges import JUDGES_FILE, Judgement, Verdict
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
-from dmdoc.text.asked import is_no_measure, speaks_of, things_asked
+from dmdoc.text.asked import cannot_answer, is_of_strangers, speaks_of, things_asked
 from dmdoc.text.opposites import mentions
 
 
@@ -49,43 +49,33 @@ def judge(
             f"the verdicts of {reader.adapter_identity.name} look at {unknown[0]!r}, "
             f"which this dmdoc does not measure; remove {JUDGES_FILE} from its folder, or calibrate it again"
         )
-    judgement = known.judge(found)
-    if choice is not None and choice.quoted.sentences:
-        judgement = known.judge_sentences(found)
-    if choice is not None and (choice.missing or _is_beside(question, choice, text)) and judgement.holds:
-        return replace(
-            judgement, verdict="doubtful", probability=min(judgement.probability, known.likely / 2)
-        )
-    if choice is not None and choice.span is not None and choice.span.measures.opposed:
-        return _opposed(judgement, known.likely, said=mentions(question, "\n".join(text)))
-    return judgement
+    quoted = choice is not None and bool(choice.quoted.sentences)
+    judgement = known.judge_sentences(found) if quoted else known.judge(found)
+    worst = _worst(question, choice, text)
+    return judgement if worst is None else judgement.lowered(worst, known.likely)
 
 
-def _is_beside(question: str, choice: Choice, text: Sequence[str]) -> bool:
+def _worst(question: str, choice: Choice | None, text: Sequence[str]) -> Verdict | None:
+    """The best that an answer can be called, whatever its signals are; None where nothing speaks against it."""
+    if is_of_strangers(question, text):
+        return "not in the document"
+    span = None if choice is None else choice.span
+    if span is not None and span.measures.opposed:
+        return "doubtful" if mentions(question, "\n".join(text)) else "not in the document"
+    if (choice is not None and choice.missing) or (span is not None and _is_beside(question, span, text)):
+        return "doubtful"
+    return None
+
+
+def _is_beside(question: str, span: Span, text: Sequence[str]) -> bool:
     """Whether a phrase cannot be what is asked for: words for a number, or of something that is not asked about.
 
     What the title or the name of the document speaks of, all of it may be about.
     """
-    if choice.span is None:
-        return False
-    statement = choice.span.statement
+    statement = span.statement
     title = next((line for page in text[1:] for line in page.splitlines() if line.strip()), "")
     said = " ".join((text[0], title, statement.text, statement.around, *statement.heads))
-    return is_no_measure(choice.span.text, question) or not speaks_of(said, things_asked(question))
-
-
-def _opposed(judgement: Judgement, likely: float, *, said: bool) -> Judgement:
-    """Of an answer whose sentence speaks of the opposite: it is not likely, and nowhere if no sentence has the word.
-
-    Args:
-        likely: the least probability of a likely answer.
-    """
-    verdict: Verdict = judgement.verdict if judgement.verdict == "not in the document" else "doubtful"
-    return replace(
-        judgement,
-        verdict=verdict if said else "not in the document",
-        probability=min(judgement.probability, likely / 2),
-    )
+    return cannot_answer(span.text, question) or not speaks_of(said, things_asked(question))
 
 
 def check_that_answers_are_judged(mode: RecallMode, reader: Reader) -> None:

@@ -49,7 +49,8 @@ class Signals:
     opposed: float = 0.0
     """1 where its words speak of the opposite of what is asked, else 0; not the higher, the better; likewise."""
     lead: float = -FARTHEST_LEAD
-    """How far it leads all other phrases: the log-odds of its share of all weights, from -FARTHEST_LEAD up to that."""
+    """How far it leads all other phrases: the log-odds of its share of all weights, from -FARTHEST_LEAD up to that; 0,
+    which speaks neither for nor against it, where there was no other."""
 
 
 def signals(
@@ -91,6 +92,8 @@ def signals(
 def _lead(choice: Choice) -> float:
     """The log-odds that the chosen phrase is the right one, if one of those that were read is and weights say which."""
     best, *others = sorted((each.score for each in choice.read), reverse=True)
+    if not others:
+        return 0.0
     rest = sum(exp(score - best) for score in others)
     return FARTHEST_LEAD if rest == 0 else max(-FARTHEST_LEAD, min(FARTHEST_LEAD, -log(rest)))
 

@@ -127,7 +127,7 @@ class Asked:
             rank=statement.rank,
             words=len(candidate.text.split()) / (items if whole else 1),
             distance=min(self._distance(before, after), 1 - fits + fits * min(FAR, inside) / FAR),
-            kind=fits_kind(candidate.text, self._kind),
+            kind=fits_kind(candidate.text, self._kind, statement.text[: candidate.start]),
             whole=float(whole),
             echo=sum(map(self._asks, own)) / max(1, len(own)),
             noun=float(self._has_noun(own) or self._stands_by(statement.text, candidate)),

@@ -1,7 +1,7 @@
 """Answers of `ask` about several documents or to several questions, and what JSON says of any answer."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
@@ -160,7 +160,9 @@ def _recalled(
         for each in group:
             yield from _recalled([each], requests, reader, failures)
         return
-    yield from ((target, inquiry, each) for (target, inquiry), each in zip(group, found, strict=True))
+    for (target, inquiry), one in zip(group, found, strict=True):
+        own = replace(one.answer, seconds=one.answer.seconds / len(group))  # as long as one of them took
+        yield target, inquiry, replace(one, answer=own)
 
 
 def _by_reader(

@@ -35,7 +35,7 @@ def calibrate(
     folder = Path(machine.adapter or "")
     if machine.adapter is None or not folder.is_dir():
         raise UsageError("what is measured is kept in the adapter's folder; give that folder with --adapter")
-    cases, reader, steps = asked.open(None, machine)
+    cases, reader, steps = asked.open(None, machine, split="train")  # the other half is there to measure with
     settings = GenerationSettings(max_tokens=max_tokens)
     with show_progress("calibrate", quiet=machine.quiet) as progress:
         answers = calibration.ask_all_kinds(

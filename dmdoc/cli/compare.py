@@ -102,8 +102,13 @@ class Asked:
         kind = "documents" if self.family is None else f"rosters ({self.family})"
         return f"generated {kind} of {counted(self.facts, 'fact')}"
 
-    def open(self, name: str | None, machine: Machine) -> "tuple[Cases, Reader, int]":
+    def open(
+        self, name: str | None, machine: Machine, split: Literal["train", "eval"] = "eval"
+    ) -> "tuple[Cases, Reader, int]":
         """The documents, the reader for them, and the steps by which their states are refined.
+
+        Args:
+            split: the half of names and wordings that documents are generated from.
 
         Raises:
             UsageError: options that exclude each other, or a dataset or questions that cannot be used.
@@ -141,6 +146,7 @@ class Asked:
                 updates=self.updates,
                 distractors=self.distractors,
                 family=self.family,
+                split=split,
             )
         reader = machine.open_reader()
         return (

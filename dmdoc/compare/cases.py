@@ -109,8 +109,12 @@ def generated_documents(
     updates: float = 0.0,
     distractors: float = 0.0,
     family: fictional.Family | None = None,
+    split: fictional.Split = "eval",
 ) -> list[QuestionedDocument]:
     """Fictional documents whose names and phrasings training never saw; shares as in `fictional.generate`.
+
+    Args:
+        split: "train" draws from those that training sees: to judge by, never to measure recall with.
 
     Raises:
         UsageError: a roster cannot have so many facts, or is to have updates.
@@ -123,10 +127,10 @@ def generated_documents(
     for number in range(seed * 10_000, seed * 10_000 + documents):
         if family is None:
             document = fictional.generate(
-                number, facts=facts, split="eval", updates=updates, distractors=distractors
+                number, facts=facts, split=split, updates=updates, distractors=distractors
             )
         else:
-            document = _roster(number, facts, family, distractors)
+            document = _roster(number, facts, family, distractors, split)
         made.append(document)
     return [_questioned(number, document) for number, document in enumerate(made, start=1)]
 
@@ -172,11 +176,11 @@ def _questioned(number: int, document: fictional.FictionalDocument) -> Questione
 
 
 def _roster(
-    seed: int, facts: int, family: fictional.Family, distractors: float
+    seed: int, facts: int, family: fictional.Family, distractors: float, split: fictional.Split
 ) -> fictional.FictionalDocument:
     try:
         return fictional.generate_roster(
-            seed, facts=facts, split="eval", family=family, distractors=distractors
+            seed, facts=facts, split=split, family=family, distractors=distractors
         )
     except TrainingError as error:
         raise UsageError(str(error)) from error

@@ -8,9 +8,9 @@ after training, so that they are no part of what an adapter is. Knows nothing ab
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from dmdoc.atomic_file import write_atomically
 from dmdoc.errors import AdapterError
@@ -21,6 +21,8 @@ EVEN = 0.5
 """The probability from which on sentences are likely to answer."""
 
 Verdict = Literal["sure", "likely", "doubtful", "not in the document"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+"""The best first."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,15 @@ class Judgement:
         """Whether `ask --strict` gives it."""
         return self.verdict in ("sure", "likely")
 
+    def lowered(self, verdict: Verdict, likely: float) -> "Judgement":
+        """The same, but no better than `verdict`, and less probable than what is likely.
+
+        Args:
+            likely: the least probability of a likely answer.
+        """
+        worse = VERDICTS[max(VERDICTS.index(self.verdict), VERDICTS.index(verdict))]
+        return replace(self, verdict=worse, probability=self.probability * likely)
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -73,7 +84,7 @@ class Judge:
         answerable, right = self.answerable(signals), self.right(signals)
         verdict: Verdict = "doubtful"
         if answerable < self.least_answerable:
-            verdict = "not in the document"
+            verdict, right = "not in the document", min(right, answerable)
         elif right >= self.likely:
             verdict = "sure" if right >= self.sure else "likely"
         return Judgement(verdict, right, answerable)

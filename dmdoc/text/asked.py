@@ -4,10 +4,12 @@ Of a question in another language, or one that asks how, every phrase is of the 
 """
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
+from dmdoc.text.shapes import Shape, has_number, names_place, shape
 from dmdoc.text.tagger import tag_words
-from dmdoc.text.words import alike, split_words, telling_words
+from dmdoc.text.words import alike, names, split_words, telling_words
 
 Kind = Literal[
     "person",
@@ -25,24 +27,6 @@ Kind = Literal[
     "place",
     "thing",
 ]
-Shape = Literal[
-    "mail",
-    "date",
-    "clock",
-    "money",
-    "often",
-    "span",
-    "length",
-    "weight",
-    "heat",
-    "measure",
-    "number",
-    "person",
-    "name",
-    "part name",
-    "plain",
-]
-
 Form = Literal["phrase", "sentence", "reason", "list", "count", "summary"]
 """What an answer is: a phrase; the sentence that tells of yes or no, or why; several sentences; a number that may have
 to be counted; what all is about."""
@@ -93,9 +77,17 @@ _OTHER = re.compile(r"\b(?:why|how)\b", re.IGNORECASE)
 
 _OF_KIND: dict[Kind, dict[Shape, float]] = {
     "person": {"person": 1, "name": 1},
-    "time": {"date": 1, "clock": 0.8},
+    "time": {"date": 1, "clock": 0.8, "often": 0.8},
     "money": {"money": 1, "number": 0.7},
-    "count": {"number": 1, "span": 0.5, "length": 0.5, "weight": 0.5, "heat": 0.5, "measure": 0.5},
+    "count": {
+        "number": 1,
+        "often": 0.5,
+        "span": 0.5,
+        "length": 0.5,
+        "weight": 0.5,
+        "heat": 0.5,
+        "measure": 0.5,
+    },
     "often": {"often": 1, "number": 0.3, "span": 0.3},
     "long": {"span": 1, "length": 1, "number": 0.6, "date": 0.5},
     "length": {"length": 1, "number": 0.6, "span": 0.5},
@@ -109,55 +101,27 @@ _OF_KIND: dict[Kind, dict[Shape, float]] = {
         "heat": 1,
         "measure": 1,
         "money": 1,
+        "often": 0.5,
         "date": 0.5,
     },
     "code": {"number": 1, "measure": 0.5, "length": 0.5, "weight": 0.5, "plain": 0.5},
     "mail": {"mail": 1},
-    "place": {"name": 1, "part name": 1},
-    "thing": {"person": 1, "name": 1, "part name": 1, "plain": 1},
+    "place": {"place": 1, "name": 0.7, "part name": 0.7},
+    "thing": {"person": 1, "place": 1, "name": 1, "part name": 1, "plain": 1},
 }
+_NAME_LETTERS = 3
+"""What has fewer is an initial or a sign."""
+
 _ASKING = frozenset(re.findall(r"[a-z]{3,}", " ".join(_ASKED.values())))
 """All words that say what a question wants; some of them are pieces of words."""
 
 _MEASURED: frozenset[Kind | None] = frozenset(
     ("time", "money", "count", "often", "long", "length", "weight", "heat", "number", "mail")
 )
-_DATE = re.compile(
-    r"(?<![\w.,-])(?:1\d|20)\d\ds?(?![\w-]|[.,]\d)|\b(?:January|February|March|April|May|June|July|August|September|October|November|"
-    r"December|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)s?\b|\b(?:centur(?:y|ies)|decades?|morning|evening|night|noon|"
-    r"midnight|spring|summer|autumn|winter)\b|\b[0-3]?\d(?:st|nd|rd|th)\b(?= of\b|$)"
+_WHERE = re.compile(r"\bwhere\b", re.IGNORECASE)
+_NOWHERE: frozenset[Shape] = frozenset(
+    ("mail", "money", "often", "date", "clock", "heat", "weight", "person")
 )
-_CLOCK = re.compile(r"\d:\d\d|\d ?[ap]\.?m\b")
-_MONEY = re.compile(
-    r"[$\u20ac\u00a3\u00a5\u20b9]|\b(?:euro|pound|dollar|crown|franc|cent|yen|penny|pence)s?\b", re.IGNORECASE
-)
-_OFTEN = re.compile(
-    r"\b(?:every|each|once|twice|daily|weekly|monthly|yearly|annually|hourly|times a|per|a (?:day|week|month|year))\b"
-)
-_UNITS: dict[Shape, str] = {
-    "span": r"\d ?(?:h|min|sec)\b|\b(?:second|minute|hour|day|night|week|month|year|decade)s?\b",
-    "length": r"\d ?[cmk]?m\b|\b(?:(?:kilo|centi|milli)?met(?:re|er)|mile|foot|feet|yard|inch(?:e)?)s?\b",
-    "weight": r"\d ?(?:k|m)?g\b|\b(?:gram|kilo(?:gram)?|tonne?|pound|ounce)s?\b",
-    "heat": r"\d ?\u00b0(?: ?[CF])?|\bdegrees?\b",
-    "measure": r"\d ?(?:%|m?l\b|k?W\b)|\b(?:percent|lit(?:re|er)|hectare|acre|watt|volt)s?\b",
-}
-_NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|(?:twen|thir|for|fif|six|seven|eigh|"
-    r"nine)ty(?:-\w+)?|hundred|thousand|million|billion|dozen|half|twice|once|first|second|third)\b",
-    re.IGNORECASE,
-)
-_MAIL = re.compile(r"\w@\w")
-_SHAPES: dict[Shape, re.Pattern[str]] = {
-    "mail": _MAIL,
-    "money": _MONEY,
-    "often": _OFTEN,
-    "date": _DATE,
-    "clock": _CLOCK,
-}
-_TITLED = re.compile(r"(?:Mr|Mrs|Ms|Miss|Dr)\b\.? [A-Z]")
-_JOINING = {"of", "the", "and", "de", "von", "van", "for", "in"}
-
-
 _SMALL_TALK = re.compile(
     r"(?:(?:hi|hello|hey|good (?:morning|day|afternoon|evening|night)|"
     r"(?:many )?thanks?(?: you)?(?: (?:very|so) much| a lot)?|"
@@ -199,15 +163,28 @@ def kind_asked(question: str) -> Kind | None:
     return None
 
 
-def fits_kind(phrase: str, kind: Kind | None) -> float:
-    """How far a phrase looks like what is asked for, from 0 to 1."""
-    return 1.0 if kind is None else float(_OF_KIND[kind].get(_shape(phrase), 0))
+def fits_kind(phrase: str, kind: Kind | None, before: str = "") -> float:
+    """How far a phrase looks like what is asked for, from 0 to 1.
+
+    Args:
+        before: what stands before it: "at the" makes a place of what else could be anything.
+    """
+    if kind is None:
+        return 1.0
+    form = shape(phrase)
+    if kind == "place" and form not in _NOWHERE and names_place(phrase, before):
+        form = "place"
+    return float(_OF_KIND[kind].get(form, 0))
 
 
-def is_no_measure(phrase: str, question: str) -> bool:
-    """Whether words were found where a number, a time or an e-mail address is asked for."""
+def cannot_answer(phrase: str, question: str) -> bool:
+    """Whether a phrase is none where a number, a time, an e-mail address or a place is asked for, or how often."""
     kind = kind_asked(question)
-    return kind in _MEASURED and fits_kind(phrase, kind) == 0 and not _NUMBER.search(phrase)
+    if kind == "often":
+        return shape(phrase) != "often"
+    if kind == "place" and _WHERE.search(question):
+        return shape(phrase) in _NOWHERE
+    return kind in _MEASURED and fits_kind(phrase, kind) == 0 and not has_number(phrase)
 
 
 def things_asked(question: str) -> list[str]:
@@ -222,17 +199,9 @@ def speaks_of(said: str, things: list[str]) -> bool:
     return not things or any(alike(word, thing) for word in there for thing in sought)
 
 
-def _shape(phrase: str) -> Shape:
-    for shape, pattern in _SHAPES.items():
-        if pattern.search(phrase):
-            return shape
-    if _NUMBER.search(phrase):
-        units = (shape for shape, unit in _UNITS.items() if re.search(unit, phrase, re.IGNORECASE))
-        return next(units, "number")
-    if _TITLED.match(phrase):
-        return "person"
-    words = [word for word in re.findall(r"[\w'\u2019.-]+", phrase) if word.lower() not in _JOINING]
-    capitals = sum(word[0].isupper() for word in words)
-    if not capitals:
-        return "plain"
-    return "name" if capitals == len(words) else "part name"
+def is_of_strangers(question: str, text: Iterable[str]) -> bool:
+    """Whether a question names somebody or something, and a text has no word of any of its names."""
+    sought = [word for word in names(question) if word.isalpha() and len(word) >= _NAME_LETTERS]
+    sought = [word for word in sought if shape(word.capitalize()) == "name"]  # no month and no day
+    there = "".join(word for part in text for word in split_words(part))
+    return bool(sought) and not any(word.removesuffix("s") in there for word in sought)

@@ -1,6 +1,7 @@
 """Signals of an answer, and the verdict that is made of them."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from judges_of_tests import always
@@ -213,6 +214,38 @@ def test_a_cell_has_the_signals_of_its_row_and_heading(reader: Reader) -> None:
     assert (named.label, named.covers, named.opposed) == pytest.approx((1, 1, 0))
     assert other.label < 1
     assert -FARTHEST_LEAD < named.lead <= FARTHEST_LEAD
+
+
+def test_a_phrase_that_had_no_other_beside_it_leads_nothing(reader: Reader) -> None:
+    found = []
+    for page in ("Sorrel: 1937", "Sorrel: 1937. Halcyon: Ada Quill."):
+        asked, state = "When was the Sorrel built?", write_text(page, reader)
+        recalled = recall(
+            asked, reader, state, partial(tuple[str, ...], (page,)), settings=SHORT, mode="spans"
+        )
+        assert recalled.choice is not None
+        alone = replace(recalled, choice=replace(recalled.choice, read=recalled.choice.read[:1]))
+        found.append(signals(asked, alone, state, (page,), reader).lead)
+        assert recalled.choice.candidates == 1 or signals(asked, recalled, state, (page,), reader).lead != 0
+    assert found == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("question", "verdict"),
+    [
+        ("How often does the ferry sail?", "sure"),
+        ("How often does the tour start?", "doubtful"),
+        ("Who is the captain of the Halcyon?", "not in the document"),
+        ("Who is the captain of the ferry?", "sure"),
+    ],
+)
+def test_what_cannot_be_it_is_not_believed(question: str, verdict: Verdict, reader: Reader) -> None:
+    pages = ("Ada Quill is the captain of the ferry. The ferry sails every hour. The tour starts at noon.",)
+    state, judged = write_text(pages[0], reader), replace(reader, judges={"spans": always("sure")})
+    recalled = recall(question, judged, state, lambda: pages, settings=SHORT, mode="spans")
+    found = judge(question, recalled, state, lambda: pages, judged)
+    assert found is not None and found.verdict == verdict, recalled.answer.text
+    assert (found.probability >= 0.9) == (verdict == "sure")
 
 
 def test_an_answer_in_the_model_s_own_words_has_no_signals_of_a_phrase(reader: Reader) -> None:

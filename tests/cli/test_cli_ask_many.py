@@ -3,10 +3,12 @@
 import io
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from command_line import Invoke, checked
 
+from dmdoc.answer import ask
 from dmdoc.console.visible import visible
 from dmdoc.library.library import Library
 
@@ -66,6 +68,15 @@ def test_questions_come_from_a_file_or_standard_input(
     ]
     monkeypatch.setattr(sys, "stdin", io.StringIO(Path(questions).read_text(encoding="utf-8")))
     assert invoke("ask", "--questions", "-", "-d", "salt", *SHORT) == run
+
+
+def test_questions_that_are_answered_together_share_their_seconds(
+    invoke: Invoke, questions: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask, "time", SimpleNamespace(monotonic=iter(range(0, 800, 8)).__next__))
+    run = invoke("ask", "--questions", questions, "-d", "salt", *SHORT, "--jsonl")
+    seconds = [checked("ask", line)["seconds"] for line in run.out.splitlines()]
+    assert seconds == [4, 4]
 
 
 def test_every_document_is_asked_every_question(invoke: Invoke, questions: str) -> None:

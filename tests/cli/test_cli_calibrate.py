@@ -6,7 +6,7 @@ import pytest
 from command_line import Invoke, checked
 from test_calibration import answers_of
 
-from dmdoc.compare import calibration
+from dmdoc.compare import Cases, calibration, generated_documents
 from dmdoc.memory.adapter_file import save_adapter
 from dmdoc.memory.judges import read_judges
 from dmdoc.model.reader import Reader
@@ -64,6 +64,25 @@ def test_an_adapter_whose_signals_say_nothing_stays_as_it_is(invoke: Invoke, ada
     assert (run.code, run.out) == (1, "")
     assert "error: too few answers to learn from: " in run.err
     assert {path: path.read_bytes() for path in adapter.iterdir()} == before
+
+
+def test_what_is_judged_by_is_never_what_recall_is_measured_with(
+    invoke: Invoke, adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Cases] = []
+
+    def keep(cases: Cases, *_: object, **__: object) -> list[calibration.Judged]:
+        asked.append(cases)
+        return answers_of(40)
+
+    monkeypatch.setattr(calibration, "ask_all_kinds", keep)
+    options = ("--documents", "3", "--facts", "5", "--seed", "4")
+    assert invoke("calibrate", "--adapter", str(adapter), *options).code == 0
+    (cases,) = asked
+    assert list(cases.documents) == generated_documents(3, 5, seed=4, split="train")
+    assert not {each.text for each in cases.documents} & {
+        each.text for each in generated_documents(3, 5, seed=4)
+    }
 
 
 @pytest.mark.parametrize("options", [(), ("--adapter", "smollm2-135m")])
