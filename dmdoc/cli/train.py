@@ -27,14 +27,15 @@ def train(
     from dmdoc.model import registry as models
     from dmdoc.model.backbone import load_backbone
     from dmdoc.model.hardware import choose_device, detect_hardware
-    from dmdoc.training.config import read_training_config
+    from dmdoc.training.config import READING, read_training_config
     from dmdoc.training.loop import train as train_adapter
     from dmdoc.training.processes import Processes
 
     settings = read_training_config(config)
     resolve = partial(models.resolve, cache=cache_folder(environment()), offline=offline, note=console.note)
     folder = resolve(settings.backbone, kind="backbone")
-    start = resolve(settings.start, kind="adapter") if settings.start and not resume else None
+    starts = settings.start and (not resume or settings.learns == READING)
+    start = resolve(settings.start, kind="adapter") if starts else None
     processes = Processes.join(choose_device(device, detect_hardware()))
     # Packed reads need a mask of their own, which flash_attention_2 does not take.
     backbone = load_backbone(folder, name=settings.backbone, device=str(processes.device), attention="sdpa")

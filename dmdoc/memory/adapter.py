@@ -81,6 +81,8 @@ class DeltaMemConfig:
     """The most tokens that one writing pass may hold."""
     evidenced_tokens: int = 8192
     """The most written tokens for which somebody has measured recall."""
+    reads_states_of: tuple[str, ...] = ()
+    """SHA-256 of other adapters that write as this one does, so that it can be asked about their states."""
 
     def __post_init__(self) -> None:
         for field in ("rank", "num_state_heads", "write_budget", "evidenced_tokens"):
@@ -293,6 +295,11 @@ class DeltaMemAdapter(nn.Module):
                     f"adapter config: target_layers names layer {index}, the backbone has {len(sizes)}"
                 )
         self.layers = nn.ModuleList(DeltaMemLayer(config, sizes[index]) for index in self.layer_indices)
+
+    def learn_reading_alone(self) -> None:
+        """Leave gradients to queries and corrections: what is written stays as it is."""
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(name.rpartition(".")[2].startswith(("memory_q_", "delta_")))
 
     def layer(self, position: int) -> DeltaMemLayer:
         """The layer at `position` among those that have a memory."""

@@ -22,6 +22,7 @@ OUR_FIELDS = (
     "write_layout",
     "write_budget",
     "evidenced_tokens",
+    "reads_states_of",
 )
 """The fields of DeltaMemConfig that the public format lacks."""
 
@@ -81,7 +82,7 @@ def write_config(config: DeltaMemConfig, folder: Path) -> None:
     """Write the configuration of a new adapter."""
     values = {field.name: getattr(config, field.name) for field in fields(DeltaMemConfig)}
     document = {key: value for key, value in values.items() if key in _SHAPING}
-    document["dmdoc"] = {key: values[key] for key in OUR_FIELDS}
+    document["dmdoc"] = {key: values[key] for key in OUR_FIELDS if values[key] != ()}
     (folder / CONFIG_FILE).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
@@ -143,7 +144,7 @@ def _checked(key: str, value: Any) -> Any:
     """`value` if it has the type of the field's default; lists become tuples, integers pass as floats."""
     example = getattr(DeltaMemConfig, key)
     if isinstance(example, tuple):
-        kind = str if key == "delta_heads" else int
+        kind = int if key == "target_layers" else str
         if not isinstance(value, list) or not all(type(item) is kind for item in value):
             raise AdapterError(f"adapter config: {key} must be a list of {kind.__name__}, got {value!r}")
         return tuple(value)

@@ -53,7 +53,7 @@ def load_adapter(
             raise AdapterError(f"{folder}: {_public_name(key, adapter)} holds numbers that are not finite")
     adapter.load_state_dict(own, assign=True)
     adapter.to(device=device, dtype=torch.float32).requires_grad_(False).eval()
-    return adapter, Identity(name=name, sha256=sha256)
+    return adapter, Identity(name=name, sha256=sha256, older=config.reads_states_of)
 
 
 def save_adapter(adapter: DeltaMemAdapter, folder: Path, *, dtype: torch.dtype = torch.float32) -> None:

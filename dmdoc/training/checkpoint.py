@@ -18,7 +18,7 @@ from dmdoc.errors import TrainingError
 from dmdoc.memory.adapter import DeltaMemAdapter
 from dmdoc.training.config import TrainingConfig, config_as_dict
 
-_NOT_IN_WEIGHTS = {"write_budget", "evidenced_tokens"}
+_NOT_IN_WEIGHTS = {"write_budget", "evidenced_tokens", "reads_states_of"}
 """Fields of an adapter's configuration that may change between two parts of a run."""
 
 

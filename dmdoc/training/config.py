@@ -23,6 +23,9 @@ ROSTERS = "rosters"
 
 GENERATED = (FICTIONAL, ROSTERS)
 
+EVERYTHING, READING = "everything", "reading"
+"""What a run can learn."""
+
 _SECTIONS = {"run", "adapter", "optimiser", "dataset", "stage"}
 
 
@@ -162,6 +165,9 @@ class TrainingConfig:
     start: str = ""
     """An adapter whose weights the run starts from: a known name, a folder, or ORG/NAME of the Hub. Without one it
     starts as a copier."""
+    learns: str = EVERYTHING
+    """Or "reading": queries and corrections alone. Keys, values and gates stay as they start, and with them all states
+    that were written before."""
     seed: int = 0
     checkpoint_every: int = 25
     """Steps between checkpoints."""
@@ -173,6 +179,13 @@ class TrainingConfig:
         _at_least("measure_every", self.measure_every, 1)
         if not self.stages:
             raise TrainingError("there is no stage, so there is nothing to train on")
+        if self.learns not in (EVERYTHING, READING):
+            raise TrainingError(f"learns must be {EVERYTHING} or {READING}, got {self.learns!r}")
+        if self.learns == READING and (not self.start or self.adapter.corrects_while_writing):
+            raise TrainingError(
+                "only reading is learned from the start of an adapter that corrects nothing while it writes; "
+                f"give start and corrects_while_writing = false, or learn {EVERYTHING}"
+            )
         if self.optimiser.location_weight and not self.adapter.traces_keys:
             raise TrainingError(
                 "location_weight is for adapters that trace their keys; set traces_keys, or leave it out"

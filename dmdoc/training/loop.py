@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from dmdoc.errors import TrainingError
 from dmdoc.memory.adapter import DeltaMemAdapter
-from dmdoc.memory.adapter_file import save_adapter
+from dmdoc.memory.adapter_file import load_adapter, save_adapter
 from dmdoc.memory.attach import attention_inputs, attention_sizes
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
@@ -20,7 +21,7 @@ from dmdoc.progress import Counted, Report
 from dmdoc.training.addresses import fit_addresses
 from dmdoc.training.card import CARD, model_card
 from dmdoc.training.checkpoint import keep_metrics, load_checkpoint, read_metrics, save_checkpoint
-from dmdoc.training.config import ROSTERS, TrainingConfig
+from dmdoc.training.config import READING, ROSTERS, TrainingConfig
 from dmdoc.training.curriculum import Curriculum
 from dmdoc.training.initial import start_as_copier, start_from_adapter
 from dmdoc.training.location import location_loss
@@ -62,7 +63,8 @@ def train(
     and the main one alone writes there and reports progress.
 
     Args:
-        start: the folder of the adapter that `config.start` names; not needed to resume.
+        start: the folder of the adapter that `config.start` names; to resume it is needed where reading alone is
+            learned.
 
     Raises:
         AdapterError: `start` holds no adapter, or one for another backbone.
@@ -71,11 +73,12 @@ def train(
             kernel takes no masks.
         BackboneError: the backbone has no separate projections.
     """
-    assert resume or (start is not None) == bool(config.start), "config.start names what `start` holds"
+    needed = bool(config.start) and (not resume or config.learns == READING)
+    assert not needed or start is not None, "config.start names what `start` holds"
     _check(backbone, output, resume)
     processes = Processes.join(backbone.device)
     torch.manual_seed(config.seed)
-    adapter = DeltaMemAdapter(config.adapter, attention_sizes(backbone.model)).to(backbone.device)
+    adapter = _untrained(config, backbone, start)
     reader = Reader(backbone, adapter, Identity(name="in training", sha256=""))
     optimiser = torch.optim.AdamW(adapter.parameters())
     done = load_checkpoint(output / CHECKPOINT, config, adapter, optimiser) if resume else 0
@@ -105,6 +108,18 @@ def train(
     if processes.main:
         _export(config, adapter, output)
     return output / ADAPTER
+
+
+def _untrained(config: TrainingConfig, backbone: Backbone, start: Path | None) -> DeltaMemAdapter:
+    """An adapter that has not started; where reading alone is learned, it names the one that writes as it does."""
+    sizes, shape = attention_sizes(backbone.model), config.adapter
+    if config.learns != READING or start is None:
+        return DeltaMemAdapter(shape, sizes).to(backbone.device)
+    _, writer = load_adapter(start, name=config.start, sizes=sizes)
+    shape = replace(shape, reads_states_of=(writer.sha256, *writer.older))
+    adapter = DeltaMemAdapter(shape, sizes).to(backbone.device)
+    adapter.learn_reading_alone()
+    return adapter
 
 
 def _start(
@@ -216,7 +231,10 @@ def _losses_of(batch: Batch, reader: Reader, refine_steps: int, *, located: bool
 
 def _export(config: TrainingConfig, adapter: DeltaMemAdapter, output: Path) -> None:
     metrics = read_metrics(output / METRICS)
-    save_adapter(adapter, output / ADAPTER, dtype=torch.bfloat16)
+    # What was not to be learned must not be rounded either.
+    kept = [parameter for parameter in adapter.parameters() if not parameter.requires_grad]
+    rounds = any(not torch.equal(parameter, parameter.bfloat16().float()) for parameter in kept)
+    save_adapter(adapter, output / ADAPTER, dtype=torch.float32 if rounds else torch.bfloat16)
     card = model_card(config, adapter, metrics)
     (output / ADAPTER / CARD).write_text(card, encoding="utf-8")
     (output / PLOT).write_text(plot_run(metrics), encoding="utf-8")

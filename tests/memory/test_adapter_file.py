@@ -74,6 +74,7 @@ def refusal(folder: Path, sizes: list[AttentionSizes] = SIZES) -> str:
             write_layout="plain",
             write_budget=512,
             evidenced_tokens=77,
+            reads_states_of=("ab12", "cd34"),
         ),
     ],
 )

@@ -190,3 +190,14 @@ def test_places_are_sought_with_traced_keys_alone(tmp_path: Path) -> None:
         replace(config, optimiser=Optimiser(location_weight=0.3))
     traced = replace(config.adapter, shifts_keys=True, traces_keys=True)
     assert replace(config, adapter=traced, optimiser=Optimiser(location_weight=0.3)).adapter.traces_keys
+
+
+def test_reading_alone_is_learned_from_a_start_that_writes_without_corrections(tmp_path: Path) -> None:
+    config = replace(tiny_config(tmp_path), start="first")
+    assert replace(config, learns="reading").learns == "reading"
+    correcting = replace(config.adapter, corrects_while_writing=True)
+    for changes in ({"start": ""}, {"adapter": correcting}):
+        with pytest.raises(TrainingError, match="only reading is learned from the start of an adapter"):
+            replace(config, learns="reading", **changes)
+    with pytest.raises(TrainingError, match="learns must be everything or reading, got 'writing'"):
+        replace(config, learns="writing")

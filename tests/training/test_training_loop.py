@@ -10,14 +10,14 @@ from tiny_training import ADAPTER, tiny_backbone, tiny_config
 
 from dmdoc.errors import TrainingError
 from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemConfig
-from dmdoc.memory.adapter_file import load_adapter
+from dmdoc.memory.adapter_file import load_adapter, save_adapter
 from dmdoc.memory.attach import attention_sizes
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader, load_reader
 from dmdoc.progress import Progress
 from dmdoc.training import addresses, loop
-from dmdoc.training.config import Optimiser, Stage, TrainingConfig
+from dmdoc.training.config import READING, Optimiser, Stage, TrainingConfig
 from dmdoc.training.curriculum import Curriculum
 from dmdoc.training.initial import start_as_copier
 from dmdoc.training.loop import SAMPLE_DOCUMENTS, learning_rate, train
@@ -108,6 +108,28 @@ def test_a_killed_run_ends_bit_for_bit_as_if_it_had_not_been(tmp_path: Path, bac
         assert all(torch.equal(moment, others[name]) for name, moment in moments.items())
     assert _without_time(metrics_of(whole)) == _without_time(metrics_of(killed))
     assert _weights(whole) == _weights(killed)
+
+
+@pytest.mark.parametrize("rounded", [True, False])
+def test_a_run_that_learns_reading_alone_reads_the_states_of_its_start(
+    tmp_path: Path, backbone: Backbone, rounded: bool
+) -> None:
+    sizes, first = attention_sizes(backbone.model), tmp_path / "first"
+    dtype = torch.bfloat16 if rounded else torch.float32
+    save_adapter(DeltaMemAdapter(ADAPTER, sizes), first, dtype=dtype)
+    config = replace(tiny_config(tmp_path, steps=3), start=str(first), learns=READING, checkpoint_every=2)
+    with pytest.raises(Killed):
+        train(config, backbone, tmp_path / "out", start=first, progress=kill_after(2))
+    folder = train(config, backbone, tmp_path / "out", start=first, resume=True)
+
+    before, wrote = load_adapter(first, name="first", sizes=sizes)
+    after, identity = load_adapter(folder, name="second", sizes=sizes)
+    named = zip(before.named_parameters(), after.parameters(), strict=True)
+    changed = {name.rpartition(".")[2] for (name, old), new in named if not torch.equal(old, new)}
+    assert changed == {"memory_q_proj", "delta_q_proj", "delta_o_proj"}
+    assert identity.wrote(wrote) and not wrote.wrote(identity)
+    third = train(replace(config, start=str(folder)), backbone, tmp_path / "again", start=folder)
+    assert load_adapter(third, name="third", sizes=sizes)[1].wrote(wrote)
 
 
 def _without_time(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
