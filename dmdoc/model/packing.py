@@ -1,4 +1,4 @@
-"""Many short reads of one document in one row: a shared prefix, then one column slot a read.
+"""Many short reads of one document in one row: their shared prefix, then one column slot a read.
 
 Each read attends to the prefix and to itself alone and has the positions it would have by itself, so that a
 row gives exactly what separate passes would; the prefix is computed once. Reads stand right-aligned in their
@@ -66,8 +66,8 @@ class PackedReads(Packed):
 
 def pack_reads(rows: Sequence[Sequence[Read]], *, pad_id: int, dtype: torch.dtype) -> PackedReads:
     """Pack `rows` of equally many reads, at least one of them not empty; `dtype` is that of the mask."""
-    prefix = _shared_prefix([read.prompt_ids for row in rows for read in row if read != EMPTY_READ])
-    shared = len(prefix)
+    prefixes = _shared_prefixes(rows)
+    shared = len(prefixes[0])
     branches = _branches(rows, shared)
     columns = shared + sum(branch.width for branch in branches)
 
@@ -77,7 +77,7 @@ def pack_reads(rows: Sequence[Sequence[Read]], *, pad_id: int, dtype: torch.dtyp
     visible = torch.eye(columns, dtype=torch.bool).repeat(len(rows), 1, 1)
     targets = torch.full((len(rows), columns), IGNORED)
     prompts = torch.full((len(rows), columns), -1)
-    ids[:, :shared] = torch.tensor(prefix, dtype=torch.long)
+    ids[:, :shared] = torch.tensor(prefixes, dtype=torch.long)
     positions[:, :shared] = torch.arange(shared)
     visible[:, :shared, :shared] = _causal(shared)
     for row, reads in enumerate(rows):
@@ -142,6 +142,15 @@ def _branches(rows: Sequence[Sequence[Read]], shared: int) -> list[_Branch]:
 
 def _slot_widths(branches: Sequence[_Branch]) -> list[int]:
     return [sum(branch.width for branch in own) for _, own in groupby(branches, lambda branch: branch.slot)]
+
+
+def _shared_prefixes(rows: Sequence[Sequence[Read]]) -> list[tuple[int, ...]]:
+    """What the prompts of each row begin with, all of one length; a row of nothing takes that of another."""
+    asked = [[read.prompt_ids for read in row if read != EMPTY_READ] for row in rows]
+    found = [_shared_prefix(prompts) for prompts in asked if prompts]
+    shared = min(map(len, found))
+    own = iter(found)
+    return [(next(own) if prompts else found[0])[:shared] for prompts in asked]
 
 
 def _shared_prefix(prompts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

@@ -29,9 +29,20 @@ CONTINUE_CHARACTERS = 160
 """The most characters of the text that a continuation starts from: some scripts put no blanks between words."""
 
 
-def answer_read(question: str, answer: str, reader: Reader, *, rivals: Sequence[str] = ()) -> Read:
-    """A question as `ask` puts it, its answer, and what else might be taken for that."""
-    prompt = reader.prompt_ids(_built_in("answer").fill(question=question))
+def answer_read(
+    question: str, answer: str, reader: Reader, *, rivals: Sequence[str] = (), shown: str = ""
+) -> Read:
+    """A question as `ask` puts it, its answer, and what else might be taken for that.
+
+    Args:
+        shown: of the text, in the prompt beside the question, as with `--recall evidence`.
+    """
+    filled = (
+        _built_in("evidence").fill(question=question, document=shown)
+        if shown
+        else _built_in("answer").fill(question=question)
+    )
+    prompt = reader.prompt_ids(filled)
     said, *others = ((*reader.encode(each), reader.end_ids[0]) for each in (answer, *rivals))
     return Read(tuple(prompt), said, tuple(others))
 

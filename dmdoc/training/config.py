@@ -53,6 +53,8 @@ class Stage:
     """Questions read a document."""
     rivals: int = 0
     """Other phrases of the text that each answer is told apart from."""
+    shown: float = 0.0
+    """Share of batches that read questions with the text in the prompt, beside the state, and recite nothing."""
     recitations: int = 1
     """Dense reads a document: from its beginning, or from a place within."""
     refine_steps: int = 0
@@ -68,6 +70,7 @@ class Stage:
             "distractors",
             "borrowed",
             "questions",
+            "shown",
             "rivals",
             "recitations",
             "refine_steps",
@@ -85,7 +88,7 @@ class Stage:
                 f"batches must be a multiple of the {len(self.data)} data of the stage, so that each step "
                 f"has its share of them, got {self.batches}"
             )
-        for name in ("updates", "borrowed"):
+        for name in ("updates", "borrowed", "shown"):
             if getattr(self, name) > 1:
                 raise TrainingError(f"{name} must be at most 1, got {getattr(self, name)}")
         generated = set(self.data) & set(GENERATED)

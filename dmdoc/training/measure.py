@@ -59,4 +59,6 @@ def _examples(
 
 def _shape(stage: Stage) -> Stage:
     """Both kinds of read are measured whatever the stage trains on, and every document needs a donor."""
-    return replace(stage, documents=max(2, stage.documents), questions=max(1, stage.questions), recitations=1)
+    return replace(
+        stage, documents=max(2, stage.documents), questions=max(1, stage.questions), recitations=1, shown=0
+    )

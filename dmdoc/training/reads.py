@@ -66,12 +66,15 @@ def build_batch(examples: Sequence[Example], stage: Stage, reader: Reader, gener
     slots = max(len(example.questions) for example in examples)
     # One kind of recitation a slot, so that reads of like length stand together.
     starts = [generator.random() < 0.5 for _ in range(stage.recitations)]
+    shown = stage.shown > 0 and generator.random() < stage.shown
+    if shown:
+        starts = []
     chunks = tuple(write_chunk(example.text, reader) for example in examples)
     rows, places = [], []
     for example, chunk in zip(examples, chunks, strict=True):
         rivals = example.rivals or ((),) * len(example.questions)
         answers = [
-            answer_read(question, answer, reader, rivals=others)
+            answer_read(question, answer, reader, rivals=others, shown=example.text if shown else "")
             for (question, answer), others in zip(example.questions, rivals, strict=True)
         ]
         places.append(tuple(_place(chunk, answer, reader) for _, answer in example.questions))

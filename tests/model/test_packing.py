@@ -105,6 +105,22 @@ def test_the_shared_prefix_stands_in_a_row_once() -> None:
     assert packed.slots.tolist() == [0, 1, 1]
 
 
+def test_each_row_has_a_prefix_of_its_own_as_long_as_the_shortest(reader: Reader, state: MemoryState) -> None:
+    rows = [
+        [EMPTY_READ, Read((9, 8, 7, 1), (2,)), Read((9, 8, 7, 3), (4, 5))],
+        [Read((6, 6, 5), (4, 4)), EMPTY_READ, Read((6, 6, 4, 4), (2,))],
+        [EMPTY_READ] * 3,
+    ]
+    packed = pack_reads(rows, pad_id=0, dtype=torch.float32)
+    assert packed.input_ids[:, :2].tolist() == [[9, 8], [6, 6], [9, 8]]
+    assert packed.block_widths is not None and packed.block_widths[0] == 2
+    with torch.no_grad():
+        together = read_logits(packed, state, reader)
+        alone = read_logits(pack_reads(rows[1:2], pad_id=0, dtype=torch.float32), state.rows(1, 2), reader)
+    known = packed.targets[1] != IGNORED
+    assert float((together[1, known] - alone[0]).abs().max()) < 1e-5
+
+
 def test_the_last_token_of_a_prompt_never_becomes_prefix() -> None:
     packed = pack_reads([[Read((5, 6), (1,)), Read((5, 6), (2,))]], pad_id=0, dtype=torch.float32)
 

@@ -142,6 +142,7 @@ def test_the_shipped_configuration_can_be_read() -> None:
         (MINIMAL + "documents = 0\n", " [[stage]] 1: documents must be at least 1, got 0"),
         (MINIMAL + "updates = 2\n", " [[stage]] 1: updates must be at most 1, got 2.0"),
         (MINIMAL + "borrowed = 2\n", " [[stage]] 1: borrowed must be at most 1, got 2.0"),
+        (MINIMAL + "shown = 1.5\n", " [[stage]] 1: shown must be at most 1, got 1.5"),
         (
             MINIMAL + "borrowed = 0.5\n",
             " [[stage]] 1: borrowed takes values from answers of datasets: name fictional or rosters and",

@@ -47,6 +47,22 @@ def test_answers_see_nothing_of_the_document(reader: Reader) -> None:
         assert not seen(list(row)) & letters
 
 
+def test_shown_batches_have_the_text_once_a_document_and_recite_nothing(reader: Reader) -> None:
+    examples = [
+        Example(TEXT, (("where", "there"), ("what", "that"))),
+        Example(TEXT[::-1], (("where", "up"),)),
+    ]
+    stage = Stage(steps=1, questions=2, recitations=2, shown=1.0, max_tokens=64)
+    batch = build_batch(examples, stage, reader, random.Random(0))
+    for text, row in zip((TEXT, TEXT[::-1]), batch.reads, strict=True):
+        assert len(row) == batch.answer_slots == 2
+        for read in row:
+            assert read == EMPTY_READ or text in reader.decode(read.prompt_ids)
+    packed = pack_reads(batch.reads, pad_id=0, dtype=torch.float32)
+    assert packed.block_widths is not None
+    assert packed.block_widths[0] > len(reader.encode(TEXT)) > sum(packed.block_widths[1:])
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_recitations_see_the_document_in_targets_and_given_words_alone(reader: Reader, seed: int) -> None:
     batch = batch_of(reader, questions=1, recitations=3, seed=seed)
