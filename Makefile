@@ -53,7 +53,7 @@ check: $(STAMP)  ## lint, formatting and types
 	$(BIN)/mypy
 
 quick: $(STAMP)  ## the fast tests, on tiny models
-	$(PYTEST) -m "not slow and not campaign"
+	$(PYTEST) --dist worksteal --hypothesis-profile=quick -m "not slow and not campaign"
 
 test:  ## check, then every test but the campaigns (minutes)
 	$(MAKE) --no-print-directory --jobs=2 check model

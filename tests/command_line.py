@@ -38,6 +38,9 @@ class Run:
 Invoke = Callable[..., Run]
 """The fixture `invoke`: arguments → Run."""
 
+Once = Callable[[Path, Callable[[Path], object]], None]
+"""The fixture `once`: a folder and what fills it."""
+
 
 def start(*arguments: str, home: Path, models: tuple[Path, Path]) -> "subprocess.Popen[str]":
     """A real process with a tiny reader from the files of `save_tiny_reader`."""

@@ -4,7 +4,9 @@ What is slow to import (PyTorch, transformers) is imported by the fixtures: the 
 workers loads this file too, and they wait for it.
 """
 
+import gc
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -13,24 +15,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
+from hypothesis import settings
 
 from dmdoc import cli, document
 from dmdoc.document import Document, Limits, read_document
 
 if TYPE_CHECKING:
-    from command_line import Invoke, Run
+    from command_line import Invoke, Once, Run
 
     from dmdoc.model.reader import Reader
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Without a card the kernels run in Triton's interpreter, which Triton wants to know when it is imported."""
+    """Without a card the kernels run in Triton's interpreter, which Triton wants to know when it is imported.
+
+    What is imported and collected stays: the garbage collector need not look through it again and again.
+    """
+    gc.disable()
+    settings.register_profile("whole", deadline=None)  # a machine may be slow
+    settings.register_profile("quick", deadline=None, max_examples=20)
+    settings.load_profile("whole")
     hands_out = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
     if not hands_out:
         import torch
 
         if not torch.cuda.is_available():
             os.environ["TRITON_INTERPRET"] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that take long come first, so that all processes end at about the same time."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -40,11 +60,32 @@ def interruptible() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def no_waiting_for_the_disk() -> Iterator[None]:
-    """fsync is slow, and matters when the power fails, which no test can bring about."""
+def no_waiting() -> Iterator[None]:
+    """For the disk: fsync matters when the power fails, which no test can bring about. For a card that is not there:
+    to seed it, PyTorch writes down at length where it was asked to, each time.
+    """
+    import torch
+
     with pytest.MonkeyPatch.context() as patch:
+        if not torch.cuda.is_available():
+            patch.setattr(torch.cuda, "manual_seed_all", lambda _: None)
         patch.setattr(os, "fsync", lambda _: None)
         yield
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> "Once":
+    """Let a function fill a folder, but only the first time: from then on what it made is copied."""
+    made: dict[Callable[[Path], object], Path] = {}
+
+    def fill(folder: Path, make: Callable[[Path], object]) -> None:
+        if make not in made:
+            first = tmp_path_factory.mktemp("once") / "made"
+            make(first)
+            made[make] = first
+        shutil.copytree(made[make], folder)
+
+    return fill
 
 
 @pytest.fixture

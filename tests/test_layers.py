@@ -85,9 +85,14 @@ MAY_KNOW = {
 
 
 @cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports(path: Path, *, top_level: bool = False) -> frozenset[str]:
     """The modules that a file imports; with `top_level` only what importing it imports."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     found: set[str] = set()
     for node in tree.body if top_level else ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -126,7 +131,7 @@ def test_the_table_lists_no_import_that_nobody_makes() -> None:
 def test_each_package_says_what_it_may_import_and_what_it_does_not_know() -> None:
     for name, files in modules().items():
         for path in [path for path in files if path.stem == "__init__"]:
-            said = " ".join((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split())
+            said = " ".join((ast.get_docstring(parsed(path)) or "").split())
             assert f"May import: {', '.join(MAY_IMPORT[name].split())}." in said, name
             assert "Knows nothing about " in said, name
 
@@ -171,7 +176,7 @@ def test_the_library_neither_prints_nor_reads_the_environment() -> None:
         if name in {"cli", "console"}:
             continue
         for path in [path for path in files if path.stem != "repl"]:
-            nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+            nodes = list(ast.walk(parsed(path)))
             assert "print" not in {node.id for node in nodes if isinstance(node, ast.Name)}, path.name
             attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
             assert not attributes & {"environ", "getenv"}, path.name
@@ -183,7 +188,7 @@ def test_the_errors_of_the_library_know_no_option_names() -> None:
         if name in {"cli", "console", "chat", "serve"}:
             continue
         for path in files:
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in ast.walk(parsed(path)):
                 if isinstance(node, ast.Raise):
                     said = ast.unparse(node).replace("qpdf --decrypt", "")
                     assert " --" not in said and "`dmdoc" not in said, f"{path.name}: {said}"

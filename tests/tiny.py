@@ -1,5 +1,7 @@
 """Tiny random models with obvious behaviour for the tests: one token a byte, two layers, no files needed."""
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from dmdoc.memory.adapter_file import save_adapter
 from dmdoc.memory.attach import attention_sizes
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
+from dmdoc.model.causal_lm import CausalLM, GenerationConfig
+from dmdoc.model.decoder_config import DecoderConfig
 from dmdoc.model.reader import Reader
 from dmdoc.model.tokenizer import TextTokenizer
 
@@ -39,14 +43,21 @@ def tiny_tokenizer(template: str | None = CHATML) -> PreTrainedTokenizerFast:
     return fast
 
 
+_MODELS: dict[tuple[type, str, int], Any] = {}
+"""Each model that was made, to be copied: that takes half as long as to make it."""
+
+
 def tiny_model(config: Any = None, *, layers: int = 2, context: int = 4096, seed: int = 0) -> Any:
     """A frozen random model of a transformers configuration; a small Qwen3 without one."""
     if config is None:
         config = Qwen3Config(**SIZES, num_hidden_layers=layers, max_position_embeddings=context, head_dim=8)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    return model.eval().requires_grad_(False)
+    made = (type(config), config.to_json_string(), seed)
+    if made not in _MODELS:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        _MODELS[made] = model.eval().requires_grad_(False)
+    return deepcopy(_MODELS[made])
 
 
 SIZES: dict[str, Any] = {
@@ -78,11 +89,41 @@ def tiny_adapter(
     return adapter.requires_grad_(False).eval()
 
 
+def own_model(theirs: Any) -> CausalLM:
+    """dmdoc's own form of a model of transformers, with its weights: what dmdoc makes of the files of that model."""
+    record = {**theirs.config.to_dict(), "architectures": [type(theirs).__name__]}
+    config = DecoderConfig.known(record)
+    assert config is not None
+    ours = CausalLM(config, GenerationConfig(theirs.config.eos_token_id))
+    ours.load_state_dict(theirs.state_dict())
+    ours.tie()
+    return ours.eval().requires_grad_(False)
+
+
 def tiny_reader(
-    config: DeltaMemConfig | None = None, *, layers: int = 2, context: int = 4096, seed: int = 0
+    config: DeltaMemConfig | None = None,
+    *,
+    layers: int = 2,
+    context: int = 4096,
+    seed: int = 0,
+    transformers: bool = False,
 ) -> Reader:
-    """A Reader of a tiny Qwen3 with a random adapter, float32 on the CPU; the same arguments, the same weights."""
-    model = tiny_model(layers=layers, context=context, seed=seed)
+    """A Reader of a tiny Qwen3 with a random adapter, float32 on the CPU; the same arguments, the same weights.
+
+    Args:
+        transformers: with the model class of that library, as for models that dmdoc has no own form of.
+    """
+    made = _reader(config, layers, context, seed, transformers)
+    tokenizer = made.backbone.tokenizer  # never changed, and a copy of it would forget some of its settings
+    return deepcopy(made, {id(tokenizer): tokenizer})
+
+
+@cache
+def _reader(
+    config: DeltaMemConfig | None, layers: int, context: int, seed: int, transformers: bool
+) -> Reader:
+    theirs = tiny_model(layers=layers, context=context, seed=seed)
+    model = theirs if transformers else own_model(theirs)
     backbone = Backbone(
         name="tiny",
         model=model,
@@ -100,7 +141,10 @@ def tiny_reader(
 def save_tiny_reader(reader: Reader, folder: Path) -> tuple[Path, Path]:
     """Write a Reader as the two folders that `load_backbone` and `load_adapter` read: (model, adapter)."""
     model, adapter = folder / "model", folder / "adapter"
-    reader.backbone.model.save_pretrained(model)
+    ours = reader.backbone.model
+    theirs = tiny_model(layers=ours.config.num_hidden_layers, context=ours.config.max_position_embeddings)
+    theirs.load_state_dict(ours.state_dict())
+    theirs.save_pretrained(model)
     reader.backbone.tokenizer.fast.save_pretrained(model)
     save_adapter(reader.adapter, adapter)
     return model, adapter

@@ -65,7 +65,7 @@ def tiny_config(folder: Path, adapter: DeltaMemConfig = ADAPTER, **stage: Any) -
 
 def tiny_backbone(*, attention: str = "sdpa") -> Backbone:
     """A tiny random model whose head is large enough to prefer some tokens over others."""
-    backbone = tiny_reader(ADAPTER).backbone
+    backbone = tiny_reader(ADAPTER, transformers=True).backbone
     with torch.no_grad():
         backbone.model.get_output_embeddings().weight.mul_(20)
     backbone.model.set_attn_implementation(attention)

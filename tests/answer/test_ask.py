@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_line import Once
 from tiny import tiny_reader
 
 from dmdoc.answer.ask import ask, load_state
@@ -29,9 +30,14 @@ def reader() -> Reader:
 
 
 @pytest.fixture
-def saved(reader: Reader, tmp_path: Path) -> SavedDocument:
+def saved(tmp_path: Path, once: Once) -> SavedDocument:
+    once(tmp_path / "home", save_codes)
+    return Library(tmp_path / "home").get("codes")
+
+
+def save_codes(folder: Path) -> None:
     document = Document(name="codes", source="/files/codes.txt", pages=(TEXT,))
-    return ingest(document, reader, Library(tmp_path)).document
+    ingest(document, tiny_reader(CONFIG), Library(folder))
 
 
 @pytest.mark.parametrize("sections", [1, 4])

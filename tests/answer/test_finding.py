@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from command_line import Once
 from test_library import header_of, state_of
 
 from dmdoc.answer.finding import find_document
@@ -20,11 +21,14 @@ TEXTS = {
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
-    library = Library(tmp_path / "library")
+def library(tmp_path: Path, once: Once) -> Library:
+    once(tmp_path / "library", save_all)
+    return Library(tmp_path / "library")
+
+
+def save_all(folder: Path) -> None:
     for name, text in TEXTS.items():
-        add(library, name, text)
-    return library
+        add(Library(folder), name, text)
 
 
 def add(library: Library, name: str, text: str) -> None:

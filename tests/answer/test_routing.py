@@ -27,7 +27,8 @@ def state(reader: Reader) -> MemoryState:
 def test_a_match_is_the_cosine_of_what_is_recalled_and_what_would_be_written(
     target_layers: tuple[int, ...],
 ) -> None:
-    reader = tiny_reader(DeltaMemConfig(write_layout="plain", num_state_heads=2, target_layers=target_layers))
+    config = DeltaMemConfig(write_layout="plain", num_state_heads=2, target_layers=target_layers)
+    reader = tiny_reader(config, transformers=True)
     text, state = "Who wrote it?", write_text("Ada wrote the notes.", reader)
     model, expected = reader.backbone.model, []
     hidden = model(torch.tensor([reader.encode(text)]), output_hidden_states=True).hidden_states

@@ -56,7 +56,7 @@ def prompts_seen(reader: Reader) -> Iterator[list[list[int]]]:
     prompts: list[list[int]] = []
 
     def record(module: Any, arguments: Any, options: dict[str, Any]) -> None:
-        ids = options["input_ids"]
+        ids = arguments[0] if arguments else options["input_ids"]
         # Later calls hold one new token each; several rows choose a section or measure a lift.
         if ids.shape[1] > 1 and len(ids) == 1:
             prompts.append(ids[0].tolist())

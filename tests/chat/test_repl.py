@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from canned import INTERRUPT, canned_reader
+from command_line import Once
 from tiny import tiny_reader
 
 from dmdoc import console
@@ -56,14 +57,18 @@ CITED = "page 1: The ferry Halvorsen left at noon.\n"
 
 
 @pytest.fixture
-def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, once: Once) -> Library:
     """Two saved documents, of 33 and 20 tokens and the 8 of the layout; the clock stands still, lifts are 1."""
     monkeypatch.setattr("dmdoc.answer.ask.time", SimpleNamespace(monotonic=lambda: 0.0))
     monkeypatch.setattr("dmdoc.answer.recall.supports", lambda *_: [Support(-1.0, 1.0)])
-    library = Library(tmp_path / "library")
+    once(tmp_path / "library", save_two)
+    return Library(tmp_path / "library")
+
+
+def save_two(folder: Path) -> None:
     for name, text in (("notes", NOTES), ("report", REPORT)):
-        ingest(Document(name=name, source=f"/papers/{name}.txt", pages=(text,)), canned_reader({}), library)
-    return library
+        document = Document(name=name, source=f"/papers/{name}.txt", pages=(text,))
+        ingest(document, canned_reader({}), Library(folder))
 
 
 def repl_of(library: Library, name: str | None = "report", *, remember: bool = True) -> Repl:

@@ -55,6 +55,7 @@ def test_ingest_as_json(invoke: Invoke, lots: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_refined_ingest_says_how_far_it_is(invoke: Invoke, lots: Path) -> None:
     plain = invoke("ingest", str(lots), "--json", "--quiet")
     run = invoke("ingest", str(lots), "--refine", "2", "--json")

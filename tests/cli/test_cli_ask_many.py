@@ -1,31 +1,46 @@
 """`ask` of several documents, and of several questions."""
 
 import io
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from command_line import Invoke, checked
+from command_line import CONFIG, Invoke, Once, checked
+from tiny import tiny_reader
 
 from dmdoc.answer import ask
 from dmdoc.console.visible import visible
+from dmdoc.document import Document
+from dmdoc.ingest.single import ingest
 from dmdoc.library.library import Library
+from dmdoc.model.familiar import FamiliarModels
+from dmdoc.model.reader import Reader
+from dmdoc.settings.folders import config_folder
 
 SHORT = ("--max-tokens", "4")
 
 
 @pytest.fixture(autouse=True)
-def lots(invoke: Invoke, tmp_path: Path) -> None:
+def lots(home: Path, once: Once, reader: Reader) -> None:
     """Three documents, two of them tagged."""
+    once(home, save_three)
+    familiar = FamiliarModels(config_folder(os.environ), home)
+    familiar.note(reader.backbone.identity, "backbone")
+    familiar.note(reader.adapter_identity, "adapter")
+
+
+def save_three(folder: Path) -> None:
+    library, reader = Library(folder), tiny_reader(CONFIG)
     for name, text in (
         ("salt", "Lot seven holds salt."),
         ("brine", "Lot eight holds brine."),
         ("sand", "Sand."),
     ):
-        path = tmp_path / f"{name}.txt"
-        path.write_text(text, encoding="utf-8")
-        invoke("ingest", str(path), *(("--tag", "wet") if name != "sand" else ()), "--quiet")
+        ingest(Document(name, f"/papers/{name}.txt", (text,)), reader, library)
+        if name != "sand":
+            library.tag(name, add=["wet"])
 
 
 @pytest.fixture

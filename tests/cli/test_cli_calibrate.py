@@ -46,6 +46,7 @@ def test_a_judge_is_kept_with_the_adapter_and_in_its_card(
     assert "(generated documents of 3 facts)" in card
 
 
+@pytest.mark.slow
 def test_the_card_says_that_the_states_were_refined(invoke: Invoke, adapter: Path, telling: None) -> None:
     assert invoke("calibrate", "--adapter", str(adapter), "--refine", "20").code == 0
     card = (adapter / "README.md").read_text(encoding="utf-8")

@@ -86,6 +86,7 @@ def test_every_question_is_answered_in_every_mode(reader: Reader) -> None:
     assert found["state"].position == TEXT.index("salt") / len(TEXT)
 
 
+@pytest.mark.slow
 def test_spans_and_its_controls_choose_among_the_same_phrases(reader: Reader) -> None:
     modes: tuple[Mode, ...] = ("spans", "unread", "first")
     results, _ = compare(dataset_cases([LOTS, PONDS], reader), reader, settings=SETTINGS, modes=modes)
@@ -294,6 +295,7 @@ class TestCases:
 RUN: dict[str, object] = {"model": "m", "max_tokens": 8}
 
 
+@pytest.mark.slow
 class TestResuming:
     MODES: tuple[Mode, ...] = ("state", "donor", "frozen", "full")
 

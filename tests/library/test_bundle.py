@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command_line import Once
 from tiny import tiny_reader
 
 from dmdoc.document import Document
@@ -37,9 +38,14 @@ def library(tmp_path: Path) -> Library:
 
 
 @pytest.fixture
-def saved(reader: Reader, library: Library) -> SavedDocument:
-    ingest(REPORT, reader, library)
-    return library.tag("report", add=["salt"])
+def saved(library: Library, once: Once) -> SavedDocument:
+    once(library.root, save_report)
+    return library.get("report")
+
+
+def save_report(folder: Path) -> None:
+    ingest(REPORT, tiny_reader(), Library(folder))
+    Library(folder).tag("report", add=["salt"])
 
 
 def test_a_document_is_the_same_in_another_library(saved: SavedDocument, tmp_path: Path) -> None:

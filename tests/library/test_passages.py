@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from command_line import Once
 from test_library import document, header_of, ingest, state_of
 
 from dmdoc.document import Document
@@ -18,11 +19,14 @@ FERRY = "The ferry to Ostrand takes forty minutes. A ticket is six crowns."
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
-    library = Library(tmp_path / "library")
-    save(library, "lease", LEASE)
-    save(library, "ferry", "Timetable.", FERRY)
-    return library
+def library(tmp_path: Path, once: Once) -> Library:
+    once(tmp_path / "library", save_two)
+    return Library(tmp_path / "library")
+
+
+def save_two(folder: Path) -> None:
+    save(Library(folder), "lease", LEASE)
+    save(Library(folder), "ferry", "Timetable.", FERRY)
 
 
 def save(library: Library, name: str, *pages: str) -> None:

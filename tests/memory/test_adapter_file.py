@@ -278,6 +278,7 @@ def test_weights_that_are_not_a_dictionary_of_tensors_are_refused(content: Any, 
     assert "dictionary of tensors" in refusal(folder)
 
 
+@pytest.mark.slow
 def test_nothing_in_dmdoc_can_merge_an_adapter_into_a_model() -> None:
     modules = [
         importlib.import_module(module.name)

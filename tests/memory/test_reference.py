@@ -67,7 +67,7 @@ def case(request: pytest.FixtureRequest, attention: str) -> Case:
     return Case(request.param, attention)
 
 
-@pytest.fixture(params=["eager", "sdpa"])
+@pytest.fixture(params=[pytest.param("eager", marks=pytest.mark.slow), "sdpa"])
 def attention(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import FLOAT32, SIZES, tiny_model
+from tiny import FLOAT32, SIZES, own_model, tiny_model
 from torch import Tensor
 from transformers import LlamaConfig, Qwen3Config, SmolLM3Config
 
 from dmdoc.memory.attach import attention_sizes
-from dmdoc.model.causal_lm import CausalLM, Draw, GenerationConfig
+from dmdoc.model.causal_lm import CausalLM, Draw
 from dmdoc.model.decoder_config import DecoderConfig
 
 CONFIGS = {
@@ -18,10 +18,6 @@ CONFIGS = {
     "qwen3": Qwen3Config(**SIZES, num_hidden_layers=2, head_dim=8),
     "smollm3": SmolLM3Config(**SIZES, num_hidden_layers=5),
 }
-
-
-def record(config: Any, model: Any) -> dict[str, Any]:
-    return {**config.to_dict(), "architectures": [type(model).__name__]}
 
 
 @pytest.fixture(params=CONFIGS)
@@ -33,12 +29,7 @@ def pair(request: pytest.FixtureRequest) -> tuple[CausalLM, Any]:
         for parameter in theirs.parameters():  # norms and biases of their own, or they would not be seen
             parameter.add_(0.1 * torch.randn_like(parameter))
         theirs.get_output_embeddings().weight.mul_(20)
-    read = DecoderConfig.known(record(config, theirs))
-    assert read is not None
-    ours = CausalLM(read, GenerationConfig(config.eos_token_id))
-    ours.load_state_dict(theirs.state_dict())
-    ours.tie()
-    return ours.eval().requires_grad_(False), theirs
+    return own_model(theirs), theirs
 
 
 def ids(*lengths: int) -> Tensor:

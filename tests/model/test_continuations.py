@@ -19,7 +19,7 @@ CONTINUATIONS = [
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    return tiny_reader()
+    return tiny_reader(transformers=True)
 
 
 @pytest.fixture(scope="module")

@@ -6,16 +6,14 @@ from unittest.mock import Mock
 import pytest
 import torch
 from fake_flash import FakeFlash
-from test_causal_lm import CONFIGS, record
-from tiny import tiny_adapter, tiny_model, tiny_tokenizer
+from test_causal_lm import CONFIGS
+from tiny import own_model, tiny_adapter, tiny_model, tiny_tokenizer
 
 from dmdoc.memory.adapter import DeltaMemConfig
 from dmdoc.memory.end_to_end import EndToEnd
 from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone, describe
-from dmdoc.model.causal_lm import CausalLM
-from dmdoc.model.decoder_config import DecoderConfig
 from dmdoc.model.reader import Reader
 from dmdoc.model.tokenizer import TextTokenizer
 from dmdoc.settings.generation import GenerationSettings
@@ -34,14 +32,9 @@ def flash(monkeypatch: pytest.MonkeyPatch) -> FakeFlash:
 
 def own_reader(name: str, attention: str, config: DeltaMemConfig | None = None) -> Reader:
     """A reader through decoder.py; the same arguments, the same weights."""
-    theirs = tiny_model(CONFIGS[name])
-    read = DecoderConfig.known(record(CONFIGS[name], theirs))
-    assert read is not None
-    ours = CausalLM(read)
-    ours.load_state_dict(theirs.state_dict())
-    ours.tie()
+    ours = own_model(tiny_model(CONFIGS[name]))
     backbone = Backbone(
-        name="tiny", model=ours.eval().requires_grad_(False), tokenizer=TextTokenizer(tiny_tokenizer()),
+        name="tiny", model=ours, tokenizer=TextTokenizer(tiny_tokenizer()),
         identity=NOBODY, tokenizer_identity=NOBODY, device=torch.device("cpu"), dtype=torch.float32,
         attention=attention,
     )  # fmt: skip

@@ -15,7 +15,7 @@ Rows = list[list[Read]]
 
 @pytest.fixture
 def reader() -> Reader:
-    return tiny_reader(ADAPTER)
+    return tiny_reader(ADAPTER, transformers=True)
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ def state_of(reader: Reader, text: str) -> MemoryState:
         return reader.write(reader.chunks(text), reader.zero_state())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.0, 0.9])
 def test_the_answers_are_those_of_growing_steps(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, temperature: float

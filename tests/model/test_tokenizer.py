@@ -106,7 +106,7 @@ def texts(draw: st.DrawFn, tokenizer: TextTokenizer) -> str:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings().max_examples // 2)
 @given(data=st.data())
 def test_no_text_becomes_a_control_token(name: str, data: st.DataObject) -> None:
     tokenizer = tokenizer_of(name)
@@ -121,7 +121,7 @@ def test_no_text_becomes_a_control_token(name: str, data: st.DataObject) -> None
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings().max_examples // 4)
 @given(data=st.data())
 def test_only_the_chat_template_has_control_tokens(name: str, data: st.DataObject) -> None:
     """Whatever the messages say, the conversation has the control tokens of one that says nothing."""

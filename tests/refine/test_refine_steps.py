@@ -212,10 +212,9 @@ class TestRefine:
         with pytest.raises(DmdocError, match=r"the loss is nan after 0 of 3 refinement steps"):
             refine(broken, windows_of(TEXT, reader), reader, 3)
 
-    def test_a_kernel_without_masks_is_replaced_for_the_while(
-        self, reader: Reader, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_kernel_without_masks_is_replaced_for_the_while(self, monkeypatch: pytest.MonkeyPatch) -> None:
         kernels: list[str] = []
+        reader = tiny_reader(CONFIG, transformers=True)
         model = reader.backbone.model
         monkeypatch.setattr(type(model), "set_attn_implementation", lambda _, name: kernels.append(name))
         flash = replace(reader, backbone=replace(reader.backbone, attention="flash_attention_2"))

@@ -24,7 +24,7 @@ from dmdoc.model.reader import open_reader
 from dmdoc.serve import handover
 from dmdoc.serve.run import answers
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sessions")]
 
 
 @pytest.fixture(scope="module")

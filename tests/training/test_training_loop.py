@@ -140,6 +140,7 @@ def _weights(output: Path) -> bytes:
     return (output / "adapter" / "adapter.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path: Path, backbone: Backbone) -> None:
     config = tiny_config(tmp_path, steps=3)
     with pytest.raises(Killed):
@@ -151,6 +152,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path: Path, b
     assert [step["step"] for step in metrics_of(tmp_path / "out")] == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_exported_again(tmp_path: Path, backbone: Backbone) -> None:
     config = tiny_config(tmp_path, steps=3)
     folder = train(config, backbone, tmp_path / "out")
@@ -166,6 +168,7 @@ def test_a_finished_run_is_exported_again(tmp_path: Path, backbone: Backbone) ->
     assert len(metrics_of(tmp_path / "out")) == 3
 
 
+@pytest.mark.slow
 def test_an_earlier_run_is_never_overwritten(tmp_path: Path, backbone: Backbone) -> None:
     config = tiny_config(tmp_path, steps=1)
     train(config, backbone, tmp_path / "out")
@@ -173,6 +176,7 @@ def test_an_earlier_run_is_never_overwritten(tmp_path: Path, backbone: Backbone)
         train(config, backbone, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_run_may_be_prolonged_with_other_settings(tmp_path: Path, backbone: Backbone) -> None:
     config = tiny_config(tmp_path, steps=2)
     train(config, backbone, tmp_path / "out")
@@ -187,6 +191,7 @@ def test_a_run_may_be_prolonged_with_other_settings(tmp_path: Path, backbone: Ba
     assert (group["lr"], group["weight_decay"]) == (1e-3, 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -233,6 +238,7 @@ def test_a_run_starts_from_the_weights_of_another_adapter(tmp_path: Path, backbo
     assert _weights(tmp_path / "warm") == _weights(tmp_path / "first")
 
 
+@pytest.mark.slow
 def test_an_adapter_to_start_from_may_be_fed_otherwise_but_has_the_same_shape(
     tmp_path: Path, backbone: Backbone
 ) -> None:
@@ -270,6 +276,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, backbone: Backbone) -> 
     assert not (tmp_path / "intruded").exists()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_a_plain_dictionary(tmp_path: Path, backbone: Backbone) -> None:
     train(tiny_config(tmp_path, steps=2), backbone, tmp_path / "out")
     content = checkpoint_of(tmp_path / "out")
@@ -279,6 +286,7 @@ def test_a_checkpoint_is_a_plain_dictionary(tmp_path: Path, backbone: Backbone) 
     assert json.loads(content["config"])["backbone"] == "tiny"
 
 
+@pytest.mark.slow
 def test_the_gradients_of_several_batches_are_averaged(tmp_path: Path, backbone: Backbone) -> None:
     config = tiny_config(tmp_path, steps=1, batches=3, recitations=1)
     train(config, backbone, tmp_path / "out")
