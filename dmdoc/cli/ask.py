@@ -97,13 +97,13 @@ def ask(
     if asked == [None] and "question" in template.required_variables():
         raise UsageError('there is no question; give one as in `dmdoc ask "Who …?"`, or --questions FILE')
     template.fill(document="", question="")  # names what else is missing, before a model is loaded
+    many, best_first = as_jsonl or subject.every or questions is not None, subject.every and questions is None
+    if many and (as_json or (strict and not best_first)):
+        raise UsageError(
+            "--json and --strict are for one question; --jsonl says of each answer how far to trust it"
+        )
     targets = subject.targets(open_library(), asked, machine)
-    if as_jsonl or subject.every or questions is not None:
-        best_first = subject.every and questions is None
-        if as_json or (strict and not best_first):
-            raise UsageError(
-                "--json and --strict are for one question; --jsonl says of each answer how far to trust it"
-            )
+    if many:
         cited = citations and as_jsonl
         requests = Requests(
             targets, template, settings, mode, evidence or EVIDENCE_PASSAGES, cited, strict, as_jsonl

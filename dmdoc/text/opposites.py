@@ -4,7 +4,8 @@ Knows nothing about documents or models.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from dmdoc.text.words import alike, split_words
@@ -111,13 +112,17 @@ def mentions(question: str, text: str) -> bool:
     return all(_has(there, own.said, opposite.said) for own, opposite, _ in _asked(question))
 
 
-def _asked(question: str) -> Iterator[tuple[_Side, _Side, bool]]:
+@lru_cache(maxsize=64)  # every candidate of a question is held against it
+def _asked(question: str) -> tuple[tuple[_Side, _Side, bool], ...]:
     """The sides that a question asks for, each with its opposite, and whether it is an exacting one."""
     words = split_words(_VERB_LAST.sub(" ", question))
-    for pairs, exacting in ((_PAIRS, False), (_EXACTING_PAIRS, True)):
-        for one, other in (each for pair in pairs for each in (pair, pair[::-1])):
-            if _has(words, one.asked, other.asked) and not _has(words, other.asked, one.asked):
-                yield one, other, exacting
+    return tuple(
+        (one, other, exacting)
+        for pairs, exacting in ((_PAIRS, False), (_EXACTING_PAIRS, True))
+        for pair in pairs
+        for one, other in (pair, pair[::-1])
+        if _has(words, one.asked, other.asked) and not _has(words, other.asked, one.asked)
+    )
 
 
 def _has(words: Sequence[str], own: Sequence[str], opposite: Sequence[str]) -> bool:

@@ -180,7 +180,7 @@ def test_what_the_model_was_shown_is_said(invoke: Invoke) -> None:
         (("Salt?", "-d", "salt", "-d", "nothing"), 3, "there is no saved document 'nothing'"),
         (("Salt?", "--all", "--json"), 2, "--jsonl says of each"),
         (("Salt?", "--all", "--strict"), 2, "nobody has measured which answers of tiny-adapter are right"),
-        (("--questions", __file__, "--strict"), 2, "--jsonl says of each"),
+        (("--questions", __file__, "--strict", "-d", "nothing"), 2, "--jsonl says of each"),
         (("Salt?", "--questions", "x"), 2, "give a question or --questions, not both"),
         (("--questions", "missing"), 2, "cannot read the questions in missing"),
         (("--questions", "/dev/null"), 2, "there is no question in /dev/null"),
