@@ -1,4 +1,8 @@
-"""Every line of the cookbook, run by a shell as it is printed, one after another in one folder."""
+"""Every line of the cookbook, run by a shell as it is printed, one after another in one folder.
+
+A server runs beside them, for a process that loads a model takes seconds; test_sessions.py holds commands that it does
+to what they do by themselves.
+"""
 
 import json
 import os
@@ -6,14 +10,18 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from command_line import CONFIG
 from sample_pdf import write_pdf
+from serving import until
 from tiny import save_tiny_reader, tiny_reader
 
 from dmdoc.library.library import Library
+from dmdoc.serve.handover import SOCKET
+from dmdoc.serve.run import answers
 
 COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"
 RECIPES = re.findall(r"^```sh\n(.*?)\n```$", COOKBOOK.read_text(encoding="utf-8"), flags=re.M | re.S)
@@ -28,12 +36,21 @@ pytestmark = [
 
 
 @pytest.fixture
-def kitchen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def kitchen(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     """The folder that the cookbook speaks of, `dmdoc` on the path, and a tiny model that it takes."""
     model, adapter = save_tiny_reader(tiny_reader(CONFIG), tmp_path)
     for name in [name for name in os.environ if name.startswith("DMDOC_")]:
         monkeypatch.delenv(name)
-    settings = {"HOME": tmp_path / "home", "CONFIG": tmp_path / "config", "MODEL": model, "ADAPTER": adapter}
+    runtime = tmp_path_factory.mktemp("k")  # the path of a socket must be short
+    settings = {
+        "HOME": tmp_path / "home",
+        "CONFIG": tmp_path / "config",
+        "RUNTIME": runtime,
+        "MODEL": model,
+        "ADAPTER": adapter,
+    }
     for name, value in {**settings, "MAX_TOKENS": 4}.items():
         monkeypatch.setenv(f"DMDOC_{name}", str(value))
     monkeypatch.setenv("PYTHONPATH", str(COOKBOOK.parent.parent))
@@ -55,7 +72,10 @@ def kitchen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / "contracts" / f"contract-{number:02}.txt").write_text(text, encoding="utf-8")
     (folder / "terms.txt").write_text("How long does it run?\nWho signs?\n", encoding="utf-8")
     write_pdf(folder / "report.pdf", ["The first page.", "", "The third."])
-    return folder
+    subprocess.run([command, "serve", "--background", "--port", "0"], check=True, capture_output=True)
+    until(lambda: answers(runtime / SOCKET), 120)
+    yield folder
+    subprocess.run([command, "serve", "--stop"], check=True, capture_output=True)
 
 
 def test_every_recipe_runs_as_it_is_printed(kitchen: Path, tmp_path: Path) -> None:
