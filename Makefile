@@ -91,6 +91,7 @@ adapter-check: model  ## measure the shipped adapter on generated documents (min
 	$(DMDOC) compare --documents 15 --facts 8 --distractors 0.7
 
 answers: model  ## fit the weights of phrases, and the verdicts, again to the training sets in data/ (hours)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fit_answers.py ask
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fit_answers.py weights
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fit_answers.py verdicts
 

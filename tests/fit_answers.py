@@ -1,25 +1,32 @@
 """What the shipped adapter's answers are weighed and judged by, fitted again to training data alone.
 
+    ask         asks about documents, and keeps what was answered in a file; run again, it goes on from there
     weights     prints the weights of phrases (answer/weighing.py), and what they gain on documents left out
     verdicts    writes the judge of phrases beside the adapter, and its figures into the card
 
-Both ask about the same documents: generated ones of the training halves, and paragraphs of SQuAD, QED and FairytaleQA
-for training, as JSON lines in a folder (docs/training.md). Each takes about half an hour of a processor.
+The documents are generated ones of the training halves, and paragraphs of SQuAD, QED and FairytaleQA for training, as
+JSON lines in a folder (docs/training.md). From half of those that are prose sentences are taken out, so that some of
+their questions are left open. To ask takes an hour or more of a processor, to fit a minute; what a model has no part in
+(measures of phrases, signals, rules) is measured anew by each fit.
 """
 
 import argparse
+import pickle
 import random
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from dmdoc.answer.weighing import WEIGHTS, Measures
-from dmdoc.compare.calibration import Judged, ask_all_kinds, calibrate, card_with_verdicts
-from dmdoc.compare.cases import dataset_cases, training_documents
-from dmdoc.compare.phrase_weights import BEFORE, Choices, choices, fit_weights
+from dmdoc.compare.calibration import Reply, calibrate, card_with_verdicts, replies
+from dmdoc.compare.cases import training_documents
+from dmdoc.compare.foreign import Posed, posed, with_gaps
+from dmdoc.compare.phrase_weights import BEFORE, Choices, fit_weights, measured_again, phrases_of
 from dmdoc.datasets import QuestionedDocument, read_dataset, select
+from dmdoc.ingest.sections import write_text
 from dmdoc.memory.judges import write_judges
-from dmdoc.model.reader import Reader, open_reader
+from dmdoc.model.reader import open_reader
 from dmdoc.settings.folders import cache_folder
 from dmdoc.settings.generation import GenerationSettings
 
@@ -29,26 +36,62 @@ ASKED_OF_ARTICLE, ASKED_OF_STORY = 20, 3
 DOCUMENTS = 208
 """Of all these, in an order that is drawn: what the shipped weights and verdicts were fitted to."""
 
+FEWEST_WORDS = 25
+"""Of a document from which sentences were taken; what is left of others is none."""
+
 FOLDS = 5
 SETTINGS = GenerationSettings(max_tokens=32)
 
 
+Asked = tuple[QuestionedDocument, list[Reply]]
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["weights", "verdicts"])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["ask", "weights", "verdicts"])
     parser.add_argument("--data", type=Path, default=Path("data"), help="the folder of training sets")
-    parser.add_argument("--documents", type=int, default=DOCUMENTS, help="how many")
+    parser.add_argument("--documents", type=int, default=DOCUMENTS, help="ask about so many")
+    parser.add_argument("--kept", type=Path, default=Path("build/answers.pickle"), help="what was answered")
     given = parser.parse_args()
-    groups = drawn(given.data, given.documents)
-    reader = open_reader(None, str(ADAPTER), cache=cache_folder({}))
-    if given.what == "weights":
-        fit_the_weights(groups, reader)
+    if given.what == "ask":
+        given.kept.parent.mkdir(parents=True, exist_ok=True)
+        ask(islice(drawn(given.data), given.documents), given.kept)
+    elif given.what == "weights":
+        fit_the_weights(read(given.kept))
     else:
-        fit_the_verdicts(groups, reader)
+        fit_the_verdicts(read(given.kept))
 
 
-def drawn(data: Path, most: int) -> list[list[QuestionedDocument]]:
-    """So many documents, by where they are from; the same data gives the same."""
+def ask(work: Iterator[tuple[QuestionedDocument, list[Posed]]], kept: Path) -> None:
+    known = {document.name for document, _ in read(kept)} if kept.exists() else set()
+    reader = open_reader(None, str(ADAPTER), cache=cache_folder({}))
+    with kept.open("ab") as file:
+        for document, asked in work:
+            if document.name in known:
+                continue
+            state = write_text(document.text, reader, 0)
+            found = list(replies(document, asked, state, reader, "spans", settings=SETTINGS))
+            pickle.dump((document, found), file)
+            file.flush()
+            print(f"{document.name}: {len(found)}", flush=True)
+
+
+def read(kept: Path) -> list[Asked]:
+    """What was answered, with the measures of today; what a kill has left half written ends it."""
+    found: list[Asked] = []
+    with kept.open("rb") as file:
+        while True:
+            try:
+                document, own = pickle.load(file)
+            except (EOFError, pickle.UnpicklingError):
+                return found
+            found.append((document, [measured_again(reply, document) for reply in own]))
+
+
+def drawn(data: Path) -> Iterator[tuple[QuestionedDocument, list[Posed]]]:
+    """All documents with what is asked of them, in an order that is drawn; the same data gives the same."""
     draw = random.Random(0)
     generated = training_documents(GENERATED, seed=0)
     articles = draw.sample(list(read_dataset(data / "squad-v1-train.jsonl.gz")), ARTICLES)
@@ -56,10 +99,16 @@ def drawn(data: Path, most: int) -> list[list[QuestionedDocument]]:
     qed = sections(read_dataset(data / "qed-nq-train.jsonl.gz"), PARAGRAPHS, unit="document")
     stories = read_dataset(data / "fairytaleqa-train.jsonl.gz")
     fairy = sections(stories, STORIES * ASKED_OF_STORY)[:STORIES]
-    groups = [generated, squad, qed, fairy]
-    work = [(group, document) for group, own in enumerate(groups) for document in own]
+    work: list[tuple[QuestionedDocument, list[Posed]]] = []
+    for own in (generated, squad, qed, fairy):
+        group = [
+            with_gaps(each, draw) if number % 2 and not each.unanswered else each
+            for number, each in enumerate(own)
+        ]
+        group = [each for each in group if len(each.text.split()) >= FEWEST_WORDS]
+        work += zip(group, posed(group, 0), strict=True)
     draw.shuffle(work)
-    return [[document for at, document in work[:most] if at == group] for group in range(len(groups))]
+    yield from work
 
 
 def sections(
@@ -68,8 +117,11 @@ def sections(
     return list(select(documents, unit=unit, limit=limit, seed=0).documents)
 
 
-def fit_the_weights(groups: Sequence[Sequence[QuestionedDocument]], reader: Reader) -> None:
-    found = [(own.name, each) for group in groups for own in group for each in read(own, reader)]
+def fit_the_weights(answered: Sequence[Asked]) -> None:
+    own = (
+        (name.name, phrases_of(reply)) for name, found in answered for reply in found if reply.posed.answers
+    )
+    found = [(name, each) for name, each in own if each is not None]
     won = lost = 0
     names = sorted({name for name, _ in found})
     for fold in range(FOLDS):
@@ -85,23 +137,16 @@ def fit_the_weights(groups: Sequence[Sequence[QuestionedDocument]], reader: Read
     print(f"those that ship: {WEIGHTS}")
 
 
-def read(document: QuestionedDocument, reader: Reader) -> Iterator[Choices]:
-    return choices(dataset_cases([document], reader), reader, settings=SETTINGS)
-
-
 def is_right(found: Choices, weights: Measures) -> bool:
     scores = found.measures @ found.measures.new_tensor(list(weights))
     return bool(found.right[scores.argmax()])
 
 
-def fit_the_verdicts(groups: Sequence[Sequence[QuestionedDocument]], reader: Reader) -> None:
-    answers: list[Judged] = []
-    for group in groups:
-        answers += ask_all_kinds(dataset_cases(group, reader), reader, "spans", settings=SETTINGS)
-    found = calibrate(answers)
+def fit_the_verdicts(answered: Sequence[Asked]) -> None:
+    found = calibrate([reply.judged(document) for document, own in answered for reply in own])
     write_judges(ADAPTER, {"spans": found.judge})
     card = ADAPTER / "README.md"
-    data = "generated documents of the training halves, SQuAD, QED and FairytaleQA for training"
+    data = "forms, rosters and facts of the training halves, SQuAD, QED and FairytaleQA for training"
     card.write_text(card_with_verdicts(card.read_text("utf-8"), "spans", found, data), "utf-8")
     print(found)
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from dmdoc.answer.recall import Recalled
-from dmdoc.answer.signals import signals
-from dmdoc.answer.spans import Choice, Span
+from dmdoc.answer.signals import is_beside, signals
+from dmdoc.answer.spans import Choice
 from dmdoc.errors import AdapterError, UnsupportedError, UsageError
 from dmdoc.memory.judges import JUDGES_FILE, Judgement, Verdict
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
-from dmdoc.text.asked import cannot_answer, is_of_strangers, speaks_of, things_asked
+from dmdoc.text.asked import is_of_strangers
 from dmdoc.text.opposites import mentions
 
 
@@ -42,40 +42,36 @@ def judge(
     known = reader.judges.get(recalled.mode)
     if known is None or question is None or recalled.answer.section is None:
         return None
-    text = (name, *pages())
-    found, choice = asdict(signals(question, recalled, state, text, reader)), recalled.choice
+    text = pages()
+    found = asdict(signals(question, recalled, state, text, reader, name))
     if unknown := sorted(known.heard - found.keys()):
         raise AdapterError(
             f"the verdicts of {reader.adapter_identity.name} look at {unknown[0]!r}, "
             f"which this dmdoc does not measure; remove {JUDGES_FILE} from its folder, or calibrate it again"
         )
+    choice = recalled.choice
     quoted = choice is not None and bool(choice.quoted.sentences)
     judgement = known.judge_sentences(found) if quoted else known.judge(found)
-    worst = _worst(question, choice, text)
-    return judgement if worst is None else judgement.lowered(worst, known.likely)
+    best = best_verdict(question, choice, text, name)
+    return judgement if best is None else judgement.lowered(best, known.likely)
 
 
-def _worst(question: str, choice: Choice | None, text: Sequence[str]) -> Verdict | None:
+def best_verdict(
+    question: str, choice: Choice | None, pages: Sequence[str], name: str = ""
+) -> Verdict | None:
     """The best that an answer can be called, whatever its signals are; None where nothing speaks against it."""
-    if is_of_strangers(question, text):
+    if is_of_strangers(question, (name, *pages)):
         return "not in the document"
     span = None if choice is None else choice.span
     if span is not None and span.measures.opposed:
-        return "doubtful" if mentions(question, "\n".join(text)) else "not in the document"
-    if (choice is not None and choice.missing) or (span is not None and _is_beside(question, span, text)):
+        return "doubtful" if mentions(question, "\n".join((name, *pages))) else "not in the document"
+    if choice is not None and (
+        choice.missing or choice.quoted.number == 1
+    ):  # one line alone need not be a list
+        return "doubtful"
+    if span is not None and is_beside(question, span, pages, name):
         return "doubtful"
     return None
-
-
-def _is_beside(question: str, span: Span, text: Sequence[str]) -> bool:
-    """Whether a phrase cannot be what is asked for: words for a number, or of something that is not asked about.
-
-    What the title or the name of the document speaks of, all of it may be about.
-    """
-    statement = span.statement
-    title = next((line for page in text[1:] for line in page.splitlines() if line.strip()), "")
-    said = " ".join((text[0], title, statement.text, statement.around, *statement.heads))
-    return cannot_answer(span.text, question) or not speaks_of(said, things_asked(question))
 
 
 def check_that_answers_are_judged(mode: RecallMode, reader: Reader) -> None:

@@ -13,11 +13,20 @@ from typing import Any
 
 from dmdoc.answer.recall import Recalled
 from dmdoc.answer.routing import matches
-from dmdoc.answer.spans import Choice
+from dmdoc.answer.spans import Choice, Span
+from dmdoc.answer.weighing import said_with
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.reader import Reader
-from dmdoc.text.asked import fits_kind, form_asked, kind_asked, naming_words
-from dmdoc.text.words import names, split_words, telling_words
+from dmdoc.text.asked import (
+    cannot_answer,
+    fits_kind,
+    form_asked,
+    kind_asked,
+    naming_words,
+    speaks_of,
+    things_asked,
+)
+from dmdoc.text.words import alike, names, split_words, telling_words
 
 LEAST_LIKELIHOOD = -6.0
 """Nats a token; what is less likely is told apart no further."""
@@ -46,6 +55,13 @@ class Signals:
     """How far a chosen phrase stands behind a label or a heading that the question names, from 0 to 1 (weighing.py)."""
     covers: float = 0.0
     """The share of the question's words that its statement, or its row, says; likewise."""
+    said: float = 0.0
+    """The share of the question's telling words, but names, that its statement says, or the title; likewise. Those that
+    stand nowhere in the text count here, and not in `covers`."""
+    whole: float = 0.0
+    """1 where it is all that a cell or a label has, else 0; likewise."""
+    beside: float = 0.0
+    """1 where it cannot be what is asked for: of another kind, or of something that is not asked about; likewise."""
     opposed: float = 0.0
     """1 where its words speak of the opposite of what is asked, else 0; not the higher, the better; likewise."""
     lead: float = -FARTHEST_LEAD
@@ -54,39 +70,88 @@ class Signals:
 
 
 def signals(
-    question: str, recalled: Recalled, state: MemoryState, pages: Sequence[str], reader: Reader
+    question: str,
+    recalled: Recalled,
+    state: MemoryState,
+    pages: Sequence[str],
+    reader: Reader,
+    name: str = "",
 ) -> Signals:
-    """The signals of an answer from a state; the model reads the question once more, and nothing else."""
-    section, support, choice = recalled.answer.section, recalled.support, recalled.choice
+    """The signals of an answer from a state; the model reads the question once more, and nothing else.
+
+    Args:
+        pages: the document's text.
+        name: of the document, by which a question may call it.
+    """
+    return measure(question, recalled, matched(question, recalled, state, reader), pages, name)
+
+
+def matched(question: str, recalled: Recalled, state: MemoryState, reader: Reader) -> float:
+    """How well the section that answered matches the question (routing.py), from -1 to 1."""
+    section = recalled.answer.section
     assert section is not None, "an answer without a state"
     (match,) = matches([question], [state.rows(section, section + 1)], reader)
-    text = " ".join(pages)
+    return float(match.max())
+
+
+def measure(question: str, recalled: Recalled, match: float, pages: Sequence[str], name: str = "") -> Signals:
+    """As `signals`, where the match is known; no model takes part."""
+    support, choice = recalled.support, recalled.choice
+    text, kind = " ".join((name, *pages)), kind_asked(question)
     there = _stems(split_words(text))
-    chosen: dict[str, float] = {}
+    own: dict[str, float] = {}
     if choice is not None and choice.span is not None:
-        measures = choice.span.measures
-        chosen = {
-            "label": measures.label,
-            "covers": measures.covers,
-            "opposed": measures.opposed,
-            "lead": _lead(choice),
-        }
-        likelihood = choice.span.log_likelihood
+        own = _of_phrase(question, choice.span, choice, pages, name)
+        likelihood, fits = choice.span.log_likelihood, choice.span.measures.kind
         agreement = SequenceMatcher(None, _said(recalled.answer.text), _said(choice.free)).ratio()
     else:
         assert support is not None, "an answer in the model's own words, or sentences, always has its support"
-        likelihood = support.log_likelihood
+        likelihood, fits = support.log_likelihood, fits_kind(recalled.answer.text, kind)
         agreement = float(f" {_said(recalled.answer.text)} " in f" {_said(text)} ")
     about = naming_words(question) if form_asked(question) == "summary" else question
     return Signals(
         words=_share(_stems(telling_words(about)), there),
         names=_share(_stems(names(question)), there),
-        match=float(match.max()),
+        match=match,
         likelihood=max(LEAST_LIKELIHOOD, likelihood),
         agreement=agreement,
-        fits=_fits(question, recalled.answer.text),
-        **chosen,
+        fits=0.5 if kind is None else fits,
+        **own,
     )
+
+
+def _of_phrase(
+    question: str, span: Span, choice: Choice, pages: Sequence[str], name: str
+) -> dict[str, float]:
+    """What there is to say of a phrase alone."""
+    measures, said = span.measures, said_with(span.candidate, span.statement)
+    sought = set(telling_words(question)) - set(names(question))
+    there = split_words(f"{said} {_title(pages, name)}")
+    found = sum(any(alike(word, own) for own in there) for word in sought)
+    return {
+        "label": measures.label,
+        "covers": measures.covers,
+        "said": found / len(sought) if sought else 1.0,
+        "whole": measures.whole,
+        "beside": float(is_beside(question, span, pages, name)),
+        "opposed": measures.opposed,
+        "lead": _lead(choice),
+    }
+
+
+def is_beside(question: str, span: Span, pages: Sequence[str], name: str = "") -> bool:
+    """Whether a phrase cannot be what is asked for: words for a number, or of something that is not asked about.
+
+    What the title or the name of the document speaks of, all of it may be about.
+    """
+    statement = span.statement
+    said = " ".join((_title(pages, name), statement.text, statement.around, *statement.heads))
+    return cannot_answer(span.text, question) or not speaks_of(said, things_asked(question))
+
+
+def _title(pages: Sequence[str], name: str) -> str:
+    """What a document is called: its name, and its first line."""
+    return f"{name} {next((line for page in pages for line in page.splitlines() if line.strip()), '')}"
 
 
 def _lead(choice: Choice) -> float:
@@ -104,11 +169,6 @@ def _share(sought: set[str], there: set[str]) -> float:
 
 def _said(text: str) -> str:
     return " ".join(split_words(text))
-
-
-def _fits(question: str, answer: str) -> float:
-    kind = kind_asked(question)
-    return 0.5 if kind is None else fits_kind(answer, kind)
 
 
 def _stems(words: Sequence[str]) -> set[str]:

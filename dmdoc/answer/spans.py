@@ -34,7 +34,7 @@ CANDIDATES = 64
 """The most phrases that the model reads: those with the best scores before the state is asked."""
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """A phrase before the model has read it."""
 
     statement: Statement
@@ -164,10 +164,7 @@ class Search:
         if form != "count" and (quoted := self._quoted()).sentences:
             return PhrasesRead(quoted.sentences[0].section, quoted=quoted)
         section = self.best[0].section if self.best else section
-        read = self.best or [each for each in self.written if each.section == section]
-        read = [each for each in read if not each.names] or read  # a heading says nothing of what it names
-        title = self.written[0].text if self.written[0].names else ""
-        found = _candidates(read, Asked(self.question, read, title), self.question)
+        found = self.phrases(section)[:CANDIDATES]
         said = any(each.measures.kind == each.measures.noun == 1 for each in found)
         if form == "count" and not said and (quoted := self._quoted()).sentences:
             return PhrasesRead(quoted.sentences[0].section, quoted=quoted)
@@ -183,6 +180,13 @@ class Search:
                 statement, candidate, measures = found[row]
                 spans.append(Span(candidate, statement, measures._replace(likelihood=likely)))
         return PhrasesRead(section, tuple(spans), sum(map(len, ids)), own, counts=form == "count")
+
+    def phrases(self, section: int) -> list["Found"]:
+        """Those of the best statements, or of a section's where there is none, each once, the best first."""
+        read = self.best or [each for each in self.written if each.section == section]
+        read = [each for each in read if not each.names] or read  # a heading says nothing of what it names
+        title = self.written[0].text if self.written[0].names else ""
+        return _candidates(read, Asked(self.question, read, title), self.question)
 
     def _quoted(self) -> Quoted:
         return quote(form_asked(self.question), self.question, self.written)
@@ -247,16 +251,22 @@ def search_statements(question: str, written: Sequence[Statement]) -> Search:
     return Search(question, written, [*found, *islice(labelled, LABELLED)])
 
 
+def find_phrases(question: str, pages: Sequence[str]) -> list[Found]:
+    """What could answer a question about a text in one section, the best first, before the state is asked."""
+    written = statements(pages, [0])
+    return search_statements(question, written).phrases(0) if written else []
+
+
 def _is_labelled(statement: Statement, question: str, least: float) -> bool:
     names = [statement.label, *(cell.name for cell in split_cells(statement.text))]
     return any(fits_label(question, name) >= least for name in names)
 
 
-def _candidates(read: Sequence[Statement], asked: Asked, question: str) -> list[_Found]:
-    """The phrases of statements, each once, in order, and of many those that may win."""
-    found: dict[str, _Found] = {}
+def _candidates(read: Sequence[Statement], asked: Asked, question: str) -> list[Found]:
+    """The phrases of statements, each once, those first that may win."""
+    found: dict[str, Found] = {}
     for statement in read:
         for candidate in find_candidates(statement.text, question):
             if candidate.text not in found:
-                found[candidate.text] = _Found(statement, candidate, asked.measure(candidate, statement, 0.0))
-    return sorted(found.values(), key=lambda each: -weigh(each.measures))[:CANDIDATES]
+                found[candidate.text] = Found(statement, candidate, asked.measure(candidate, statement, 0.0))
+    return sorted(found.values(), key=lambda each: -weigh(each.measures))

@@ -180,6 +180,16 @@ class Asked:
             yield from ((word, steps) for word in self._words if alike(piece, word))
 
 
+def said_with(candidate: Candidate, statement: Statement) -> str:
+    """What a statement says of a phrase in it, with what stands around it: of a row not the other cells' headings."""
+    cells = split_cells(statement.text, statement.heads)
+    own = next((cell for cell in cells if cell.start <= candidate.start < cell.end), None)
+    if own is None:
+        return f"{statement.text} {statement.around}"
+    values = (statement.text[cell.start : cell.end] for cell in cells)
+    return " ".join((own.name, *values, statement.around))
+
+
 def weigh(measures: Measures) -> float:
     """The more, the better it answers."""
     return sum(weight * value for weight, value in zip(WEIGHTS, measures, strict=True))

@@ -53,7 +53,7 @@ def calibrate(
         record = {"schema": JSON_SCHEMA, "adapter": reader.adapter_identity.name, "recall": mode, **figures}
         console.write_json(record)
         return
-    lines = [f"fitted on {found.fitted_on:,} answers; on other documents:"]
+    lines = [f"fitted to {found.fitted_on:,} answers; fitted to half of the documents, on the others:"]
     lines += [f"  {word}: {count}" for word, count in found.verdicts.items()]
     lines.append(f"  {found.kept:.0%} of the right answers are sure or likely")
     lines += [

@@ -6,20 +6,23 @@ figures about documents that the judge has not seen. Knows nothing about where t
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
 
-from dmdoc.answer.recall import Inquiry, recall_all
-from dmdoc.answer.signals import Signals, signals
+from dmdoc.answer.judging import best_verdict
+from dmdoc.answer.recall import Inquiry, Recalled, recall_all
+from dmdoc.answer.signals import Signals, matched, measure
 from dmdoc.compare.cases import Cases
 from dmdoc.compare.fitting import fit_judge
-from dmdoc.compare.foreign import FOREIGN, Kind, posed
+from dmdoc.compare.foreign import FOREIGN, Kind, Posed, posed
 from dmdoc.compare.reliability import calibration_error
 from dmdoc.compare.scoring import contains
+from dmdoc.datasets import QuestionedDocument
 from dmdoc.errors import DmdocError
-from dmdoc.memory.judges import Judge, Judgement
+from dmdoc.memory.judges import VERDICTS, Judge, Judgement, Verdict
+from dmdoc.memory.state import MemoryState
 from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
 from dmdoc.progress import Counted, Report
@@ -43,10 +46,34 @@ class Judged:
     """A right answer stands in it; never true of a question that the document does not answer."""
     sentences: bool = False
     """It is whole sentences, or a count of them, and no phrase."""
+    best: Verdict | None = None
+    """The best that it can be called, whatever its signals are (answer/judging.py)."""
 
     def judged_by(self, judge: Judge) -> Judgement:
         found = asdict(self.signals)
-        return judge.judge_sentences(found) if self.sentences else judge.judge(found)
+        judgement = judge.judge_sentences(found) if self.sentences else judge.judge(found)
+        return judgement if self.best is None else judgement.lowered(self.best, judge.likely)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What was answered to a question, and all that a model has a part in of what it is judged by."""
+
+    posed: Posed
+    recalled: Recalled
+    match: float
+    """How well the state matches the question."""
+
+    def judged(self, document: QuestionedDocument) -> Judged:
+        question, choice = self.posed.question, self.recalled.choice
+        return Judged(
+            document.name,
+            self.posed.kind,
+            measure(question, self.recalled, self.match, document.sections),
+            any(contains(self.recalled.answer.text, answer) for answer in self.posed.answers),
+            choice is not None and bool(choice.quoted.sentences),
+            best_verdict(question, choice, document.sections),
+        )
 
 
 @dataclass(frozen=True)
@@ -67,11 +94,13 @@ class Count:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A judge, and how it did on documents that it was not fitted on."""
+    """A judge, and how others like it, each fitted to half of the documents, did on the other half."""
 
     judge: Judge
     fitted_on: int
-    """Answers."""
+    """Answers, all that there are."""
+    documents: int
+    """That they are about."""
     verdicts: dict[str, Count]
     """By the word."""
     kept: float
@@ -100,51 +129,71 @@ def ask_all_kinds(
     total = sum(map(len, asked))
     judged: list[Judged] = []
     for number, (document, own) in enumerate(zip(cases.documents, asked, strict=True)):
-        state, text = cases.state(number), partial(tuple[str, ...], document.sections)
-        questions = iter(own)
-        while group := list(islice(questions, TOGETHER)):
-            inquiries = [Inquiry(each.question, state, text) for each in group]
-            for each, recalled in zip(
-                group, recall_all(inquiries, reader, settings=settings, mode=mode), strict=True
-            ):
-                right = any(contains(recalled.answer.text, answer) for answer in each.answers)
-                found = signals(each.question, recalled, state, document.sections, reader)
-                quoted = recalled.choice is not None and bool(recalled.choice.quoted.sentences)
-                judged.append(Judged(document.name, each.kind, found, right, quoted))
+        for reply in replies(document, own, cases.state(number), reader, mode, settings=settings):
+            judged.append(reply.judged(document))
             if progress is not None:
                 progress(Counted(len(judged), total, "answers"))
     return judged
 
 
+def replies(
+    document: QuestionedDocument,
+    asked: Iterable[Posed],
+    state: MemoryState,
+    reader: Reader,
+    mode: RecallMode,
+    *,
+    settings: GenerationSettings,
+) -> Iterator[Reply]:
+    """What is answered to questions about a document, TOGETHER at a time."""
+    text, questions = partial(tuple[str, ...], document.sections), iter(asked)
+    while group := list(islice(questions, TOGETHER)):
+        inquiries = [Inquiry(each.question, state, text) for each in group]
+        found = recall_all(inquiries, reader, settings=settings, mode=mode, measured=False)
+        for each, recalled in zip(group, found, strict=True):
+            yield Reply(each, recalled, matched(each.question, recalled, state, reader))
+
+
 def calibrate(answers: Sequence[Judged], *, seed: int = 0) -> Calibration:
-    """Fit a judge on the answers about half of the documents, drawn by the seed, and check it on the others'.
+    """Fit a judge to all answers, and say how judges fitted to half of the documents do on the others'.
+
+    The halves are drawn by the seed; each is judged by the judge that has seen the other alone.
 
     Raises:
-        DmdocError: there are too few answers, or the judge fails on the other half.
+        DmdocError: there are too few answers, or these judges fail.
     """
     documents = sorted({answer.document for answer in answers})
     random.Random(seed).shuffle(documents)
     first = set(documents[: len(documents) // 2])
-    fitted = [answer for answer in answers if answer.document in first]
-    judge = fit_judge(
-        [asdict(answer.signals) for answer in fitted],
-        [answer.right for answer in fitted],
-        [answer.kind == "own" for answer in fitted],
-        [answer.document for answer in fitted],
-        [answer.sentences for answer in fitted],
+    halves = [[each for each in answers if (each.document in first) is half] for half in (True, False)]
+    judged = [
+        (answer, answer.judged_by(judge))
+        for own, other in (halves, halves[::-1])
+        for judge in (_fit(other),)
+        for answer in own
+    ]
+    return figures(_fit(answers), judged)
+
+
+def _fit(answers: Sequence[Judged]) -> Judge:
+    return fit_judge(
+        [asdict(answer.signals) for answer in answers],
+        [answer.right for answer in answers],
+        [answer.kind == "own" for answer in answers],
+        [answer.document for answer in answers],
+        [answer.sentences for answer in answers],
+        [answer.best is not None for answer in answers],
     )
-    return check(judge, [answer for answer in answers if answer.document not in first], len(fitted))
 
 
-def check(judge: Judge, answers: Sequence[Judged], fitted_on: int) -> Calibration:
-    """How a judge does on answers that it was not fitted on.
+def figures(judge: Judge, found: Sequence[tuple[Judged, Judgement]]) -> Calibration:
+    """A judge, and how others like it did on answers that they were not fitted to.
 
     Raises:
         DmdocError: answers that hold are not right TIMES as often as others.
     """
-    found = [(answer, answer.judged_by(judge)) for answer in answers]
     words: dict[str, Count] = {}
-    for word in ("sure", "likely", "doubtful", "not in the document"):
+    for word in VERDICTS:
         own = [answer.right for answer, judgement in found if judgement.verdict == word]
         words[word] = Count(len(own), sum(own))
     holding = _count([answer for answer, judgement in found if judgement.holds])
@@ -157,11 +206,12 @@ def check(judge: Judge, answers: Sequence[Judged], fitted_on: int) -> Calibratio
     foreign = {
         kind: _count_holding([judgement.holds for answer, judgement in found if answer.kind == kind])
         for kind in FOREIGN
-        if any(answer.kind == kind for answer in answers)
+        if any(answer.kind == kind for answer, _ in found)
     }
     error = calibration_error([(judgement.probability, answer.right) for answer, judgement in found])
     kept = holding.right / (holding.right + others.right)
-    return Calibration(judge, fitted_on, words, round(kept, 4), foreign, round(error, 4))
+    documents = len({answer.document for answer, _ in found})
+    return Calibration(judge, len(found), documents, words, round(kept, 4), foreign, round(error, 4))
 
 
 def card_with_verdicts(card: str, mode: RecallMode, calibration: Calibration, data: str) -> str:
@@ -172,8 +222,8 @@ def card_with_verdicts(card: str, mode: RecallMode, calibration: Calibration, da
     foreign = ", ".join(f"{kind} {share:.0%}" for kind, share in calibration.foreign.items())
     heading = f"## Verdicts: {mode}"
     section = (
-        f"{heading}\n\nFitted on {calibration.fitted_on:,} answers about half of the documents ({data}); on the other "
-        f"half:\n\n| verdict | answers | right |\n|---|---|---|\n{rows}\n"
+        f"{heading}\n\nFitted to {calibration.fitted_on:,} answers about {calibration.documents:,} documents ({data}). "
+        f"Fitted to half of them, on the other half:\n\n| verdict | answers | right |\n|---|---|---|\n{rows}\n"
         f"{calibration.kept:.0%} of the right answers are sure or likely. So are, of answers to questions that the "
         f"document does not answer: {foreign}. Expected calibration error {calibration.calibration_error:.2f}.\n"
     )

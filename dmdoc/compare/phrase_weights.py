@@ -5,21 +5,19 @@ from those that were there before than pays. Give documents of training sets alo
 with. Knows nothing about where they come from.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from dmdoc.answer.recall import Inquiry, recall_all
+from dmdoc.answer.spans import Span, find_phrases
 from dmdoc.answer.weighing import Measures
-from dmdoc.compare.cases import Cases
+from dmdoc.compare.calibration import Reply
 from dmdoc.compare.scoring import exact_match
+from dmdoc.datasets import QuestionedDocument
 from dmdoc.errors import DmdocError
-from dmdoc.model.reader import Reader
-from dmdoc.settings.generation import GenerationSettings
 
 BEFORE = Measures(
     likelihood=1.0,
@@ -53,21 +51,33 @@ class Choices:
     """bool `[phrases]`: a right answer but for case, articles and punctuation."""
 
 
-def choices(cases: Cases, reader: Reader, *, settings: GenerationSettings) -> Iterator[Choices]:
-    """Of every question that a phrase could answer the phrases that the model read."""
-    for number, document in enumerate(cases.documents):
-        state, text = cases.state(number), partial(tuple[str, ...], document.sections)
-        inquiries = [Inquiry(asked.question, state, text) for asked in document.questions]
-        found = recall_all(inquiries, reader, settings=settings, mode="spans")
-        for asked, recalled in zip(document.questions, found, strict=True):
-            if recalled.choice is None or not recalled.choice.read:
-                continue
-            measures = torch.tensor([list(span.measures) for span in recalled.choice.read])
-            right = [
-                any(exact_match(span.text, answer) for answer in asked.answers)
-                for span in recalled.choice.read
-            ]
-            yield Choices(measures, torch.tensor(right))
+def phrases_of(reply: Reply) -> Choices | None:
+    """The phrases that a question could be answered with; None where none was read."""
+    choice = reply.recalled.choice
+    if choice is None or not choice.read:
+        return None
+    right = [any(exact_match(span.text, answer) for answer in reply.posed.answers) for span in choice.read]
+    return Choices(torch.tensor([list(span.measures) for span in choice.read]), torch.tensor(right))
+
+
+def measured_again(reply: Reply, document: QuestionedDocument) -> Reply:
+    """The reply as the measures and weights of today choose it among the phrases that the model has read."""
+    choice = reply.recalled.choice
+    if choice is None or not choice.read:
+        return reply
+    known = {span.text: span for span in choice.read}
+    spans = tuple(
+        Span(candidate, statement, measures._replace(likelihood=known[candidate.text].log_likelihood))
+        for statement, candidate, measures in find_phrases(reply.posed.question, document.sections)
+        if candidate.text in known
+    )
+    best = max(spans or choice.read, key=lambda span: span.score)
+    recalled = replace(
+        reply.recalled,
+        answer=replace(reply.recalled.answer, text=best.text),
+        choice=replace(choice, span=best, read=spans or choice.read),
+    )
+    return replace(reply, recalled=recalled)
 
 
 def fit_weights(found: Sequence[Choices]) -> Measures:

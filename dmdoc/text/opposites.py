@@ -50,6 +50,7 @@ _EXACTING = """
 maximum highest largest longest biggest | most up max exceed exceeds = minimum lowest smallest shortest | least min
 first earliest = last latest final
 previous former last = next following coming
+deep deeper depth = wide wider width breadth
 """
 """What is asked with one of these is not answered where neither is said: the *previous* rent is not the rent."""
 
@@ -121,8 +122,13 @@ def _asked(question: str) -> tuple[tuple[_Side, _Side, bool], ...]:
         for pairs, exacting in ((_PAIRS, False), (_EXACTING_PAIRS, True))
         for pair in pairs
         for one, other in (pair, pair[::-1])
-        if _has(words, one.asked, other.asked) and not _has(words, other.asked, one.asked)
+        if _asks(words, one, other, exacting) and not _asks(words, other, one, exacting)
     )
+
+
+def _asks(words: Sequence[str], own: _Side, other: _Side, exacting: bool) -> bool:
+    """Whether a question asks for a side: for an exacting one in so many words, "large" is not "largest"."""
+    return bool(set(words) & set(own.asked)) if exacting else _has(words, own.asked, other.asked)
 
 
 def _has(words: Sequence[str], own: Sequence[str], opposite: Sequence[str]) -> bool:

@@ -7,9 +7,12 @@ import pytest
 from judges_of_tests import always
 from tiny import tiny_reader
 
-from dmdoc.answer.judging import check_judgement, check_that_answers_are_judged, judge
+from dmdoc.answer.judging import best_verdict, check_judgement, check_that_answers_are_judged, judge
+from dmdoc.answer.quoting import Quoted
 from dmdoc.answer.recall import Recalled, recall
 from dmdoc.answer.signals import FARTHEST_LEAD, signals
+from dmdoc.answer.spans import Choice
+from dmdoc.answer.statements import Statement
 from dmdoc.errors import AdapterError, UnsupportedError, UsageError
 from dmdoc.ingest.sections import write_text
 from dmdoc.memory.judges import Judge, Judgement, Logistic, Verdict
@@ -246,6 +249,32 @@ def test_what_cannot_be_it_is_not_believed(question: str, verdict: Verdict, read
     found = judge(question, recalled, state, lambda: pages, judged)
     assert found is not None and found.verdict == verdict, recalled.answer.text
     assert (found.probability >= 0.9) == (verdict == "sure")
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "beside"),
+    [
+        ("Who built the barge Sorrel?", 1.0, 0.0),
+        ("Who painted the barge Sorrel?", 0.5, 0.0),
+        ("Who painted the ferry?", 0.0, 1.0),
+    ],
+)
+def test_what_is_asked_of_a_thing_may_stand_nowhere(
+    question: str, said: float, beside: float, reader: Reader, state: MemoryState
+) -> None:
+    pages = ("A harbour.", PAGES[1])
+    recalled = recall(question, reader, state, lambda: pages, settings=SHORT, mode="spans")
+    found = signals(question, recalled, state, pages, reader)
+    assert (found.said, found.beside) == (said, beside)
+    named = signals(question, recalled, state, pages, reader, name="painted-ferry")
+    assert (named.said, named.beside) == (1, 0)
+
+
+def test_one_line_alone_is_no_count_to_believe() -> None:
+    line = Statement(0, 1, 0, "Windows: Roe cleans those of the hall.")
+    for lines, best in (((line,), "doubtful"), ((line, line), None)):
+        choice = Choice(None, "", 0, quoted=Quoted(lines, len(lines)))
+        assert best_verdict("How many windows does the hall have?", choice, [line.text]) == best
 
 
 def test_an_answer_in_the_model_s_own_words_has_no_signals_of_a_phrase(reader: Reader) -> None:

@@ -33,7 +33,7 @@ def test_a_judge_is_kept_with_the_adapter_and_in_its_card(
     run = invoke("calibrate", "--adapter", str(adapter), "--facts", "3", "--recall", "spans")
     assert (run.code, run.err) == (0, "")
     lines = run.out.splitlines()
-    assert lines[0] == "fitted on 80 answers; on other documents:"
+    assert lines[0] == "fitted to 160 answers; fitted to half of the documents, on the others:"
     assert [line.split(":")[0].strip() for line in lines[1:5]] == [
         "sure",
         "likely",
@@ -55,8 +55,8 @@ def test_the_card_says_that_the_states_were_refined(invoke: Invoke, adapter: Pat
 
 def test_calibrate_as_json(invoke: Invoke, adapter: Path, telling: None) -> None:
     record = checked("calibrate", invoke("calibrate", "--adapter", str(adapter), "--json").out)
-    assert (record["recall"], record["fitted_on"]) == ("state", 80)
-    assert sum(count["answers"] for count in record["verdicts"].values()) == 80
+    assert (record["recall"], record["fitted_on"]) == ("state", 160)
+    assert sum(count["answers"] for count in record["verdicts"].values()) == 160
 
 
 def test_an_adapter_whose_signals_say_nothing_stays_as_it_is(invoke: Invoke, adapter: Path) -> None:

@@ -1,7 +1,7 @@
 """A judge fitted on half of the documents, and what is said of it on the other half."""
 
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -13,7 +13,7 @@ from dmdoc.compare.calibration import (
     ask_all_kinds,
     calibrate,
     card_with_verdicts,
-    check,
+    figures,
 )
 from dmdoc.compare.cases import dataset_cases, generated_documents
 from dmdoc.compare.foreign import Kind
@@ -39,8 +39,8 @@ def answers_of(documents: int, *, seed: int = 0) -> list[Judged]:
 
 def test_a_judge_tells_right_answers_on_documents_that_it_has_not_seen() -> None:
     found = calibrate(answers_of(120))
-    assert found.fitted_on == 60 * 4
-    assert sum(count.answers for count in found.verdicts.values()) == 60 * 4
+    assert (found.fitted_on, found.documents) == (120 * 4, 120)
+    assert sum(count.answers for count in found.verdicts.values()) == 120 * 4
     assert found.kept > 0.75
     assert max(found.foreign.values()) < 0.15
     assert set(found.foreign) == {"near miss", "other"}
@@ -59,7 +59,7 @@ def test_a_judge_that_fails_on_other_documents_is_not_kept() -> None:
     judge = calibrate(answers_of(60)).judge
     turned = [replace(answer, right=not answer.right) for answer in answers_of(60, seed=1)]
     with pytest.raises(DmdocError, match="nothing was kept: of answers that hold"):
-        check(judge, turned, 1)
+        figures(judge, [(answer, answer.judged_by(judge)) for answer in turned])
 
 
 def test_too_few_answers_to_learn_from() -> None:
@@ -88,12 +88,12 @@ def test_every_kind_of_question_is_asked_of_a_state(reader: Reader) -> None:
 def test_a_card_says_it_before_its_limits_and_once_for_each_way() -> None:
     judge = calibrate(answers_of(60)).judge
     counts = {"sure": Count(20, 19), "likely": Count(30, 20)}
-    first = Calibration(judge, 80, counts, 0.9, {"near miss": 0.125, "other": 0.0}, 0.04)
+    first = Calibration(judge, 80, 20, counts, 0.9, {"near miss": 0.125, "other": 0.0}, 0.04)
     card = "# Adapter\n\n## Support\n\nOld.\n\n## Limits\n\n- Few.\n"
     once = card_with_verdicts(card, "state", first, "dev.jsonl")
     assert once == (
         "# Adapter\n\n## Verdicts: state\n\n"
-        "Fitted on 80 answers about half of the documents (dev.jsonl); on the other half:\n\n"
+        "Fitted to 80 answers about 20 documents (dev.jsonl). Fitted to half of them, on the other half:\n\n"
         "| verdict | answers | right |\n|---|---|---|\n| sure | 20 | 95% |\n| likely | 30 | 67% |\n\n"
         "90% of the right answers are sure or likely. So are, of answers to questions that the document does not "
         "answer: near miss 12%, other 0%. Expected calibration error 0.04.\n"
@@ -115,3 +115,24 @@ def test_sentences_are_judged_by_whether_the_document_answers_and_say_nothing_of
     sentence = next(answer for answer in with_sentences if answer.sentences)
     judgement = sentence.judged_by(found.judge)
     assert judgement.probability == judgement.answerable
+
+
+def test_what_is_never_likely_does_not_keep_others_from_it() -> None:
+    answers = answers_of(120)
+    lowered = [
+        replace(answer, best="doubtful") if number % 12 == 0 else answer
+        for number, answer in enumerate(answers)
+    ]
+    found = calibrate(lowered)
+    assert found.judge.likely < calibrate(answers).judge.likely
+    assert found.kept > 0.75
+
+
+def test_probabilities_are_made_for_one_foreign_question_in_three() -> None:
+    answers = answers_of(120)
+    more = [*answers, *(replace(answer, right=False) for answer in answers if answer.kind != "own")]
+    own, same = (
+        calibrate(each).judge.right({**asdict(answers[0].signals), "likelihood": -1.0})
+        for each in (answers, more)
+    )
+    assert own == pytest.approx(same, abs=0.05)

@@ -1,5 +1,7 @@
+import random
+
 from dmdoc.compare.cases import generated_documents
-from dmdoc.compare.foreign import posed
+from dmdoc.compare.foreign import posed, with_gaps
 from dmdoc.datasets import Question, QuestionedDocument
 
 
@@ -72,3 +74,27 @@ def test_foreign_questions_have_no_answer_and_are_half_as_many_of_a_kind() -> No
 def test_the_same_seed_draws_the_same() -> None:
     documents = generated_documents(5, 4, seed=0)
     assert posed(documents, seed=2) == posed(documents, seed=2) != posed(documents, seed=3)
+
+
+def test_sentences_that_are_taken_out_leave_near_misses() -> None:
+    text = "The Sorrel was built in 1937. Her captain is Quill. She carries salt, and Quill sells salt."
+    asked = {"When?": "1937", "Who?": "Quill", "What?": "salt", "To whom?": "Roe"}
+    whole = QuestionedDocument(
+        "a", (text + " Roe pays.",), tuple(Question(q, (a,)) for q, a in asked.items())
+    )
+    seen = set[tuple[str, str]]()
+    for seed in range(12):
+        made = with_gaps(whole, random.Random(seed))
+        left = {each.question for each in made.questions}
+        assert all(asked[question] not in made.text for question in made.unanswered)
+        assert all(asked[question] in made.text for question in left)
+        assert len(made.unanswered) > 0 and len(made.text) < len(whole.text)
+        assert not left & set(made.unanswered)
+        if "1937" not in made.text:
+            seen.update(kinds([made, document("b", "Why?")], 0).items())
+    assert ("When?", "near miss") in seen
+
+
+def test_a_document_that_answers_nothing_is_asked_a_near_miss() -> None:
+    empty = QuestionedDocument("a", ("The Sorrel.",), (), unanswered=("When was the Sorrel built?",))
+    assert kinds([empty], 0) == {"When was the Sorrel built?": "near miss"}

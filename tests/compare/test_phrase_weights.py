@@ -1,30 +1,55 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny import tiny_reader
 
 from dmdoc.answer.weighing import WEIGHTS, Measures
-from dmdoc.compare import dataset_cases
-from dmdoc.compare.phrase_weights import BEFORE, Choices, choices, fit_weights
-from dmdoc.datasets import Question, QuestionedDocument
+from dmdoc.compare.calibration import Reply, replies
+from dmdoc.compare.foreign import Posed
+from dmdoc.compare.phrase_weights import BEFORE, Choices, fit_weights, measured_again, phrases_of
+from dmdoc.datasets import QuestionedDocument
 from dmdoc.errors import DmdocError
+from dmdoc.ingest.sections import write_text
 from dmdoc.settings.generation import GenerationSettings
 
-LOTS = QuestionedDocument(
-    "lots",
-    ("Lot seven holds salt. Lot eight holds brine.",),
-    (Question("What does lot seven hold?", ("salt",)), Question("Does lot seven hold salt?", ("yes",))),
-)
+LOTS = QuestionedDocument("lots", ("Lot seven holds salt. Lot eight holds brine.",), ())
+
+
+def replied(*asked: Posed) -> list[Reply]:
+    reader = tiny_reader()
+    state, settings = write_text(LOTS.text, reader, 0), GenerationSettings(max_tokens=4)
+    return list(replies(LOTS, asked, state, reader, "spans", settings=settings))
 
 
 def of(likelihood: float, kind: float, noun: float = 0) -> list[float]:
     return [float(value) for value in Measures(likelihood, 0, 0, 0, kind, 0, 0, noun, 0, 0, 0)]
 
 
-def test_the_phrases_of_every_question_are_known_with_the_right_ones() -> None:
-    reader = tiny_reader()
-    (found,) = choices(dataset_cases([LOTS], reader), reader, settings=GenerationSettings(max_tokens=4))
+def test_the_phrases_of_a_question_are_known_with_the_right_ones() -> None:
+    phrase, sentence = replied(
+        Posed("What does lot seven hold?", ("salt",), "own"),
+        Posed("Does lot seven hold salt?", ("yes",), "own"),
+    )
+    found = phrases_of(phrase)
+    assert found is not None
     assert found.measures.shape == (len(found.right), len(WEIGHTS))
-    assert found.right.sum() == 1  # salt; what yes or no would answer has no phrases
+    assert found.right.sum() == 1
+    assert phrases_of(sentence) is None  # what yes or no would answer has no phrases
+
+
+def test_what_was_read_is_weighed_by_the_measures_of_today() -> None:
+    (reply,) = replied(Posed("What does lot seven hold?", ("salt",), "own"))
+    choice = reply.recalled.choice
+    assert choice is not None
+    old = [replace(span, measures=span.measures._replace(rank=-9.0)) for span in choice.read]
+    worst = min(choice.read, key=lambda span: span.score)
+    stale = replace(
+        reply, recalled=replace(reply.recalled, choice=replace(choice, span=worst, read=tuple(old)))
+    )
+    assert measured_again(stale, LOTS).judged(LOTS) == reply.judged(LOTS)
+    (sentence,) = replied(Posed("Does lot seven hold salt?", ("yes",), "own"))
+    assert measured_again(sentence, LOTS) == sentence
 
 
 def test_what_the_right_phrases_have_weighs_more() -> None:

@@ -39,6 +39,22 @@ def test_probabilities_are_logistic() -> None:
     assert Logistic(-1e9, {})({}) == pytest.approx(0)
 
 
+def test_what_is_not_there_is_no_more_probable_than_that_it_is() -> None:
+    found = JUDGE.judge({"words": 0.0, "likelihood": 0.0})
+    assert found.verdict == "not in the document"
+    assert found.probability == found.answerable < JUDGE.least_answerable
+
+
+def test_what_is_lowered_is_less_probable_than_what_is_likely_and_keeps_its_order() -> None:
+    sure, likely = (
+        JUDGE.judge({"words": 1.0, "likelihood": each}).lowered("doubtful", 0.4) for each in (0, -0.5)
+    )
+    assert (sure.verdict, likely.verdict) == ("doubtful", "doubtful")
+    assert JUDGE.likely > sure.probability > likely.probability > 0
+    nowhere = JUDGE.judge({"words": 0.0, "likelihood": 0.0})
+    assert nowhere.lowered("doubtful", 0.4).verdict == "not in the document"
+
+
 def test_judges_are_kept_by_their_way(tmp_path: Path) -> None:
     assert read_judges(tmp_path) == {}
     write_judges(tmp_path, {"state": JUDGE})

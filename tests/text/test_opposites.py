@@ -17,6 +17,7 @@ from dmdoc.text.opposites import contradicts, mentions, outdated
         ("What is the maximum charge?", "The charge is 40 euros."),
         ("What was the previous rent?", "The rent is 420 crowns."),
         ("When is the last boat?", "The first boat is at 7:50."),
+        ("How deep is the lake?", "The race across the lake is 1,900 metres."),
     ],
 )
 def test_the_opposite_of_what_is_asked_contradicts(question: str, said: str) -> None:
@@ -34,6 +35,8 @@ def test_the_opposite_of_what_is_asked_contradicts(question: str, said: str) -> 
         ("When did the sale start and when did it end?", "It started in May."),
         ("Who bought the car?", "Buyer: Carla Strand"),
         ("What is the rent?", "The first rent is 420 crowns."),
+        ("How large was the crew?", "She had a crew of eleven."),
+        ("How deep is the lake?", "The depth of the lake is 9 metres."),
     ],
 )
 def test_what_says_what_is_asked_does_not(question: str, said: str) -> None:
