@@ -60,6 +60,14 @@ def interruptible() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whoever runs the tests keeps their settings, and their list of models, as they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DMDOC_CONFIG", str(tmp_path_factory.mktemp("settings")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def no_waiting() -> Iterator[None]:
     """For the disk: fsync matters when the power fails, which no test can bring about. For a card that is not there:
     to seed it, PyTorch writes down at length where it was asked to, each time.

@@ -65,6 +65,7 @@ def test_what_takes_too_much_is_noticed(
     assert failure in str(fuzz.tried(act))
 
 
+@pytest.mark.slow
 def test_a_command_that_loses_a_document_or_is_not_foreseen_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,10 +8,11 @@ models.
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import groupby
 from typing import NamedTuple
 
 from dmdoc.answer.statements import Statement
-from dmdoc.text.cells import split_cells
+from dmdoc.text.cells import Cell, split_cells
 from dmdoc.text.words import alike, split_words, telling_words
 
 _EXTREMES = """
@@ -77,21 +78,19 @@ def extreme(question: str, written: Sequence[Statement]) -> Extreme | None:
         return None
     words = [word for word in telling_words(question) if word != sought]
     for rows in _tables(written):
-        found = [split_cells(row.text, row.heads) for row in rows]
-        names = [cell.name for cell in found[0]]
-        cells = [
-            [row.text[cell.start : cell.end] for cell in own] for row, own in zip(rows, found, strict=True)
-        ]
-        about = split_words(" ".join((*names, rows[0].around)))
-        if len({len(row) for row in cells}) > 1 or not all(_among(word, about) for word in words):
+        names = [cell.name for cell in rows[0][1]]
+        cells = [[row.text[cell.start : cell.end] for cell in own] for row, own in rows]
+        about = split_words(" ".join((*names, rows[0][0].around)))
+        if not all(_among(word, about) for word in words):
             continue
         for column, sign in _columns(sought, words, names, cells):
             values = [sign * (value(row[column]) or 0.0) for row in cells]
             best = values.index(max(values))
             if len(rows) > 1 and values.count(max(values)) == 1:
                 number = _answering(question, names, column)
-                start, text = found[best][number].start, cells[best][number].rstrip(" .;")
-                return Extreme(rows[best], (start, start + len(text)), len(rows))
+                row, own = rows[best]
+                start, text = own[number].start, cells[best][number].rstrip(" .;")
+                return Extreme(row, (start, start + len(text)), len(rows))
     return None
 
 
@@ -127,16 +126,12 @@ def _signs() -> dict[str, list[tuple[int, list[str]]]]:
 _SIGNS = _signs()
 
 
-def _tables(written: Sequence[Statement]) -> Iterator[list[Statement]]:
-    """The rows of each table that has headings, without those."""
-    rows: list[Statement] = []
-    for each in (*written, None):
-        if each is not None and each.heads and (not rows or rows[0].heads == each.heads):
-            rows.append(each)
-            continue
-        if rows:
-            yield rows
-        rows = [each] if each is not None and each.heads else []
+def _tables(written: Sequence[Statement]) -> Iterator[list[tuple[Statement, list[Cell]]]]:
+    """The rows of each table whose columns have names, by headings above or by labels in each row."""
+    found = [(each, split_cells(each.text, each.heads)) for each in written if not each.names]
+    for names, rows in groupby(found, lambda row: [cell.name for cell in row[1]]):
+        if len(names) > 1 and any(names):
+            yield list(rows)
 
 
 def _columns(

@@ -46,7 +46,9 @@ class FamiliarModels:
             DmdocError: it cannot be written.
         """
         noted = self._noted(kind)
-        fresh = dict.fromkeys((identity.sha256, *identity.older), identity.name)
+        # A model's older hashes are its own; those of an adapter are other adapters, whose place it does not take.
+        older = identity.older if kind == "backbone" else ()
+        fresh = dict.fromkeys((identity.sha256, *older), identity.name)
         if fresh.items() <= noted.items():
             return
         known = {each: self._noted(each) for each in ("backbone", "adapter")} | {kind: noted | fresh}

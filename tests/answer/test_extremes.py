@@ -68,6 +68,15 @@ def test_units_prices_and_times_are_compared(question: str, right: str) -> None:
     assert answer(TRIPS, question) == right
 
 
+def test_rows_may_name_their_columns_each() -> None:
+    text = (
+        "- Hall: North; Seats: 140; Built: 1931\n- Hall: South; Seats: 95; Built: 1950\n\nTickets: 9 crowns"
+    )
+    assert answer(text, "Which hall has the most seats?") == "North"
+    assert answer(text, "Which hall is the newest?") == "South"
+    assert answer(text, "What is the cheapest ticket?") == ""
+
+
 def test_the_cell_that_answers_has_its_place() -> None:
     found = extreme("Which kiln is the oldest?", statements([KILNS], [0]))
     assert found is not None and found.rows == 3

@@ -53,6 +53,7 @@ def test_the_card_says_that_the_states_were_refined(invoke: Invoke, adapter: Pat
     assert "(generated documents of 4 facts; states refined in 20 steps)" in card
 
 
+@pytest.mark.slow
 def test_calibrate_as_json(invoke: Invoke, adapter: Path, telling: None) -> None:
     record = checked("calibrate", invoke("calibrate", "--adapter", str(adapter), "--json").out)
     assert (record["recall"], record["fitted_on"]) == ("state", 160)

@@ -104,6 +104,7 @@ def test_a_card_says_it_before_its_limits_and_once_for_each_way() -> None:
     assert "(b)" in twice and "(dev.jsonl)" not in twice
 
 
+@pytest.mark.slow
 def test_sentences_are_judged_by_whether_the_document_answers_and_say_nothing_of_phrases() -> None:
     answers = answers_of(120)
     with_sentences = [
@@ -117,6 +118,7 @@ def test_sentences_are_judged_by_whether_the_document_answers_and_say_nothing_of
     assert judgement.probability == judgement.answerable
 
 
+@pytest.mark.slow
 def test_what_is_never_likely_does_not_keep_others_from_it() -> None:
     answers = answers_of(120)
     lowered = [
@@ -128,6 +130,7 @@ def test_what_is_never_likely_does_not_keep_others_from_it() -> None:
     assert found.kept > 0.75
 
 
+@pytest.mark.slow
 def test_probabilities_are_made_for_one_foreign_question_in_three() -> None:
     answers = answers_of(120)
     more = [*answers, *(replace(answer, right=False) for answer in answers if answer.kind != "own")]

@@ -82,6 +82,7 @@ def test_splits_share_no_name_and_no_word_of_the_large_pools() -> None:
     assert shared_pools() == {"colour", "weekday", "month", "moment"}
 
 
+@pytest.mark.slow
 def test_splits_share_no_answer_but_small_numbers_and_common_words() -> None:
     answers = [{q.answer for document in sample(split) for q in document.questions} for split in SPLITS]
     common = {value for pool in shared_pools() for value in pool_values(pool, "train")}
@@ -124,6 +125,7 @@ def test_answers_of_a_document_differ(split: Split) -> None:
         assert len(values) == len(set(values))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 def test_an_answer_stands_in_no_sentence_of_another_fact(split: Split) -> None:
     for seed in range(200):
@@ -152,6 +154,7 @@ def test_no_template_or_remark_contains_a_value(split: Split) -> None:
             assert not re.search(rf"\b{value}\b", words, re.IGNORECASE), (pool, value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 def test_sentences_read_well(split: Split) -> None:
     for document in sample(split):

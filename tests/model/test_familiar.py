@@ -35,6 +35,14 @@ def test_the_embedded_pair_is_everybody_s_and_what_would_be_downloaded_is_not(
     assert familiar.name_of(Identity("qwen3-4b", "5" * 64), "backbone") is None
 
 
+def test_an_adapter_does_not_take_the_place_of_one_whose_states_it_reads(familiar: FamiliarModels) -> None:
+    shipped = Identity("smollm2-135m", "6" * 64)
+    familiar.note(Identity("/adapters/mine", "7" * 64, older=(shipped.sha256,)), "adapter")
+    assert familiar.name_of(shipped, "adapter") == "smollm2-135m"
+    familiar.note(Identity("/models/mine", "8" * 64, older=("9" * 64,)), "backbone")
+    assert familiar.name_of(Identity("mine", "9" * 64), "backbone") == "/models/mine"
+
+
 @pytest.mark.parametrize("damage", ["", "[]", "{", '{"backbone": 1}', "[" * 200_000])
 def test_a_damaged_file_knows_nothing(damage: str, familiar: FamiliarModels, tmp_path: Path) -> None:
     familiar.note(MINE, "backbone")

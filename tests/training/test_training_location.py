@@ -71,6 +71,7 @@ def test_nats_are_those_of_a_choice_among_the_places_of_the_text() -> None:
     assert float(place_nats(keys, queries, [Sought(0, torch.tensor([1]), 1)], [2])) < -float(share[1])
 
 
+@pytest.mark.slow
 def test_fitted_addresses_find_places_and_leave_half_of_the_heads_alone(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,6 +110,7 @@ def test_a_killed_run_ends_bit_for_bit_as_if_it_had_not_been(tmp_path: Path, bac
     assert _weights(whole) == _weights(killed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounded", [True, False])
 def test_a_run_that_learns_reading_alone_reads_the_states_of_its_start(
     tmp_path: Path, backbone: Backbone, rounded: bool
