@@ -53,6 +53,10 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # what nobody frees at the end is told as a leak by Triton
+
+
 @pytest.fixture(autouse=True, scope="session")
 def interruptible() -> None:
     """A shell starts what it puts in the background with Ctrl-C ignored, and that is inherited."""
