@@ -31,8 +31,8 @@ LABELLED = 3
 """How many more, behind a label that answers such questions."""
 
 CANDIDATES = 32
-"""The most phrases that the model reads: those with the best scores before the state is asked. On training documents all
-178 right answers of 604 were among the first 24 of them.
+"""The most phrases that the model reads: those with the best scores before the state is asked. On training documents
+all of 178 right answers were among the first 24 of them.
 """
 
 
