@@ -129,6 +129,7 @@ def test_evidence_puts_the_best_passages_beside_the_state(reader: Reader, state:
     assert recalled.lift is not None
 
 
+@pytest.mark.slow
 def test_evidence_keeps_within_its_tokens_however_many_passages(reader: Reader, state: MemoryState) -> None:
     pages = [f"Hall {number} has {number} casks. " * 40 for number in range(9)]
     for most in (1, 3, 12):

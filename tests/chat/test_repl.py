@@ -239,6 +239,7 @@ def test_a_script_without_remembering(library: Library, capsys: pytest.CaptureFi
     assert "turns     not remembered\n" in stderr
 
 
+@pytest.mark.slow
 def test_a_file_is_read_and_talked_with(
     library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -298,6 +299,7 @@ def test_an_interrupted_answer_ends_its_line_and_the_session_goes_on(
     assert session.session.stats().turns == 1
 
 
+@pytest.mark.slow
 def test_an_interrupted_ingest_goes_on_with_the_same_command(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -209,6 +209,7 @@ def test_no_file_is_no_error(invoke: Invoke, tmp_path: Path) -> None:
     assert (run.code, run.out, run.err) == (0, "", "there is no file to read in what was given\n")
 
 
+@pytest.mark.slow
 def test_how_much_is_written_at_once_is_said_if_asked_or_if_it_is_little(
     invoke: Invoke, papers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ def site() -> Iterator[Site]:
         yield site
 
 
+@pytest.mark.slow
 def test_a_second_run_is_not_sent_the_page(invoke: Invoke, site: Site, home: Path) -> None:
     url = site.url("/lots.txt")
     first = checked("ingest", invoke("ingest", url, "--allow-private", "--json").out)
@@ -88,6 +89,7 @@ def test_it_is_shown_with_its_url(invoke: Invoke, site: Site) -> None:
     assert (extracted["source"], extracted["pages"]) == (url, ["Lot seven holds salt."])
 
 
+@pytest.mark.slow
 def test_syncing_a_folder_never_touches_it(
     invoke: Invoke, site: Site, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

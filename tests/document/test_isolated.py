@@ -45,6 +45,7 @@ def test_standard_input_names_and_passwords_are_handed_over(reader: IsolatedRead
         reader.read("-", password="x", stdin=BytesIO(b"Salt."))
 
 
+@pytest.mark.slow
 def test_one_process_reads_all_and_goes_on_after_a_failure(
     reader: IsolatedReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

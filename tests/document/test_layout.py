@@ -241,6 +241,7 @@ def test_slanted_pages_are_left_as_they_were_drawn(tmp_path: Path) -> None:
     assert "Row 0 of it" in read(tmp_path / "a.pdf").text
 
 
+@pytest.mark.slow
 def test_time_is_linear_in_the_words() -> None:
     def columns(rows: int) -> list[Word]:
         return [Word("word", x, x + 40, -12.0 * row, 10) for row in range(rows) for x in (0, 43, 120, 163)]

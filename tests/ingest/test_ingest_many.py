@@ -57,6 +57,7 @@ def statuses(outcomes: Iterable[Outcome]) -> dict[str, str]:
     return {each.source: each.result.status if each.result else str(each.error) for each in outcomes}
 
 
+@pytest.mark.slow
 def test_documents_written_together_have_the_states_that_they_have_alone(
     reader: Reader, library: Library, tmp_path: Path
 ) -> None:
@@ -184,6 +185,7 @@ class TestOnACard:
         monkeypatch.setattr("dmdoc.ingest.single.write_sections", written)
         return card
 
+    @pytest.mark.slow
     def test_documents_are_saved_while_the_next_are_written(
         self, reader: Reader, library: Library, card: FakeCard
     ) -> None:

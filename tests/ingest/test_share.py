@@ -65,6 +65,7 @@ def states(library: Library) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_an_order_whose_states_are_saved_is_not_written_again(
     settings: WriterSettings, tmp_path: Path
 ) -> None:

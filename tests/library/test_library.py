@@ -460,6 +460,7 @@ def test_what_goes_wrong_while_the_lock_is_held_is_not_blamed_on_the_library(lib
 # ── locks ──
 
 
+@pytest.mark.slow
 def test_a_second_ingest_waits_for_the_first(library: Library) -> None:
     first, second = document("The first text."), document("The second text.")
     waiting = Thread(target=ingest, args=(Library(library.root), second), daemon=True)

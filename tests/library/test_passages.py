@@ -127,6 +127,7 @@ def test_a_missing_or_damaged_index_is_made_anew(content: bytes | None, library:
     assert names_found(Library(library.root), "ticket") == ["ferry"]
 
 
+@pytest.mark.slow
 def test_every_damaged_half_of_an_index_is_survived(library: Library) -> None:
     file = library.root / "passages.sqlite"
     whole = file.read_bytes()

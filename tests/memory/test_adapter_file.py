@@ -138,6 +138,7 @@ def qwen3_4b() -> list[AttentionSizes]:
         return attention_sizes(Qwen3ForCausalLM(config))
 
 
+@pytest.mark.slow
 def test_the_published_adapter_fits_qwen3_4b(tmp_path: Path) -> None:
     tensors = adapter_tensors(QWEN3_4B)
     assert len(tensors) == 324

@@ -121,6 +121,7 @@ class TestRefine:
         plain = written(TEXT, reader)
         assert refine(plain, windows_of(TEXT, reader), reader, 0) is plain
 
+    @pytest.mark.slow
     def test_steps_that_make_it_worse_are_not_kept(
         self, reader: Reader, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -160,6 +161,7 @@ class TestRefine:
         assert 0.5 < first / refine_module.LEARNING_RATE < 1
         assert 0 < last < first / 2
 
+    @pytest.mark.slow
     def test_each_section_keeps_its_own_best_state(
         self, reader: Reader, monkeypatch: pytest.MonkeyPatch
     ) -> None:
