@@ -49,7 +49,8 @@ _PERSON = (
 )
 _OTHER_ROW = re.compile(r"\b(?:second|third|fourth|fifth|next|not|than|after|before|until)\b", re.IGNORECASE)
 _NOUN = re.compile(r"\b(?:which|what) (?:of the )?(\w+)", re.IGNORECASE)
-_VALUE = re.compile(r"\s*(?:how|(?:which|what) (?:is|was|are|were))\b", re.IGNORECASE)
+_VALUE = re.compile(r"\s*(?:how|when)\b", re.IGNORECASE)
+_IS = re.compile(r"\s*(?:which|what) (?:is|was|are|were)\b", re.IGNORECASE)
 _NUMBER = re.compile(
     r"(?:[$\u20ac\u00a3\u00a5]|[A-Z]{3})? ?(-?\d[\d.,' \u00a0]*)"
     r"(?:[$\u20ac\u00a3\u00a5%]|\u00b0[CF]?|[^\W\d]{1,10}(?:/[a-z]+)?)?"
@@ -159,7 +160,8 @@ def _answering(question: str, names: Sequence[str], compared: int) -> int:
     for column, own in enumerate(heads):
         if noun and _among(noun[1].lower(), own):
             return column
-    if _VALUE.match(question) and any(_among(word, heads[compared]) for word in telling_words(question)):
+    named = any(_among(word, heads[compared]) for word in telling_words(question))
+    if _VALUE.match(question) or (_IS.match(question) and named):
         return compared
     if re.search(r"\bwho\b", question, re.IGNORECASE):
         return next(

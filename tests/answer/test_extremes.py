@@ -59,6 +59,8 @@ def test_columns_of_numbers_are_compared(question: str, right: str) -> None:
         ("Which trip is the cheapest?", "Lake round"),
         ("What is the lowest price?", "8,50 EUR"),
         ("How long is the longest trip?", "21 km"),
+        ("How much is the cheapest trip?", "8,50 EUR"),
+        ("When does the first trip leave?", "9:40"),
         ("Which trip leaves first?", "Mill path"),
         ("Which trip leaves last?", "Lake round"),
         ("Which trip is the most expensive?", ""),  # two cost the same
