@@ -35,8 +35,8 @@ MAY_IMPORT = {
 
 INSIDE = {
     "settings": "generation folders trust files",
-    "text": "counting words opposites labels spelling normalise sentences passages tagger phrases cells candidates "
-    "around shapes asked chunking",
+    "text": "counting thesaurus words opposites labels spelling normalise sentences passages tagger phrases cells "
+    "candidates around shapes asked chunking",
     "memory": "state copying end_to_end rounding delta_rule_triton delta_rule key_trace state_header state_file "
     "adapter_triton adapter adapter_config adapter_file judges attach",
     "model": "fingerprint hardware tokenizer tokenizer_file decoder_config blocks frozen_norm decoder steps causal_lm "
@@ -73,9 +73,8 @@ MAY_KNOW = {
     "striprtf": {"document"},
     "charset_normalizer": {"document"},
     "bm25s": {"answer"},
-    "Stemmer": {"answer"},
     "sklearn": {"compare"},
-    "sqlite3": {"library", "answer"},
+    "sqlite3": {"library"},
     "textblob": {"text"},
     "starlette": {"serve"},
     "uvicorn": {"serve"},

@@ -160,7 +160,7 @@ def _answering(question: str, names: Sequence[str], compared: int) -> int:
     for column, own in enumerate(heads):
         if noun and _among(noun[1].lower(), own):
             return column
-    named = any(_among(word, heads[compared]) for word in telling_words(question))
+    named = any(_among(word, heads[compared]) for word in telling_words(question) if word not in _SIGNS)
     if _VALUE.match(question) or (_IS.match(question) and named):
         return compared
     if re.search(r"\bwho\b", question, re.IGNORECASE):

@@ -1,15 +1,13 @@
 """What there is to judge an answer by: numbers that tell whether the document speaks of what was asked, and whether the
 answer is the right one.
 
-The model sees nothing of the text for that: words are compared. They are reduced to stems by the rules of English.
+The model sees nothing of the text for that: words are compared (text/words.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cache
 from math import exp, log
-from typing import Any
 
 from dmdoc.answer.recall import Recalled
 from dmdoc.answer.routing import matches
@@ -26,7 +24,7 @@ from dmdoc.text.asked import (
     speaks_of,
     things_asked,
 )
-from dmdoc.text.words import alike, names, split_words, telling_words
+from dmdoc.text.words import akin, names, split_words, telling_words
 
 LEAST_LIKELIHOOD = -6.0
 """Nats a token; what is less likely is told apart no further."""
@@ -98,7 +96,7 @@ def measure(question: str, recalled: Recalled, match: float, pages: Sequence[str
     """As `signals`, where the match is known; no model takes part."""
     support, choice = recalled.support, recalled.choice
     text, kind = " ".join((name, *pages)), kind_asked(question)
-    there = _stems(split_words(text))
+    there = frozenset(split_words(text))
     own: dict[str, float] = {}
     if choice is not None and choice.span is not None:
         own = _of_phrase(question, choice.span, choice, pages, name)
@@ -110,8 +108,8 @@ def measure(question: str, recalled: Recalled, match: float, pages: Sequence[str
         agreement = float(f" {_said(recalled.answer.text)} " in f" {_said(text)} ")
     about = naming_words(question) if form_asked(question) == "summary" else question
     return Signals(
-        words=_share(_stems(telling_words(about)), there),
-        names=_share(_stems(names(question)), there),
+        words=_share(telling_words(about), there),
+        names=_share(set(names(question)), there),
         match=match,
         likelihood=max(LEAST_LIKELIHOOD, likelihood),
         agreement=agreement,
@@ -127,11 +125,10 @@ def _of_phrase(
     measures, said = span.measures, said_with(span.candidate, span.statement)
     sought = set(telling_words(question)) - set(names(question))
     there = split_words(f"{said} {_title(pages, name)}")
-    found = sum(any(alike(word, own) for own in there) for word in sought)
     return {
         "label": measures.label,
         "covers": measures.covers,
-        "said": found / len(sought) if sought else 1.0,
+        "said": _share(sought, there),
         "whole": measures.whole,
         "beside": float(is_beside(question, span, pages, name)),
         "opposed": measures.opposed,
@@ -163,20 +160,11 @@ def _lead(choice: Choice) -> float:
     return FARTHEST_LEAD if rest == 0 else max(-FARTHEST_LEAD, min(FARTHEST_LEAD, -log(rest)))
 
 
-def _share(sought: set[str], there: set[str]) -> float:
-    return len(sought & there) / len(sought) if sought else 1.0
+def _share(sought: Iterable[str], there: Collection[str]) -> float:
+    """How many of some words are among others, or mean the same as one of them; 1 of none."""
+    found = [any(akin(own, word) for own in there) for word in sought]
+    return sum(found) / len(found) if found else 1.0
 
 
 def _said(text: str) -> str:
     return " ".join(split_words(text))
-
-
-def _stems(words: Sequence[str]) -> set[str]:
-    return set(_stemmer().stemWords(list(words)))
-
-
-@cache
-def _stemmer() -> Any:
-    import Stemmer
-
-    return Stemmer.Stemmer("english")

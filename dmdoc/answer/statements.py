@@ -1,30 +1,34 @@
 """The statements of a document's text: its sentences and lines, each with its place, ranked for a question.
 
 A statement is found by its own words, and by those that tell what it speaks of: the headings above it and what its
-pronoun points at. Ranking is by BM25 over the stems of words, in SQLite's FTS5. Knows nothing about models or states;
-where sections begin it is told.
+pronoun points at. Ranking is by BM25, where what means the same as a word of the question counts as that word. Knows
+nothing about models or states; where sections begin it is told.
 """
 
 import re
-import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from math import log
 from typing import NamedTuple
 
 from dmdoc.text.around import are_headings, around
 from dmdoc.text.candidates import split_statements
 from dmdoc.text.cells import headings, is_row
-from dmdoc.text.words import split_words, telling_words, words_query
+from dmdoc.text.thesaurus import is_known
+from dmdoc.text.words import likeness, split_words, telling_words
 
-TOKENIZER = "porter unicode61 remove_diacritics 2"
-"""SQLite's: the stems of English words."""
+K1, B, LEAST = 1.2, 0.75, 1e-6
+"""Of BM25, as SQLite's FTS5 has them: how soon more of a word tells no more, how much length counts, and the least that
+a word tells."""
 
 BETWEEN_PAGES = "\n\n"
 """What stands between two pages in the text of a document."""
 
 AROUND = 0.7
 """What a word of a heading, or of what a pronoun points at, counts beside a word of the statement itself."""
+
+NAMED = 0.75
+"""What a word that is none of English, such as a name, counts beside another: it tells which document, rather."""
 
 _GREETING = re.compile(r"Dear [^\W\d]")
 _CLOSING = re.compile(
@@ -113,27 +117,44 @@ def _heads(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def rank(found: Sequence[Statement], question: str, most: int) -> list[Statement]:
-    """Those that share telling words with the question, or forms of them, the best first, with their ranks."""
-    query = words_query(telling_words(question))
-    if not query:
-        return []
-    with closing(sqlite3.connect(":memory:")) as index:
-        index.execute(f"CREATE VIRTUAL TABLE statements USING fts5 (words, around, tokenize = '{TOKENIZER}')")
-        rows = (
-            (
-                number,
-                " ".join(split_words(each.text)),
-                " ".join(split_words(" ".join((each.around, *each.heads)))),
+    """Those that share telling words with the question, or words like them, the best first, with their ranks."""
+    asked = telling_words(question)
+    known: dict[str, list[tuple[int, float]]] = {}
+
+    def count(text: str, worth: float, counts: list[float]) -> int:
+        words = split_words(text)
+        for word in words:
+            if word not in known:
+                known[word] = [
+                    (number, like) for number, each in enumerate(asked) if (like := likeness(word, each))
+                ]
+            for number, like in known[word]:
+                counts[number] += worth * like
+        return len(words)
+
+    lengths: list[int] = []
+    counted: list[list[float]] = []
+    for each in found:
+        counts = [0.0] * len(asked)
+        length = count(each.text, 1.0, counts)
+        length += count(" ".join((each.around, *each.heads)), AROUND, counts)
+        lengths.append(length)
+        counted.append(counts)
+    # With twice as many empty ones a word that most statements have tells a little, and not nothing.
+    number = 3 * len(found)
+    spread = [sum(counts[word] > 0 for counts in counted) for word in range(len(asked))]
+    telling = [
+        max(LEAST, log((number - each + 0.5) / (each + 0.5))) * (1 if is_known(word) else NAMED)
+        for word, each in zip(asked, spread, strict=True)
+    ]
+    mean = sum(lengths) / max(1, number)
+    weighed = []
+    for place, (counts, length) in enumerate(zip(counted, lengths, strict=True)):
+        if any(counts):
+            damped = K1 * (1 - B + B * length / mean)
+            score = sum(
+                own * count * (K1 + 1) / (count + damped) for own, count in zip(telling, counts, strict=True)
             )
-            for number, each in enumerate(found)
-        )
-        index.executemany("INSERT INTO statements (rowid, words, around) VALUES (?, ?, ?)", rows)
-        # With twice as many empty ones a word that most statements have tells a little, and not nothing.
-        index.executemany("INSERT INTO statements (words, around) VALUES ('', '')", [()] * 2 * len(found))
-        scores = index.execute(
-            f"SELECT rowid, -bm25(statements, 1.0, {AROUND}) FROM statements WHERE statements MATCH ?",
-            (query,),
-        ).fetchall()
-    weighed = [(score * (HEADING if found[number].names else 1), -number) for number, score in scores]
+            weighed.append((score * (HEADING if found[place].names else 1), -place))
     best = sorted(weighed, reverse=True)[:most]
-    return [found[-number]._replace(rank=score / best[0][0]) for score, number in best]
+    return [found[-place]._replace(rank=score / best[0][0]) for score, place in best]

@@ -14,7 +14,7 @@ from dmdoc.text.candidates import Candidate
 from dmdoc.text.cells import Cell, enumerated, split_cells
 from dmdoc.text.labels import fits_label
 from dmdoc.text.opposites import contradicts, outdated
-from dmdoc.text.words import FUNCTION_WORDS, alike, names, split_pieces, split_words, telling_words
+from dmdoc.text.words import FUNCTION_WORDS, akin, alike, names, split_pieces, split_words, telling_words
 
 FAR = 10
 """Words; what stands farther away counts as so far."""
@@ -159,7 +159,7 @@ class Asked:
 
     def _shared(self, words: Sequence[str]) -> set[str]:
         """The words of the question that stand among others, or forms of them."""
-        return {own for own in self._words if any(alike(word, own) for word in words)}
+        return {own for own in self._words if any(akin(word, own) for word in words)}
 
     def _count(self, words: Iterable[str]) -> float:
         return sum(self._counts.get(word, 0.0) for word in words)
@@ -177,7 +177,7 @@ class Asked:
         steps = 0
         for piece in side:
             steps += MARKS.get(piece, 1)
-            yield from ((word, steps) for word in self._words if alike(piece, word))
+            yield from ((word, steps) for word in self._words if akin(piece, word))
 
 
 def said_with(candidate: Candidate, statement: Statement) -> str:

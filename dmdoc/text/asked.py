@@ -195,8 +195,7 @@ def things_asked(question: str) -> list[str]:
 
 def speaks_of(said: str, things: list[str]) -> bool:
     """Whether a text has one of some words, or a form of it; of none it does."""
-    there, sought = ([re.sub("ies$", "y", word) for word in words] for words in (split_words(said), things))
-    return not things or any(alike(word, thing) for word in there for thing in sought)
+    return not things or any(alike(word, thing) for word in split_words(said) for thing in things)
 
 
 def is_of_strangers(question: str, text: Iterable[str]) -> bool:

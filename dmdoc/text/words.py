@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+
+from dmdoc.text.thesaurus import bases, family, synonyms
 
 # The Chinese and Japanese write no blanks between words, so each of their characters counts as one.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
@@ -20,28 +23,12 @@ FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 """English words that stand in every text, and those that a question begins with."""
 
 
-_FORMS = """
-arise arose arisen; become became; begin began begun start started; bite bit bitten; blow blew blown; break broke
-broken; bring brought; build built; buy bought buyer; catch caught; choose chose chosen; clean wash; come came; cost
-price fee fare charge; deal dealt; die death; draw drew drawn; drink drank drunk; drive drove driven; eat ate eaten;
-end finish; fall fell fallen; feed fed; feel felt; fight fought; find found; fly flew flown; forget forgot; forbid
-forbade forbidden; freeze froze frozen; get got; give gave given; go went gone; grow grew grown; hear heard; hide
-hid hidden; hold held keep kept; know knew known; lead led; leave left depart departure; lend lent; lie lay laid;
-lose lost; make made; mean meant; meet met; pay paid payable; phone telephone call; repair fix; ride rode; ring
-rang; rise rose; run ran; say said; see saw seen; seek sought; sell sold seller; send sent; shine shone; shoot shot;
-sing sang; sink sank; sit sat; size large big; long length; wide width; high height tall; deep depth; heavy weight
-weigh; hot temperature; sleep slept; speak spoke spoken; spend spent; stand stood; steal stole; strike struck; swim
-swam; take took taken; teach taught; tell told; think thought; throw threw thrown; wear wore; win won; write wrote
-written
-"""
-
-FORMS: dict[str, tuple[str, ...]] = {
-    word: tuple(group.split()) for group in _FORMS.split(";") for word in group.split()
-}
-"""English words whose other forms do not begin alike, and a few of everyday that ask and answer the same."""
-
 SHORT = 5
-"""Letters; longer words that begin with so many of the same are taken for forms of one."""
+"""Letters; longer words that begin with so many of the same are taken for forms of one, where the thesaurus does not
+know both."""
+
+SYNONYM = 0.5
+"""What a synonym of a word counts beside a form of it."""
 
 
 LONG = 6
@@ -71,12 +58,35 @@ def names(text: str) -> list[str]:
     return [word for word in found if word not in FUNCTION_WORDS]
 
 
-def alike(one: str, other: str) -> bool:
-    """Whether two words in lower case are, by their beginnings or FORMS, forms of one word."""
-    if one in FORMS and other in FORMS[one]:
-        return True
+@lru_cache(maxsize=1 << 16)
+def likeness(one: str, other: str) -> float:
+    """How much two words in lower case mean the same: 1 for forms of one word and what is derived from it ("owner" of
+    "owned"), SYNONYM for synonyms, else 0.
+    """
+    if one == other:
+        return 1.0
     if one[0].isdigit() or other[0].isdigit():
-        return one == other
+        return 0.0
+    own = bases(one)
+    if not own or not bases(other):
+        return float(begin_alike(one, other))
+    if not own.isdisjoint(family(other)):
+        return 1.0
+    return 0.0 if own.isdisjoint(synonyms(other)) else SYNONYM
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two words in lower case are forms of one, or of one family."""
+    return likeness(one, other) == 1
+
+
+def akin(one: str, other: str) -> bool:
+    """Whether two words in lower case are alike, or synonyms."""
+    return likeness(one, other) > 0
+
+
+def begin_alike(one: str, other: str) -> bool:
+    """Whether two words begin with SHORT of the same letters, or a shorter one is the other but for its ending."""
     short, long = sorted((one, other), key=len)
     if len(short) > SHORT:
         return short[:SHORT] == long[:SHORT]
@@ -89,5 +99,4 @@ def words_query(words: Sequence[str]) -> str:
 
 
 def _sought(word: str) -> str:
-    forms = " OR ".join(f'"{form}"' for form in FORMS.get(word, (word,)))
-    return f'{forms} OR "{word[: max(LONG - 1, len(word) - 3)]}"*' if len(word) >= LONG else forms
+    return f'"{word}"' if bases(word) else f'"{word}" OR "{word[: max(LONG - 1, len(word) - 3)]}"*'

@@ -95,7 +95,7 @@ def test_a_document_damaged_by_hand_does_not_hide_the_others(library: Library) -
     assert find_document(QUESTION, library, None, no_reader).document.name == "march"
     (library.root / "documents" / "march" / "document.json").unlink()
     found = find_document(
-        "Is the roof, or the cake in the shop below, to be mended?", library, None, no_reader
+        "Is the committee's roof, or the cake shop below, to be mended?", library, None, no_reader
     )
     assert (found.document.name, found.among) == ("quay-street-lease", 2)
 
