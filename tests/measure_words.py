@@ -28,21 +28,23 @@ ASKED = 4
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data"), help="the folder of training sets")
-    folder = parser.parse_args().data
+    parser.add_argument("--seed", type=int, default=1, help="draws the documents and questions")
+    given = parser.parse_args()
+    draw = random.Random(given.seed)
     for name, (documents, asked, among) in SETS.items():
-        found = [each for each in read_dataset(folder / name) if each.questions]
-        places = sentences(random.Random(0).sample(found, documents), asked)
+        found = [each for each in read_dataset(given.data / name) if each.questions]
+        places = sentences(draw.sample(found, documents), asked, draw)
         first, three = (sum(place < most for place in places) / len(places) for most in (1, 3))
-        right, number = find(random.Random(7).sample(found, among))
+        right, number = find(draw.sample(found, among), draw)
         print(
             f"{name}: of {len(places)} questions {first:.1%} have a right sentence first, {three:.1%} among three; "
             f"of {number} {right / number:.1%} find their document among {among}"
         )
 
 
-def sentences(documents: Sequence[QuestionedDocument], most: int) -> list[int]:
+def sentences(documents: Sequence[QuestionedDocument], most: int, draw: random.Random) -> list[int]:
     """Of each question the place of the first right sentence, counted from 0; 10 where it is farther behind."""
-    draw, places = random.Random(1), []
+    places = []
     for document in documents:
         written = statements(document.sections, [0])
         for each in draw.sample(document.questions, min(most, len(document.questions))):
@@ -58,7 +60,7 @@ def sentences(documents: Sequence[QuestionedDocument], most: int) -> list[int]:
     return places
 
 
-def find(documents: Sequence[QuestionedDocument]) -> tuple[int, int]:
+def find(documents: Sequence[QuestionedDocument], draw: random.Random) -> tuple[int, int]:
     """How many questions find their document by its best passage, and of how many."""
     index = sqlite3.connect(":memory:")
     index.execute(
@@ -70,7 +72,7 @@ def find(documents: Sequence[QuestionedDocument]) -> tuple[int, int]:
             for start, end in split_passages(page):
                 owners.append(number)
                 index.execute("INSERT INTO passages VALUES (?)", (" ".join(split_words(page[start:end])),))
-    draw, right, asked = random.Random(2), 0, 0
+    right, asked = 0, 0
     for number, document in enumerate(documents):
         for each in draw.sample(document.questions, min(ASKED, len(document.questions))):
             query = words_query(telling_words(each.question) or split_words(each.question))
