@@ -6,11 +6,13 @@
 
 The documents are generated ones of the training halves, and paragraphs of SQuAD, QED and FairytaleQA for training, as
 JSON lines in a folder (docs/training.md). From half of those that are prose sentences are taken out, so that some of
-their questions are left open. To ask takes an hour or more of a processor, to fit a minute; what a model has no part in
-(measures of phrases, signals, rules) is measured anew by each fit.
+their questions are left open. Beside them are everyday files written to be learned from (tests/written/), with
+questions that people could ask of them and that they leave open. To ask takes an hour or more of a processor, to fit a
+minute; what a model has no part in (measures of phrases, signals, rules) is measured anew by each fit.
 """
 
 import argparse
+import json
 import pickle
 import random
 from collections.abc import Iterator, Sequence
@@ -21,9 +23,10 @@ from typing import Literal
 from dmdoc.answer.weighing import WEIGHTS, Measures
 from dmdoc.compare.calibration import Reply, calibrate, card_with_verdicts, replies
 from dmdoc.compare.cases import training_documents
-from dmdoc.compare.foreign import Posed, posed, with_gaps
+from dmdoc.compare.foreign import Kind, Posed, posed, with_gaps
 from dmdoc.compare.phrase_weights import BEFORE, Choices, fit_weights, measured_again, phrases_of
 from dmdoc.datasets import QuestionedDocument, read_dataset, select
+from dmdoc.document import read_document
 from dmdoc.ingest.sections import write_text
 from dmdoc.memory.judges import write_judges
 from dmdoc.model.reader import open_reader
@@ -35,6 +38,10 @@ GENERATED, ARTICLES, PARAGRAPHS, STORIES = 96, 14, 60, 16
 ASKED_OF_ARTICLE, ASKED_OF_STORY = 20, 3
 DOCUMENTS = 208
 """Of all these, in an order that is drawn: what the shipped weights and verdicts were fitted to."""
+
+WRITTEN = Path(__file__).parent / "written"
+ASKED_OF_OTHERS = 3
+"""Questions about other files, of each of those that were written."""
 
 FEWEST_WORDS = 25
 """Of a document from which sentences were taken; what is left of others is none."""
@@ -52,7 +59,7 @@ def main() -> None:
     )
     parser.add_argument("what", choices=["ask", "weights", "verdicts"])
     parser.add_argument("--data", type=Path, default=Path("data"), help="the folder of training sets")
-    parser.add_argument("--documents", type=int, default=DOCUMENTS, help="ask about so many")
+    parser.add_argument("--documents", type=int, help="ask about the first so many; all unless told")
     parser.add_argument("--kept", type=Path, default=Path("build/answers.pickle"), help="what was answered")
     given = parser.parse_args()
     if given.what == "ask":
@@ -108,7 +115,23 @@ def drawn(data: Path) -> Iterator[tuple[QuestionedDocument, list[Posed]]]:
         group = [each for each in group if len(each.text.split()) >= FEWEST_WORDS]
         work += zip(group, posed(group, 0), strict=True)
     draw.shuffle(work)
-    yield from work
+    yield from work[:DOCUMENTS]
+    yield from written(draw)
+
+
+def written(draw: random.Random) -> Iterator[tuple[QuestionedDocument, list[Posed]]]:
+    """The everyday files, each with its own questions, all that it leaves open, and some of other files'."""
+    asked: dict[str, list[Posed]] = {}
+    for line in (WRITTEN / "questions.jsonl").read_text("utf-8").splitlines():
+        each = json.loads(line)
+        kind: Kind = "own" if each["answers"] else "near miss"
+        asked.setdefault(each["document"], []).append(Posed(each["question"], tuple(each["answers"]), kind))
+    for file, posed_to_it in sorted(asked.items()):
+        document = read_document(str(WRITTEN / "files" / file))
+        others = [each for other, own in sorted(asked.items()) if other != file for each in own]
+        foreign = [Posed(each.question, (), "other") for each in draw.sample(others, ASKED_OF_OTHERS)]
+        pages = tuple(page for page in document.pages if page)
+        yield QuestionedDocument(document.name, pages, ()), [*posed_to_it, *foreign]
 
 
 def sections(

@@ -30,6 +30,9 @@ STATEMENTS = 6
 LABELLED = 3
 """How many more, behind a label that answers such questions."""
 
+BESIDE = 32
+"""How many more of the sections that these stand in: a question may have none of the words of its answer."""
+
 CANDIDATES = 32
 """The most phrases that the model reads: those with the best scores before the state is asked. On training documents
 all of 178 right answers were among the first 24 of them.
@@ -250,7 +253,16 @@ def search_statements(question: str, written: Sequence[Statement]) -> Search:
         for each in written
         if (each.page, each.start) not in known and _is_labelled(each, question, EVENT if found else 1.0)
     )
-    return Search(question, written, [*found, *islice(labelled, LABELLED)])
+    best = [*found, *islice(labelled, LABELLED)]
+    known = {(each.page, each.start) for each in best}
+    sections = dict.fromkeys(each.section for each in best)
+    beside = (
+        each
+        for section in sections
+        for each in written
+        if each.section == section and (each.page, each.start) not in known
+    )
+    return Search(question, written, [*best, *islice(beside, BESIDE)])
 
 
 def find_phrases(question: str, pages: Sequence[str]) -> list[Found]:

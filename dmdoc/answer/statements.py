@@ -15,7 +15,7 @@ from dmdoc.text.around import are_headings, around
 from dmdoc.text.candidates import split_statements
 from dmdoc.text.cells import headings, is_row
 from dmdoc.text.thesaurus import is_known
-from dmdoc.text.words import likeness, split_words, telling_words
+from dmdoc.text.words import alike, likeness, split_words, telling_words
 
 K1, B, LEAST = 1.2, 0.75, 1e-6
 """Of BM25, as SQLite's FTS5 has them: how soon more of a word tells no more, how much length counts, and the least that
@@ -30,6 +30,13 @@ AROUND = 0.7
 NAMED = 0.75
 """What a word that is none of English, such as a name, counts beside another: it tells which document, rather."""
 
+BEGINNING = 3
+"""Statements that a document introduces its subject with."""
+
+BEGUN = 0.3
+"""What a word that stands in the beginning counts beside another: all of the text may be about that."""
+
+_SUBJECT = re.compile(r"\W*(?:subject|re|concerning|title)\b\W*:", re.IGNORECASE)
 _GREETING = re.compile(r"Dear [^\W\d]")
 _CLOSING = re.compile(
     r"(?:(?:with )?(?:kind|best|warm|many)(?:est)? (?:regards|wishes|greetings)|regards|with (?:\w+ )?love|love|"
@@ -143,8 +150,11 @@ def rank(found: Sequence[Statement], question: str, most: int) -> list[Statement
     # With twice as many empty ones a word that most statements have tells a little, and not nothing.
     number = 3 * len(found)
     spread = [sum(counts[word] > 0 for counts in counted) for word in range(len(asked))]
+    begun = split_words(_beginning(found))
     telling = [
-        max(LEAST, log((number - each + 0.5) / (each + 0.5))) * (1 if is_known(word) else NAMED)
+        max(LEAST, log((number - each + 0.5) / (each + 0.5)))
+        * (1 if is_known(word) else NAMED)
+        * (BEGUN if any(alike(own, word) for own in begun) else 1)
         for word, each in zip(asked, spread, strict=True)
     ]
     mean = sum(lengths) / max(1, number)
@@ -158,3 +168,9 @@ def rank(found: Sequence[Statement], question: str, most: int) -> list[Statement
             weighed.append((score * (HEADING if found[place].names else 1), -place))
     best = sorted(weighed, reverse=True)[:most]
     return [found[-place]._replace(rank=score / best[0][0]) for score, place in best]
+
+
+def _beginning(found: Sequence[Statement]) -> str:
+    """What a document says first, and the subject of a letter: its other statements need not say that again."""
+    subjects = (each.text for each in found[BEGINNING:] if _SUBJECT.match(each.text))
+    return " ".join((*(each.text for each in found[:BEGINNING]), *subjects))

@@ -67,16 +67,16 @@ class Measures(NamedTuple):
 
 WEIGHTS = Measures(
     likelihood=1.0,
-    rank=1.39,
-    words=-0.39,
-    distance=-2.43,
-    kind=1.53,
-    whole=0.51,
-    echo=-1.43,
-    noun=0.99,
-    covers=3.8,
-    label=3.08,
-    opposed=-1.59,
+    rank=1.84,
+    words=-0.86,
+    distance=-3.6,
+    kind=3.94,
+    whole=0.15,
+    echo=-3.59,
+    noun=2.73,
+    covers=4.54,
+    label=4.55,
+    opposed=-2.67,
 )
 """In the proportions that make the right phrases of training data likeliest among all (compare/phrase_weights.py)."""
 
