@@ -56,15 +56,25 @@ class Signals:
     said: float = 0.0
     """The share of the question's telling words, but names, that its statement says, or the title; likewise. Those that
     stand nowhere in the text count here, and not in `covers`."""
-    whole: float = 0.0
-    """1 where it is all that a cell or a label has, else 0; likewise."""
     beside: float = 0.0
     """1 where it cannot be what is asked for: of another kind, or of something that is not asked about; likewise."""
-    opposed: float = 0.0
-    """1 where its words speak of the opposite of what is asked, else 0; not the higher, the better; likewise."""
     lead: float = -FARTHEST_LEAD
     """How far it leads all other phrases: the log-odds of its share of all weights, from -FARTHEST_LEAD up to that; 0,
     which speaks neither for nor against it, where there was no other."""
+    margin: float = 0.0
+    """How much likelier it is than the likeliest other phrase, in nats a token; 0 where there was no other."""
+    rank: float = 0.0
+    """How well its statement matches the question (statements.py), as a share of the best; likewise, from 0 to 1."""
+    noun: float = 0.0
+    """1 where it has the noun that is asked for, else 0 (weighing.py); likewise."""
+    echo: float = 0.0
+    """The share of its words that the question has; likewise."""
+    length: float = 0.0
+    """How many words it has, a cell's counted by its items; likewise."""
+    counts: float = 0.0
+    """1 where the question asks how many, else 0: such are answered rightly more often, or less often; likewise."""
+    places: float = 0.0
+    """1 where it asks where; likewise."""
 
 
 def signals(
@@ -129,10 +139,15 @@ def _of_phrase(
         "label": measures.label,
         "covers": measures.covers,
         "said": _share(sought, there),
-        "whole": measures.whole,
         "beside": float(is_beside(question, span, pages, name)),
-        "opposed": measures.opposed,
         "lead": _lead(choice),
+        "margin": _margin(span, choice),
+        "rank": measures.rank,
+        "noun": measures.noun,
+        "echo": measures.echo,
+        "length": measures.words,
+        "counts": float(kind_asked(question) == "count"),
+        "places": float(kind_asked(question) == "place"),
     }
 
 
@@ -158,6 +173,11 @@ def _lead(choice: Choice) -> float:
         return 0.0
     rest = sum(exp(score - best) for score in others)
     return FARTHEST_LEAD if rest == 0 else max(-FARTHEST_LEAD, min(FARTHEST_LEAD, -log(rest)))
+
+
+def _margin(span: Span, choice: Choice) -> float:
+    others = [each.log_likelihood for each in choice.read if each.text != span.text]
+    return span.log_likelihood - max(others) if others else 0.0
 
 
 def _share(sought: Iterable[str], there: Collection[str]) -> float:

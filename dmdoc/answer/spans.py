@@ -8,30 +8,18 @@ sentence make its score (weighing.py). Knows nothing about how a free answer was
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import NamedTuple
 
 from dmdoc.answer.ask import Answer
 from dmdoc.answer.evidence import Passage
 from dmdoc.answer.quoting import NOTHING, Missing, Quoted, quote
-from dmdoc.answer.statements import BETWEEN_PAGES, Statement, rank, statements
+from dmdoc.answer.statements import BETWEEN_PAGES, Statement, likely_statements, statements
 from dmdoc.answer.weighing import Asked, Measures, weigh
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.continuations import hear_continuations
 from dmdoc.model.reader import Reader
 from dmdoc.text.asked import form_asked
 from dmdoc.text.candidates import Candidate, find_candidates
-from dmdoc.text.cells import split_cells
-from dmdoc.text.labels import EVENT, fits_label
-
-STATEMENTS = 6
-"""How many statements give candidates."""
-
-LABELLED = 3
-"""How many more, behind a label that answers such questions."""
-
-BESIDE = 32
-"""How many more of the sections that these stand in: a question may have none of the words of its answer."""
 
 CANDIDATES = 32
 """The most phrases that the model reads: those with the best scores before the state is asked. On training documents
@@ -246,34 +234,13 @@ def written_statements(
 
 def search_statements(question: str, written: Sequence[Statement]) -> Search:
     """Find where a document speaks of what is asked, in its words or behind a label that answers such questions."""
-    found = rank(written, question, STATEMENTS)
-    known = {(each.page, each.start) for each in found}
-    labelled = (
-        each
-        for each in written
-        if (each.page, each.start) not in known and _is_labelled(each, question, EVENT if found else 1.0)
-    )
-    best = [*found, *islice(labelled, LABELLED)]
-    known = {(each.page, each.start) for each in best}
-    sections = dict.fromkeys(each.section for each in best)
-    beside = (
-        each
-        for section in sections
-        for each in written
-        if each.section == section and (each.page, each.start) not in known
-    )
-    return Search(question, written, [*best, *islice(beside, BESIDE)])
+    return Search(question, written, likely_statements(question, written))
 
 
 def find_phrases(question: str, pages: Sequence[str]) -> list[Found]:
     """What could answer a question about a text in one section, the best first, before the state is asked."""
     written = statements(pages, [0])
     return search_statements(question, written).phrases(0) if written else []
-
-
-def _is_labelled(statement: Statement, question: str, least: float) -> bool:
-    names = [statement.label, *(cell.name for cell in split_cells(statement.text))]
-    return any(fits_label(question, name) >= least for name in names)
 
 
 def _candidates(read: Sequence[Statement], asked: Asked, question: str) -> list[Found]:

@@ -8,18 +8,29 @@ nothing about models or states; where sections begin it is told.
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from math import log
 from typing import NamedTuple
 
 from dmdoc.text.around import are_headings, around
 from dmdoc.text.candidates import split_statements
-from dmdoc.text.cells import headings, is_row
+from dmdoc.text.cells import headings, is_row, split_cells
+from dmdoc.text.labels import EVENT, fits_label
 from dmdoc.text.thesaurus import is_known
 from dmdoc.text.words import alike, likeness, split_words, telling_words
 
 K1, B, LEAST = 1.2, 0.75, 1e-6
 """Of BM25, as SQLite's FTS5 has them: how soon more of a word tells no more, how much length counts, and the least that
 a word tells."""
+
+STATEMENTS = 6
+"""How many statements give candidates."""
+
+LABELLED = 3
+"""How many more, behind a label that answers such questions."""
+
+BESIDE = 32
+"""How many more, of the same sections: a question may have none of the words of its answer."""
 
 BETWEEN_PAGES = "\n\n"
 """What stands between two pages in the text of a document."""
@@ -121,6 +132,30 @@ def _heads(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
         row = is_row(text)
         yield heads or () if row else ()
         heads = (headings(text) if heads is None else heads) if row else None
+
+
+def likely_statements(question: str, written: Sequence[Statement]) -> list[Statement]:
+    """Those that may answer: what ranks first, what stands behind a label that answers such questions, and the rest of
+    their sections, in that order.
+    """
+    found = rank(written, question, STATEMENTS)
+    least = EVENT if found else 1.0
+    labelled = (each for each in _without(found, written) if _is_labelled(each, question, least))
+    best = [*found, *islice(labelled, LABELLED)]
+    sections = list(dict.fromkeys(each.section for each in best))
+    beside = [each for each in _without(best, written) if each.section in sections]
+    beside.sort(key=lambda each: sections.index(each.section))
+    return [*best, *beside[:BESIDE]]
+
+
+def _without(found: Sequence[Statement], written: Sequence[Statement]) -> list[Statement]:
+    places = {(each.page, each.start) for each in found}
+    return [each for each in written if (each.page, each.start) not in places]
+
+
+def _is_labelled(statement: Statement, question: str, least: float) -> bool:
+    names = [statement.label, *(cell.name for cell in split_cells(statement.text))]
+    return any(fits_label(question, name) >= least for name in names)
 
 
 def rank(found: Sequence[Statement], question: str, most: int) -> list[Statement]:

@@ -214,7 +214,7 @@ def test_a_cell_has_the_signals_of_its_row_and_heading(reader: Reader) -> None:
         )
         for asked in ("What is the price of the oak plank?", "Who sold walnut shelves?")
     )
-    assert (named.label, named.covers, named.opposed) == pytest.approx((1, 1, 0))
+    assert (named.label, named.covers, named.rank) == pytest.approx((1, 1, 1))
     assert other.label < 1
     assert -FARTHEST_LEAD < named.lead <= FARTHEST_LEAD
 
@@ -281,7 +281,7 @@ def test_an_answer_in_the_model_s_own_words_has_no_signals_of_a_phrase(reader: R
     state = write_text(PAGES[0], reader)
     recalled = answered("Who?", reader, state, "state")
     found = signals("Who?", recalled, state, PAGES, reader)
-    assert (found.label, found.covers, found.opposed, found.lead) == (0, 0, 0, -FARTHEST_LEAD)
+    assert (found.label, found.covers, found.rank, found.lead) == (0, 0, 0, -FARTHEST_LEAD)
 
 
 def test_a_judge_that_looks_at_something_else_is_named(reader: Reader, state: MemoryState) -> None:
