@@ -169,7 +169,7 @@ def fit_the_verdicts(answered: Sequence[Asked]) -> None:
     found = calibrate([reply.judged(document) for document, own in answered for reply in own])
     write_judges(ADAPTER, {"spans": found.judge})
     card = ADAPTER / "README.md"
-    data = "forms, rosters and facts of the training halves, SQuAD, QED and FairytaleQA for training"
+    data = "forms, rosters and facts of the training halves, SQuAD, QED and FairytaleQA for training, and tests/written"
     card.write_text(card_with_verdicts(card.read_text("utf-8"), "spans", found, data), "utf-8")
     print(found)
 

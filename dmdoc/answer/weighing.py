@@ -67,16 +67,16 @@ class Measures(NamedTuple):
 
 WEIGHTS = Measures(
     likelihood=1.0,
-    rank=1.73,
-    words=-0.71,
-    distance=-2.7,
-    kind=2.55,
-    whole=0.72,
-    echo=-2.29,
-    noun=1.89,
-    covers=4.52,
-    label=3.97,
-    opposed=-2.05,
+    rank=1.78,
+    words=-0.7,
+    distance=-2.59,
+    kind=2.59,
+    whole=0.47,
+    echo=-2.26,
+    noun=1.84,
+    covers=4.39,
+    label=3.93,
+    opposed=-2.08,
 )
 """In the proportions that make the right phrases of training data likeliest among all (compare/phrase_weights.py)."""
 
