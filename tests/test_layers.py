@@ -38,7 +38,7 @@ INSIDE = {
     "text": "counting thesaurus words opposites labels spelling normalise sentences passages tagger phrases cells "
     "candidates around shapes asked chunking",
     "memory": "state copying end_to_end rounding delta_rule_triton delta_rule key_trace state_header state_file "
-    "adapter_triton adapter adapter_config adapter_file judges attach",
+    "adapter_triton adapter adapter_config adapter_file evidence_file judges attach",
     "model": "fingerprint hardware tokenizer tokenizer_file decoder_config blocks frozen_norm decoder steps causal_lm "
     "places batching backbone embedded hub registry familiar prompt packing reader footprint reads continuations",
     "library": "record document_folders saved_document describe index_file passages catalogue locks journal shelf "

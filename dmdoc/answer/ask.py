@@ -64,6 +64,7 @@ def ask(
     *,
     prompt: Prompt,
     settings: GenerationSettings,
+    speaker: Reader | None = None,
     variables: Mapping[str, str] | None = None,
     on_text: Callable[[str], None] | None = None,
 ) -> Answer:
@@ -72,6 +73,7 @@ def ask(
     Args:
         state: a section a row; of several, one is chosen (routing.py). None leaves the adapter out: the frozen
             backbone answers.
+        speaker: who says the answer, once `reader` has chosen the section; `reader` itself if None.
         variables: what else the prompt has.
 
     Raises:
@@ -85,7 +87,7 @@ def ask(
         (section,) = choose_sections([_asked(question, messages)], [state], reader)
         state = state.rows(section, section + 1)
     stream = _TextStream(reader, on_text, started)
-    tokens = reader.generate(prompt_ids, state, settings, stream.add)
+    tokens = (speaker or reader).generate(prompt_ids, state, settings, stream.add)
     return Answer(
         text=stream.finish(),
         prompt_ids=tuple(prompt_ids),

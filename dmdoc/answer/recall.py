@@ -97,20 +97,21 @@ def recall(
             on_text(found.answer.text)
         return found
     prompt = _checked(prompt or load_prompt(MODE_PROMPTS[mode]), mode)
-    evidence, text = _shown(question or "", reader, pages, mode, most)
+    evidence, text = what_is_shown(question or "", reader, pages, mode, most)
     answer = ask(
         question,
         reader,
         None if mode in ("full", "frozen") else state,
         prompt=prompt,
         settings=settings,
+        speaker=reader.speaker(mode),
         variables={"document": text} if mode in ("evidence", "full") else None,
         on_text=on_text,
     )
     support = None
     if answer.section is not None:
         chosen = state.rows(answer.section, answer.section + 1)
-        (support,) = supports([answer.prompt_ids], [answer.answer_ids], chosen, reader)
+        (support,) = supports([answer.prompt_ids], [answer.answer_ids], chosen, reader.speaker(mode))
     return _recalled(answer, mode, support, evidence, text, None, reader)
 
 
@@ -132,7 +133,7 @@ def recall_all(
         UsageError: as `recall`.
     """
     prompt = _checked(prompt or load_prompt(MODE_PROMPTS[mode]), mode)
-    shown = [_shown(each.question or "", reader, each.pages, mode, most) for each in inquiries]
+    shown = [what_is_shown(each.question or "", reader, each.pages, mode, most) for each in inquiries]
     searches = _searches(inquiries, reader, mode)
     states = [each.state for each in inquiries]
     read = [
@@ -153,7 +154,8 @@ def recall_all(
         if search is not None
     ]
     begun = [each.own for each in phrases] if settings.temperature == 0 else None
-    answers = answer_all(prepared, reader, settings, begun or None)
+    speaker = reader.speaker(mode)
+    answers = answer_all(prepared, speaker, settings, begun or None)
     choices: list[Choice | None] = [None] * len(answers)
     for row, each in enumerate(phrases):
         answers[row], choices[row] = each.choose(answers[row], reader)
@@ -163,7 +165,7 @@ def recall_all(
         for row, answer in enumerate(answers)
         if answer.section is not None and (measured or not _is_phrase(choices[row]))
     ]
-    for row, support in zip(wanted, _supports(answers, states, wanted, reader), strict=True):
+    for row, support in zip(wanted, _supports(answers, states, wanted, speaker), strict=True):
         found[row] = support
     return [
         _recalled(answer, mode, found[row], *shown[row], choices[row], reader)
@@ -246,7 +248,7 @@ def _phrases_read(
     return search.read(prepared.prompts[row], prepared.sections[row], state, reader)
 
 
-def _shown(
+def what_is_shown(
     question: str, reader: Reader, pages: Callable[[], Sequence[str]], mode: RecallMode, most: int
 ) -> tuple[tuple[Passage, ...], str]:
     """What the model is shown of the document: the passages, if it is passages, and the text."""

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,10 @@ from dmdoc import console
 from dmdoc.cli.options import DeviceOption, OfflineOption, environment
 from dmdoc.console.progress import progress as show_progress
 from dmdoc.settings.folders import cache_folder
+from dmdoc.settings.generation import EVIDENCE_PASSAGES
+
+if TYPE_CHECKING:
+    from dmdoc.model.reader import Reader
 
 
 def train(
@@ -40,6 +44,15 @@ def train(
     # Packed reads need a mask of their own, which flash_attention_2 does not take.
     backbone = load_backbone(folder, name=settings.backbone, device=str(processes.device), attention="sdpa")
     with show_progress("train") as progress:
-        adapter = train_adapter(settings, backbone, output, start=start, resume=resume, progress=progress)
+        adapter = train_adapter(
+            settings, backbone, output, show=_passages_for, start=start, resume=resume, progress=progress
+        )
     if processes.main:
         console.note(f"adapter saved in {adapter}; use it with --adapter {adapter}")
+
+
+def _passages_for(question: str, text: str, reader: "Reader") -> str:
+    """What `ask --evidence` shows of a text of one page."""
+    from dmdoc.answer.recall import what_is_shown
+
+    return what_is_shown(question, reader, lambda: [text], "evidence", EVIDENCE_PASSAGES)[1]

@@ -174,8 +174,9 @@ class _Turn:
         golds = [self.reader.encode(asked.answers[0]) for asked, _ in pairs]
         sections = [answer.section for answer in answers if answer.section is not None]
         read = self.state.select(torch.tensor(sections, device=self.state.device)) if sections else None
+        speaker = self.reader.speaker(pairs[0][1].mode)
         found: list[float] = log_likelihoods(
-            [answer.prompt_ids for answer in answers], golds, read, self.reader
+            [answer.prompt_ids for answer in answers], golds, read, speaker
         ).tolist()
         return found
 

@@ -299,7 +299,7 @@ class DeltaMemAdapter(nn.Module):
     def learn_reading_alone(self) -> None:
         """Leave gradients to queries and corrections: what is written stays as it is."""
         for name, parameter in self.named_parameters():
-            parameter.requires_grad_(name.rpartition(".")[2].startswith(("memory_q_", "delta_")))
+            parameter.requires_grad_(is_of_reading(name))
 
     def layer(self, position: int) -> DeltaMemLayer:
         """The layer at `position` among those that have a memory."""
@@ -311,6 +311,11 @@ class DeltaMemAdapter(nn.Module):
     def state_shape(self) -> tuple[int, int, int]:
         """(layers, heads, rank) of the states that this adapter writes."""
         return len(self.layer_indices), self.config.num_state_heads, self.config.rank
+
+
+def is_of_reading(name: str) -> bool:
+    """Whether a parameter of that name has a part in reading alone: a query's, or a correction's."""
+    return name.rpartition(".")[2].startswith(("memory_q_", "delta_"))
 
 
 def _first_keeps(config: DeltaMemConfig) -> Tensor:

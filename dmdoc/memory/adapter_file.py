@@ -43,14 +43,14 @@ def load_adapter(
     expected = adapter.state_dict()
     for key, tensor in expected.items():
         if key not in own:
-            raise AdapterError(f"{folder}: the adapter lacks the tensor {_public_name(key, adapter)}")
+            raise AdapterError(f"{folder}: the adapter lacks the tensor {public_name(key, adapter)}")
         if own[key].shape != tensor.shape:
             raise AdapterError(
-                f"{folder}: {_public_name(key, adapter)} is {list(own[key].shape)}, but this backbone needs "
+                f"{folder}: {public_name(key, adapter)} is {list(own[key].shape)}, but this backbone needs "
                 f"{list(tensor.shape)}; the adapter was trained for another model"
             )
         if not own[key].isfinite().all():
-            raise AdapterError(f"{folder}: {_public_name(key, adapter)} holds numbers that are not finite")
+            raise AdapterError(f"{folder}: {public_name(key, adapter)} holds numbers that are not finite")
     adapter.load_state_dict(own, assign=True)
     adapter.to(device=device, dtype=torch.float32).requires_grad_(False).eval()
     return adapter, Identity(name=name, sha256=sha256, older=config.reads_states_of)
@@ -60,7 +60,7 @@ def save_adapter(adapter: DeltaMemAdapter, folder: Path, *, dtype: torch.dtype =
     """Write configuration and weights to `folder` under the public tensor names."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
-        _public_name(key, adapter): tensor.detach().to("cpu", dtype).contiguous()
+        public_name(key, adapter): tensor.detach().to("cpu", dtype).contiguous()
         for key, tensor in adapter.state_dict().items()
     }
     save_file(tensors, folder / OUR_WEIGHTS, metadata={"format": "pt"})
@@ -114,6 +114,7 @@ def _to_own_names(tensors: Mapping[str, Tensor], adapter: DeltaMemAdapter, folde
     return own
 
 
-def _public_name(key: str, adapter: DeltaMemAdapter) -> str:
+def public_name(key: str, adapter: DeltaMemAdapter) -> str:
+    """What a parameter of `adapter` is called in files."""
     _, position, parameter = key.split(".")
     return f"model.layers.{adapter.layer_indices[int(position)]}.self_attn.{parameter}"

@@ -16,7 +16,12 @@ Kind = Literal["backbone", "adapter"]
 ERRORS = {"backbone": BackboneError, "adapter": AdapterError}
 _FILES = {
     "backbone": ["*.json", "*.safetensors", "*.jinja", "merges.txt"],
-    "adapter": ["delta_mem_config.json", "delta_mem_adapter.pt", "adapter.safetensors"],
+    "adapter": [
+        "delta_mem_config.json",
+        "delta_mem_adapter.pt",
+        "adapter.safetensors",
+        "evidence.safetensors",
+    ],
 }
 
 

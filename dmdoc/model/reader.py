@@ -5,8 +5,8 @@ Token ids and states go in, states and token ids come out; knows nothing about f
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache, partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from dmdoc.memory.adapter_file import load_adapter
 from dmdoc.memory.attach import AllLayersWritten, MemoryPass, attention_inputs, attention_sizes
 from dmdoc.memory.copying import on_device
 from dmdoc.memory.end_to_end import EndToEnd
+from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS, load_evidence
 from dmdoc.memory.judges import Judge, read_judges
 from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_header import Identity
@@ -29,6 +30,7 @@ from dmdoc.model.batching import in_batches, memory_told
 from dmdoc.model.causal_lm import CausalLM
 from dmdoc.model.hardware import choose_device, detect_hardware
 from dmdoc.model.places import FixedPlaces, keeps_places
+from dmdoc.model.prompt import RecallMode
 from dmdoc.settings.generation import GenerationSettings
 from dmdoc.text.chunking import Chunk, Layout, chunk_document
 
@@ -45,7 +47,22 @@ class Reader:
     adapter_identity: Identity
     judges: Mapping[str, Judge] = field(default_factory=dict)
     """Who judges its answers, by the recall mode; none: nobody has calibrated it."""
+    evidence_weights: Path | None = None
+    """The file of what it reads with where passages of the text stand in the prompt; None: with what it always does."""
     _places: FixedPlaces = field(default_factory=FixedPlaces, init=False, repr=False, compare=False)
+
+    def speaker(self, mode: RecallMode) -> "Reader":
+        """Who says the answer in a recall mode: this reader, or with passages in the prompt one with weights for that.
+
+        Raises:
+            AdapterError: the file of these weights is damaged or does not fit.
+        """
+        return self if mode != "evidence" or self.evidence_weights is None else self._of_evidence
+
+    @cached_property
+    def _of_evidence(self) -> "Reader":
+        assert self.evidence_weights is not None
+        return replace(self, adapter=load_evidence(self.evidence_weights, self.adapter))
 
     def zero_state(self, batch: int = 1) -> MemoryState:
         """The state that has read nothing."""
@@ -309,7 +326,14 @@ def load_reader(backbone: Backbone, adapter_folder: Path, *, adapter_name: str) 
     adapter, identity = load_adapter(
         adapter_folder, name=adapter_name, sizes=attention_sizes(backbone.model), device=backbone.device
     )
-    return Reader(backbone, adapter.to(dtype=backbone.dtype), identity, read_judges(adapter_folder))
+    judges, evidence = read_judges(adapter_folder), adapter_folder / EVIDENCE_WEIGHTS
+    return Reader(
+        backbone,
+        adapter.to(dtype=backbone.dtype),
+        identity,
+        judges,
+        evidence if evidence.is_file() else None,
+    )
 
 
 class _TokenStream:

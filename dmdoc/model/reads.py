@@ -30,17 +30,17 @@ CONTINUE_CHARACTERS = 160
 
 
 def answer_read(
-    question: str, answer: str, reader: Reader, *, rivals: Sequence[str] = (), shown: str = ""
+    question: str, answer: str, reader: Reader, *, rivals: Sequence[str] = (), shown: str | None = None
 ) -> Read:
     """A question as `ask` puts it, its answer, and what else might be taken for that.
 
     Args:
-        shown: of the text, in the prompt beside the question, as with `--recall evidence`.
+        shown: of the text, in the prompt beside the question, as with `--recall evidence`; None asks the state alone.
     """
     filled = (
-        _built_in("evidence").fill(question=question, document=shown)
-        if shown
-        else _built_in("answer").fill(question=question)
+        _built_in("answer").fill(question=question)
+        if shown is None
+        else _built_in("evidence").fill(question=question, document=shown)
     )
     prompt = reader.prompt_ids(filled)
     said, *others = ((*reader.encode(each), reader.end_ids[0]) for each in (answer, *rivals))

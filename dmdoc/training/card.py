@@ -30,7 +30,7 @@ tags:
 # δ-mem adapter for {backbone}
 
 A document is read once into a state of {numbers:,} numbers ({layers} layers, {heads} heads of {rank} by
-{rank}); questions are then answered from that state, without the text. The backbone is frozen; the adapter
+{rank}); questions are then answered from that state, {beside}. The backbone is frozen; the adapter
 has {parameters:,} weights. Trained with dmdoc {version}.
 
 ## Data
@@ -82,6 +82,9 @@ def model_card(config: TrainingConfig, adapter: DeltaMemAdapter, metrics: Sequen
         rank=rank,
         parameters=sum(parameter.numel() for parameter in adapter.parameters()),
         version=__version__,
+        beside=(
+            "with the text in the prompt by weights of its own" if config.for_evidence else "without the text"
+        ),
         data="\n".join([*map(_stage, config.stages), *map(_dataset, config.datasets)]),
         steps=len(metrics),
         seconds=sum(step["seconds"] for step in metrics),
@@ -124,7 +127,9 @@ def _figures(config: TrainingConfig, metrics: Sequence[Mapping[str, Any]]) -> st
     own, donor = last["eval"]["own"], last["eval"]["donor"]
     questions = questions_measured(config.stage_at(last["step"] - 1), config.seed)
     rows = [
-        f"| {name} | {_cell(own, key, questions)} | {_cell(donor, key, questions)} |" for key, name in _ROWS
+        f"| {name} | {_cell(own, key, questions)} | {_cell(donor, key, questions)} |"
+        for key, name in _ROWS
+        if not (config.for_evidence and key.startswith("recitation"))
     ]
     return "\n".join(
         [

@@ -36,7 +36,7 @@ class Stage:
     steps: int
     """Optimiser steps."""
     data: tuple[str, ...] = (FICTIONAL,)
-    """"fictional" or "rosters" (both generated), or names of datasets; the batches of a step take them in turn."""
+    """"fictional" or "rosters" (both generated), or names of datasets; the batches of all steps take them in turn."""
     documents: int = 8
     """Documents a batch."""
     batches: int = 1
@@ -83,9 +83,9 @@ class Stage:
             raise TrainingError(
                 f"rosters have {FEWEST_ROSTER_FACTS} to {MOST_ROSTER_FACTS} facts, got facts {list(self.facts)}"
             )
-        if not self.data or self.batches % len(self.data):
+        if not self.data or (self.batches % len(self.data) and len(self.data) % self.batches):
             raise TrainingError(
-                f"batches must be a multiple of the {len(self.data)} data of the stage, so that each step "
+                f"batches must be a multiple or a divisor of the {len(self.data)} data of the stage, so that each "
                 f"has its share of them, got {self.batches}"
             )
         for name in ("updates", "borrowed", "shown"):
@@ -200,6 +200,11 @@ class TrainingConfig:
         longest = max(stage.max_tokens for stage in self.stages)
         if longest > self.adapter.write_budget:
             raise TrainingError(f"max_tokens {longest} exceeds the write_budget {self.adapter.write_budget}")
+
+    @property
+    def for_evidence(self) -> bool:
+        """Whether what is learned is to read where the text stands in the prompt, and nothing else."""
+        return self.learns == READING and all(stage.shown == 1 for stage in self.stages)
 
     @property
     def steps(self) -> int:

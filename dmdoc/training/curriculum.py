@@ -15,13 +15,13 @@ from dmdoc.text.chunking import Chunk, Layout
 from dmdoc.training.borrowing import MOST_CHARACTERS, MOST_WORDS, lendable
 from dmdoc.training.config import GENERATED, Stage, TrainingConfig
 from dmdoc.training.examples import FictionalSource, FileSource, Source
-from dmdoc.training.reads import Batch, build_batch, is_one_write, write_chunk
+from dmdoc.training.reads import Batch, Show, build_batch, is_one_write, whole_text, write_chunk
 
 
 class Curriculum:
     """Every batch of one run."""
 
-    def __init__(self, config: TrainingConfig, reader: Reader) -> None:
+    def __init__(self, config: TrainingConfig, reader: Reader, show: Show = whole_text) -> None:
         """Reads the files of all stages, so that what is wrong with them is known before the first step.
 
         Raises:
@@ -29,6 +29,7 @@ class Curriculum:
         """
         self._config = config
         self._reader = reader
+        self._show = show
         paths = {dataset.name: Path(dataset.path) for dataset in config.datasets}
         self._sources: dict[tuple[Stage, str], Source] = {}
         for stage in config.stages:
@@ -49,8 +50,8 @@ class Curriculum:
         """
         stage = self._config.stage_at(step)
         generator = random.Random(f"{self._config.seed}/train/{step}/{number}")
-        source = self._sources[stage, stage.data[number % len(stage.data)]]
-        return build_batch(source.draw(generator), stage, self._reader, generator)
+        source = self._sources[stage, stage.data[(step * stage.batches + number) % len(stage.data)]]
+        return build_batch(source.draw(generator), stage, self._reader, generator, self._show)
 
     def sample(self, documents: int) -> list[Chunk]:
         """At least so many documents of the first stage, to fit the start of the weights to."""

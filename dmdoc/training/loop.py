@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,11 @@ from torch import Tensor
 
 from dmdoc.errors import TrainingError
 from dmdoc.memory.adapter import DeltaMemAdapter
-from dmdoc.memory.adapter_file import load_adapter, save_adapter
+from dmdoc.memory.adapter_config import CONFIG_FILE
+from dmdoc.memory.adapter_file import OUR_WEIGHTS, PUBLIC_WEIGHTS, load_adapter, save_adapter
 from dmdoc.memory.attach import attention_inputs, attention_sizes
+from dmdoc.memory.evidence_file import save_evidence
+from dmdoc.memory.judges import JUDGES_FILE
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader
@@ -29,7 +33,7 @@ from dmdoc.training.loss import score_reads, write_batch
 from dmdoc.training.measure import measure
 from dmdoc.training.plot import PLOT, plot_run
 from dmdoc.training.processes import Processes
-from dmdoc.training.reads import Batch
+from dmdoc.training.reads import Batch, Show, whole_text
 
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
@@ -51,6 +55,7 @@ def train(
     backbone: Backbone,
     output: Path,
     *,
+    show: Show = whole_text,
     start: Path | None = None,
     resume: bool = False,
     progress: Report | None = None,
@@ -63,6 +68,7 @@ def train(
     and the main one alone writes there and reports progress.
 
     Args:
+        show: what a question is shown of its text where a stage asks for that.
         start: the folder of the adapter that `config.start` names; to resume it is needed where reading alone is
             learned.
 
@@ -82,7 +88,7 @@ def train(
     reader = Reader(backbone, adapter, Identity(name="in training", sha256=""))
     optimiser = torch.optim.AdamW(adapter.parameters())
     done = load_checkpoint(output / CHECKPOINT, config, adapter, optimiser) if resume else 0
-    curriculum = Curriculum(config, reader)
+    curriculum = Curriculum(config, reader, show)
     if not resume:
         _start(config, adapter, reader, curriculum, start, progress if processes.main else None)
     processes.copy_from_main([parameter.data for parameter in adapter.parameters()])
@@ -96,9 +102,9 @@ def train(
                 continue
             if done % config.measure_every == 0 or done == config.steps:
                 stage = config.stage_at(done - 1)
-                metrics["eval"] = measure(stage, reader, config.seed)
+                metrics["eval"] = measure(stage, reader, config.seed, show=show)
                 if ROSTERS in stage.data:
-                    metrics["eval_rosters"] = measure(stage, reader, config.seed, ROSTERS)
+                    metrics["eval_rosters"] = measure(stage, reader, config.seed, ROSTERS, show=show)
             log.write(json.dumps(metrics) + "\n")
             log.flush()
             if done % config.checkpoint_every == 0 or done == config.steps:
@@ -106,7 +112,7 @@ def train(
             if progress is not None:
                 progress(Counted(done, config.steps, "steps", _losses(metrics)))
     if processes.main:
-        _export(config, adapter, output)
+        _export(config, reader, output, start)
     return output / ADAPTER
 
 
@@ -229,12 +235,29 @@ def _losses_of(batch: Batch, reader: Reader, refine_steps: int, *, located: bool
     return {**vars(scores), "location": location_loss(batch, written, asked, reader)}
 
 
-def _export(config: TrainingConfig, adapter: DeltaMemAdapter, output: Path) -> None:
+def _export(config: TrainingConfig, reader: Reader, output: Path, start: Path | None) -> None:
     metrics = read_metrics(output / METRICS)
+    if config.for_evidence and start is not None:
+        _export_beside(start, reader, output / ADAPTER)
+    else:
+        _export_weights(reader.adapter, output / ADAPTER)
+    card = model_card(config, reader.adapter, metrics)
+    (output / ADAPTER / CARD).write_text(card, encoding="utf-8")
+    (output / PLOT).write_text(plot_run(metrics), encoding="utf-8")
+
+
+def _export_beside(start: Path, reader: Reader, folder: Path) -> None:
+    """The adapter in `start` as it is, and beside it what was learned for passages in the prompt."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (CONFIG_FILE, OUR_WEIGHTS, PUBLIC_WEIGHTS, JUDGES_FILE):
+        if (start / name).is_file():
+            shutil.copyfile(start / name, folder / name)
+    own, _ = load_adapter(folder, name=str(start), sizes=attention_sizes(reader.backbone.model))
+    save_evidence(reader.adapter, own, folder)
+
+
+def _export_weights(adapter: DeltaMemAdapter, folder: Path) -> None:
     # What was not to be learned must not be rounded either.
     kept = [parameter for parameter in adapter.parameters() if not parameter.requires_grad]
     rounds = any(not torch.equal(parameter, parameter.bfloat16().float()) for parameter in kept)
-    save_adapter(adapter, output / ADAPTER, dtype=torch.float32 if rounds else torch.bfloat16)
-    card = model_card(config, adapter, metrics)
-    (output / ADAPTER / CARD).write_text(card, encoding="utf-8")
-    (output / PLOT).write_text(plot_run(metrics), encoding="utf-8")
+    save_adapter(adapter, folder, dtype=torch.float32 if rounds else torch.bfloat16)

@@ -15,12 +15,14 @@ from dmdoc.model.reader import Reader
 from dmdoc.training.config import FICTIONAL, Stage
 from dmdoc.training.examples import Example, FictionalSource
 from dmdoc.training.loss import score_reads, write_batch
-from dmdoc.training.reads import build_batch, is_one_write
+from dmdoc.training.reads import Show, build_batch, is_one_write, whole_text
 
 BATCHES = 2
 
 
-def measure(stage: Stage, reader: Reader, seed: int, name: str = FICTIONAL) -> dict[str, dict[str, float]]:
+def measure(
+    stage: Stage, reader: Reader, seed: int, name: str = FICTIONAL, *, show: Show = whole_text
+) -> dict[str, dict[str, float]]:
     """Scores by control, {"own": …, "donor": …}, on generated documents of that name shaped like the stage's.
 
     The donor's state is that of the next document of the batch: what its score has in common with the own
@@ -33,7 +35,7 @@ def measure(stage: Stage, reader: Reader, seed: int, name: str = FICTIONAL) -> d
     totals: dict[str, dict[str, float]] = {"own": {}, "donor": {}}
     with torch.no_grad():
         for number, examples in enumerate(_examples(stage, seed, partial(is_one_write, reader=reader), name)):
-            batch = build_batch(examples, shape, reader, random.Random(number))
+            batch = build_batch(examples, shape, reader, random.Random(number), show)
             own = write_batch(batch, reader)
             next_one = torch.arange(own.batch, device=own.device).roll(-1)
             for control, state in (("own", own), ("donor", own.select(next_one))):
@@ -58,7 +60,14 @@ def _examples(
 
 
 def _shape(stage: Stage) -> Stage:
-    """Both kinds of read are measured whatever the stage trains on, and every document needs a donor."""
+    """Both kinds of read are measured whatever the stage trains on, and every document needs a donor.
+
+    With the text in the prompt, which leaves nothing to recite, only where the stage always has it there.
+    """
     return replace(
-        stage, documents=max(2, stage.documents), questions=max(1, stage.questions), recitations=1, shown=0
+        stage,
+        documents=max(2, stage.documents),
+        questions=max(1, stage.questions),
+        recitations=1,
+        shown=float(stage.shown == 1),
     )

@@ -1,7 +1,7 @@
 """From an example to what a batch needs: the chunk that is written and the reads that are asked of its state."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dmdoc.errors import TrainingError
@@ -14,6 +14,15 @@ from dmdoc.training.examples import Example
 
 FEWEST_WORDS = 3
 """A continuation in training starts from so many words of the text up to `CONTINUE_WORDS`."""
+
+
+Show = Callable[[str, str, Reader], str]
+"""What a question is shown of a text, as by `ask --evidence`: (question, text, reader) → what stands in the prompt."""
+
+
+def whole_text(_question: str, text: str, _reader: Reader) -> str:
+    """All of it, as it is."""
+    return text
 
 
 @dataclass(frozen=True)
@@ -57,8 +66,17 @@ def _chunks(text: str, reader: Reader) -> list[Chunk]:
     return chunk_document(text, reader.backbone.tokenizer, budget=config.write_budget, layout=layout)
 
 
-def build_batch(examples: Sequence[Example], stage: Stage, reader: Reader, generator: random.Random) -> Batch:
+def build_batch(
+    examples: Sequence[Example],
+    stage: Stage,
+    reader: Reader,
+    generator: random.Random,
+    show: Show = whole_text,
+) -> Batch:
     """Lay out the documents of one batch.
+
+    Args:
+        show: called for the stage's share of `shown` batches.
 
     Raises:
         TrainingError: as `write_chunk`.
@@ -74,7 +92,13 @@ def build_batch(examples: Sequence[Example], stage: Stage, reader: Reader, gener
     for example, chunk in zip(examples, chunks, strict=True):
         rivals = example.rivals or ((),) * len(example.questions)
         answers = [
-            answer_read(question, answer, reader, rivals=others, shown=example.text if shown else "")
+            answer_read(
+                question,
+                answer,
+                reader,
+                rivals=others,
+                shown=show(question, example.text, reader) if shown else None,
+            )
             for (question, answer), others in zip(example.questions, rivals, strict=True)
         ]
         places.append(tuple(_place(chunk, answer, reader) for _, answer in example.questions))

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
-from tiny import tiny_reader
+from tiny import tiny_adapter, tiny_reader
 
 from dmdoc.answer.recall import (
     EVIDENCE_TOKENS,
@@ -18,6 +20,7 @@ from dmdoc.answer.support import supports
 from dmdoc.errors import UsageError
 from dmdoc.ingest.sections import write_text
 from dmdoc.memory.adapter import DeltaMemConfig
+from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS, save_evidence
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.prompt import Prompt, RecallMode, load_prompt
 from dmdoc.model.reader import Reader
@@ -127,6 +130,36 @@ def test_evidence_puts_the_best_passages_beside_the_state(reader: Reader, state:
     assert PAGES[1] not in prompt
     assert answer(state) != answer(reader.zero_state())
     assert recalled.lift is not None
+
+
+def with_evidence_weights(reader: Reader, folder: Path) -> Reader:
+    save_evidence(tiny_adapter(reader.backbone.model, CONFIG, seed=9), reader.adapter, folder)
+    return replace(reader, evidence_weights=folder / EVIDENCE_WEIGHTS)
+
+
+@pytest.mark.parametrize("mode", ["state", "spans", "evidence", "full"])
+def test_weights_for_passages_answer_with_passages_alone(
+    mode: RecallMode, reader: Reader, tmp_path: Path
+) -> None:
+    own = with_evidence_weights(reader, tmp_path)
+    states = write_text("\n\n".join(PAGES) * 8, reader)
+    assert states.batch > 1
+    longer = GenerationSettings(max_tokens=24)
+    inquiry = Inquiry(QUESTION, states, lambda: PAGES)
+    (before,) = recall_all([inquiry], reader, settings=longer, mode=mode)
+    (after,) = recall_all([inquiry], own, settings=longer, mode=mode)
+    alone = recall(QUESTION, own, states, lambda: PAGES, settings=longer, mode=mode)
+
+    assert alone.answer.text == after.answer.text
+    assert after.answer.section == before.answer.section
+    assert (after.answer.text == before.answer.text) == (mode != "evidence")
+    if mode == "evidence":
+        answer = alone.answer
+        assert answer.section is not None
+        chosen = states.rows(answer.section, answer.section + 1)
+        speaker = own.speaker(mode)
+        assert supports([answer.prompt_ids], [answer.answer_ids], chosen, speaker) == [alone.support]
+        assert after.lift == pytest.approx(alone.lift, abs=1e-4)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from judges_of_tests import always
-from tiny import tiny_reader
+from tiny import tiny_adapter, tiny_reader
 
 from dmdoc.answer.recall import recall
 from dmdoc.answer.support import log_likelihoods
@@ -31,6 +31,7 @@ from dmdoc.ingest.sections import write_text
 from dmdoc.ingest.single import ingest
 from dmdoc.library.library import Library
 from dmdoc.memory.adapter import DeltaMemConfig
+from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS, save_evidence
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.prompt import load_prompt
 from dmdoc.model.reader import Reader
@@ -99,6 +100,18 @@ def test_spans_and_its_controls_choose_among_the_same_phrases(reader: Reader) ->
         assert found[mode].given in TEXT
     assert found["unread"].lift == pytest.approx(0, abs=1e-6)
     assert found["first"].lift is None
+
+
+def test_with_passages_likelihoods_are_of_the_weights_for_passages(reader: Reader, tmp_path: Path) -> None:
+    save_evidence(tiny_adapter(reader.backbone.model, CONFIG, seed=9), reader.adapter, tmp_path)
+    own = replace(reader, evidence_weights=tmp_path / EVIDENCE_WEIGHTS)
+    found = {}
+    for each in (reader, own):
+        results, _ = compare(dataset_cases([LOTS, PONDS], each), each, settings=SETTINGS, modes=MODES)
+        found[id(each)] = by_mode(results, "What is in lot seven?")
+    before, after = found[id(reader)], found[id(own)]
+    changed = {mode for mode in before if before[mode].log_likelihood != after[mode].log_likelihood}
+    assert changed == {"evidence"}
 
 
 @pytest.mark.slow

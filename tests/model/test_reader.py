@@ -3,11 +3,12 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import save_tiny_reader, tiny_reader
+from tiny import save_tiny_reader, tiny_adapter, tiny_reader
 from torch import Tensor
 
 from dmdoc.errors import AdapterError, StateShapeError, UsageError
 from dmdoc.memory.adapter import DeltaMemConfig
+from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS, save_evidence
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.backbone import load_backbone
 from dmdoc.model.reader import Reader, load_reader
@@ -261,3 +262,29 @@ def test_an_adapter_of_another_backbone_is_refused(reader: Reader, tmp_path: Any
     _, adapter = save_tiny_reader(tiny_reader(layers=3), tmp_path)
     with pytest.raises(AdapterError, match="layer 2"):
         load_reader(reader.backbone, adapter, adapter_name="other")
+
+
+def test_weights_for_passages_are_used_with_passages_alone(reader: Reader, tmp_path: Any) -> None:
+    _, folder = save_tiny_reader(reader, tmp_path)
+    without = load_reader(reader.backbone, folder, adapter_name="plain")
+    save_evidence(tiny_adapter(reader.backbone.model, seed=9), reader.adapter, folder)
+    loaded = load_reader(reader.backbone, folder, adapter_name="plain")
+
+    assert without.speaker("evidence") is without
+    assert all(loaded.speaker(mode) is loaded for mode in ("state", "spans", "full", "frozen"))
+    speaker = loaded.speaker("evidence")
+    assert speaker is loaded.speaker("evidence")  # loaded once
+    assert speaker.adapter_identity == loaded.adapter_identity == without.adapter_identity
+    for name, same in (("memory_q_proj", False), ("delta_o_proj", False), ("memory_k_proj", True)):
+        own, other = (each.adapter.get_parameter(f"layers.0.{name}") for each in (loaded, speaker))
+        assert torch.equal(own, other) == same
+
+
+def test_damaged_weights_for_passages_stop_nothing_else(reader: Reader, tmp_path: Any) -> None:
+    _, folder = save_tiny_reader(reader, tmp_path)
+    (folder / EVIDENCE_WEIGHTS).write_bytes(b"damaged")
+    loaded = load_reader(reader.backbone, folder, adapter_name="plain")
+
+    assert loaded.speaker("state").generate(loaded.prompt_ids(PROMPT), None, GenerationSettings(max_tokens=3))
+    with pytest.raises(AdapterError, match="is damaged"):
+        loaded.speaker("evidence")

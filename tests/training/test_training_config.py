@@ -112,7 +112,10 @@ def test_the_shipped_configuration_can_be_read() -> None:
         ('stage = 3\n[run]\nbackbone = "b"\n', " [[stage]] must be an array of tables, got 3"),
         (MINIMAL + "data = 7\n", ": data must be a name or a list of names, got 7"),
         (MINIMAL + 'data = "squad"\n', ": no dataset is named squad; known are fictional"),
-        (MINIMAL + 'data = ["fictional", "fictional"]\n', ": batches must be a multiple of the 2 data"),
+        (
+            MINIMAL + 'data = ["fictional", "rosters"]\nbatches = 3\nfacts = [6, 8]\n',
+            ": batches must be a multiple or a divisor of the 2 data",
+        ),
         (MINIMAL + '[[dataset]]\nname = "x"\n', " [[dataset]] 1: the field path is missing"),
         (
             MINIMAL + '[[dataset]]\nname = "fictional"\npath = ""\nlicence = ""\nsource = ""\n',

@@ -155,6 +155,13 @@ def test_batches_depend_on_seed_step_and_number_alone(tmp_path: Path) -> None:
     assert len({batch.chunks for batch in batches}) == len(batches)
 
 
+def test_data_take_turns_over_the_batches_of_all_steps(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path, data=("codes", "codes", "fictional"), max_tokens=512)
+    curriculum = Curriculum(config, tiny_reader(ADAPTER))
+    drawn = [curriculum.batch(step, 0).chunks[0].text.startswith("The code is") for step in range(6)]
+    assert drawn == [True, True, False] * 2
+
+
 def _with_layout(config: TrainingConfig) -> Curriculum:
     return Curriculum(config, tiny_reader(config.adapter))
 

@@ -10,8 +10,11 @@ from tiny_training import ADAPTER, tiny_backbone, tiny_config
 
 from dmdoc.errors import TrainingError
 from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemConfig
-from dmdoc.memory.adapter_file import load_adapter, save_adapter
+from dmdoc.memory.adapter_config import CONFIG_FILE
+from dmdoc.memory.adapter_file import OUR_WEIGHTS, load_adapter, save_adapter
 from dmdoc.memory.attach import attention_sizes
+from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS, load_evidence
+from dmdoc.memory.judges import JUDGES_FILE
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader, load_reader
@@ -131,6 +134,41 @@ def test_a_run_that_learns_reading_alone_reads_the_states_of_its_start(
     assert identity.wrote(wrote) and not wrote.wrote(identity)
     third = train(replace(config, start=str(folder)), backbone, tmp_path / "again", start=folder)
     assert load_adapter(third, name="third", sizes=sizes)[1].wrote(wrote)
+
+
+def test_a_run_that_shows_the_text_leaves_its_start_and_adds_weights_for_that(
+    tmp_path: Path, backbone: Backbone
+) -> None:
+    sizes, first = attention_sizes(backbone.model), tmp_path / "first"
+    save_adapter(DeltaMemAdapter(ADAPTER, sizes), first)
+    (first / JUDGES_FILE).write_text("{}")
+    shows: list[str] = []
+
+    def show(question: str, text: str, _reader: Reader) -> str:
+        shows.append(question)
+        return text[:-1]
+
+    config = replace(
+        tiny_config(tmp_path, steps=3, shown=1.0), start=str(first), learns=READING, measure_every=3
+    )
+    folder = train(config, backbone, tmp_path / "out", show=show, start=first)
+
+    assert len(shows) > 6  # what is measured is shown its text as well
+    for name in (OUR_WEIGHTS, CONFIG_FILE, JUDGES_FILE):
+        assert (folder / name).read_bytes() == (first / name).read_bytes()
+    before, _ = load_adapter(first, name="first", sizes=sizes)
+    after = load_evidence(folder / EVIDENCE_WEIGHTS, before).state_dict()
+    changed = {
+        name.rpartition(".")[2] for name, old in before.state_dict().items() if not old.equal(after[name])
+    }
+    assert changed == {"memory_q_proj", "delta_q_proj", "delta_o_proj"}
+    learned = checkpoint_of(tmp_path / "out")["adapter"]
+    for name, tensor in learned.items():
+        step = (tensor - before.state_dict()[name]).abs().max()
+        assert (after[name] - tensor).abs().max() <= 0.02 * step
+    card = (folder / "README.md").read_text()
+    assert "with the text in the prompt by weights of its own" in card
+    assert "recitation, nats" not in card
 
 
 def _without_time(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from tiny_training import ADAPTER
 
 from dmdoc.errors import TrainingError
 from dmdoc.model.packing import EMPTY_READ, Read, pack_reads
+from dmdoc.model.prompt import load_prompt
 from dmdoc.model.reader import Reader
 from dmdoc.model.reads import CONTINUE_WORDS, WINDOW_TOKENS
 from dmdoc.training.config import Stage
@@ -61,6 +62,16 @@ def test_shown_batches_have_the_text_once_a_document_and_recite_nothing(reader: 
     packed = pack_reads(batch.reads, pad_id=0, dtype=torch.float32)
     assert packed.block_widths is not None
     assert packed.block_widths[0] > len(reader.encode(TEXT)) > sum(packed.block_widths[1:])
+
+
+def test_questions_are_shown_what_ask_shows(reader: Reader) -> None:
+    shown = {"where": "QZX XZQ", "what": ""}
+    examples = [Example(TEXT, (("where", "there"), ("what", "that")))]
+    stage = Stage(steps=1, questions=2, shown=1.0, max_tokens=64)
+    batch = build_batch(examples, stage, reader, random.Random(0), lambda question, *_: shown[question])
+    for (question, _), read in zip(examples[0].questions, batch.reads[0], strict=True):
+        evidence = load_prompt("evidence").fill(question=question, document=shown[question])
+        assert list(read.prompt_ids) == reader.prompt_ids(evidence)
 
 
 @pytest.mark.parametrize("seed", range(4))
