@@ -19,7 +19,7 @@ from dmdoc.memory.adapter_file import public_name
 
 EVIDENCE_WEIGHTS = "evidence.safetensors"
 
-RANK = 32
+RANK = 44
 """The most columns of `up` and rows of `down`: the directions that are left out add least."""
 
 

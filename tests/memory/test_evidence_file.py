@@ -10,8 +10,8 @@ from dmdoc.errors import AdapterError
 from dmdoc.memory.adapter import AttentionSizes, DeltaMemAdapter, DeltaMemConfig, is_of_reading
 from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS, RANK, load_evidence, save_evidence
 
-SIZES = [AttentionSizes(hidden=48, q=40, k=8, v=8, o=48)] * 2
-CONFIG = DeltaMemConfig(rank=20, num_state_heads=2, delta_o_rmsnorm=True, trainable_delta_scale=True)
+SIZES = [AttentionSizes(hidden=96, q=80, k=8, v=8, o=96)] * 2
+CONFIG = DeltaMemConfig(rank=32, num_state_heads=2, delta_o_rmsnorm=True, trainable_delta_scale=True)
 
 
 def random_adapter(seed: int, config: DeltaMemConfig = CONFIG) -> DeltaMemAdapter:
@@ -83,12 +83,12 @@ NAME = "model.layers.1.self_attn.delta_o_proj"
         (lambda given: given.pop(f"{NAME}.up"), f"lacks the tensor {NAME}.up"),
         (lambda given: given.update(another=torch.zeros(1)), "another has no place in this adapter"),
         (
-            lambda given: given.update({f"{NAME}.down": torch.zeros(3, 40)}),
-            r"is \[3, 40\], but .* needs \[32, 40\]",
+            lambda given: given.update({f"{NAME}.down": torch.zeros(3, 64)}),
+            r"is \[3, 64\], but .* needs \[44, 64\]",
         ),
         (lambda given: given[f"{NAME}.down"].fill_(torch.nan), "no finite number"),
         (
-            lambda given: given.update({f"{NAME}.up": torch.zeros(48, 32, dtype=torch.int8)}),
+            lambda given: given.update({f"{NAME}.up": torch.zeros(96, RANK, dtype=torch.int8)}),
             "no finite number",
         ),
     ],
