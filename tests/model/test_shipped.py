@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS
 from dmdoc.model.embedded import embedded_folder
 from dmdoc.model.prompt import load_prompt
 from dmdoc.model.reader import Reader, open_reader
@@ -33,6 +34,11 @@ def reader() -> Reader:
 def test_the_adapter_and_its_states_are_small(reader: Reader) -> None:
     assert sum(path.stat().st_size for path in Path(FOLDER).iterdir()) <= 16 * 2**20
     assert reader.zero_state().numbers * 4 <= 256 * 2**10
+
+
+def test_the_weights_for_passages_fit_and_are_small(reader: Reader) -> None:
+    assert (FOLDER / EVIDENCE_WEIGHTS).stat().st_size <= 3 * 2**20
+    assert reader.speaker("evidence") is not reader
 
 
 def test_the_adapter_has_a_card() -> None:

@@ -96,10 +96,12 @@ def test_a_configuration_survives_its_own_toml(tmp_path: Path) -> None:
     assert read(tmp_path, config_as_toml(config)) == config
 
 
-def test_the_shipped_configuration_can_be_read() -> None:
-    config = read_training_config(SHIPPED)
+@pytest.mark.parametrize("path", sorted(SHIPPED.parent.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_shipped_configurations_can_be_read(path: Path) -> None:
+    config = read_training_config(path)
 
     assert config.backbone == "smollm2-135m"
+    assert config.for_evidence == path.stem.endswith("-evidence")
     assert all(stage.max_tokens <= config.adapter.write_budget for stage in config.stages)
 
 
