@@ -219,6 +219,25 @@ def test_a_cell_has_the_signals_of_its_row_and_heading(reader: Reader) -> None:
     assert -FARTHEST_LEAD < named.lead <= FARTHEST_LEAD
 
 
+def test_a_phrase_is_held_against_the_likeliest_other_and_against_what_is_asked(reader: Reader) -> None:
+    pages = ("The barge Sorrel lies in Marlbridge. The barge Sorrel carries grain.",)
+    state, asked = write_text(pages[0], reader), "Where does the barge Sorrel lie?"
+    recalled = recall(asked, reader, state, lambda: pages, settings=SHORT, mode="spans")
+    assert recalled.choice is not None and recalled.choice.span is not None
+    chosen = recalled.choice.span
+    others = [each.log_likelihood for each in recalled.choice.read if each.text != chosen.text]
+    found = signals(asked, recalled, state, pages, reader)
+    assert found.margin == pytest.approx(chosen.log_likelihood - max(others))
+    assert (found.places, found.counts) == (1, 0)
+    assert (found.length, found.echo, found.noun) == (
+        chosen.measures.words,
+        chosen.measures.echo,
+        chosen.measures.noun,
+    )
+    other = signals("How many barges are there?", recalled, state, pages, reader)
+    assert (other.places, other.counts) == (0, 1)
+
+
 def test_a_phrase_that_had_no_other_beside_it_leads_nothing(reader: Reader) -> None:
     found = []
     for page in ("Sorrel: 1937", "Sorrel: 1937. Halcyon: Ada Quill."):

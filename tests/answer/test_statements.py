@@ -3,7 +3,7 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmdoc.answer.statements import BETWEEN_PAGES, Statement, rank, statements
+from dmdoc.answer.statements import BETWEEN_PAGES, Statement, likely_statements, rank, statements
 
 PAGES = ("The barge left. It rained.", "", "Rent: 420 crowns\nDeposit: 900 crowns")
 
@@ -85,3 +85,24 @@ def test_a_letter_says_whom_it_greets_and_who_signed_it() -> None:
     assert found["Dear Mr de Wit,"].label == "to"
     assert (found["Astrid Vinter"].label, found["Astrid Vinter"].names) == ("from", False)
     assert sum(bool(each.label) for each in found.values()) == 2
+
+
+def test_words_with_which_a_document_begins_tell_less() -> None:
+    page = "Sparrow Foundry.\nOstwick.\nSince 1911.\nSparrow and Ostwick are near.\nBells are cast at noon."
+    found = rank(statements([page], [0]), "When are bells cast by Sparrow in Ostwick, the foundry?", 1)
+    assert found[0].text == "Bells are cast at noon."
+    asked = "Who washes for Sparrow in Ostwick?"
+    found = rank(
+        statements(["Sparrow.\nOstwick.\nHello.\nSparrow likes Ostwick.\nRoe washes."], [0]), asked, 1
+    )
+    assert found[0].text == "Roe washes."
+    subject = "Dear Ada,\nHello.\nI write.\nSubject: the Halcyon.\nThe Halcyon is old.\nRent is due."
+    assert rank(statements([subject], [0]), "Halcyon rent?", 1)[0].text == "Rent is due."
+
+
+def test_sentences_beside_the_best_ones_of_their_section_may_answer_too() -> None:
+    pages = ["The ferry is blue. Rope is sold. Tar is sold.", "Grain is stored there."]
+    written = statements(pages, [0, len(pages[0]) + len(BETWEEN_PAGES)])
+    found = likely_statements("Who owns the ferry?", written)
+    assert [each.text for each in found] == ["The ferry is blue.", "Rope is sold.", "Tar is sold."]
+    assert likely_statements("What is jazz?", written) == []
