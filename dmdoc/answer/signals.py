@@ -23,6 +23,7 @@ from dmdoc.text.asked import (
     naming_words,
     speaks_of,
     things_asked,
+    without_request,
 )
 from dmdoc.text.words import akin, names, split_words, telling_words
 
@@ -116,7 +117,7 @@ def measure(question: str, recalled: Recalled, match: float, pages: Sequence[str
         assert support is not None, "an answer in the model's own words, or sentences, always has its support"
         likelihood, fits = support.log_likelihood, fits_kind(recalled.answer.text, kind)
         agreement = float(f" {_said(recalled.answer.text)} " in f" {_said(text)} ")
-    about = naming_words(question) if form_asked(question) == "summary" else question
+    about = naming_words(question) if form_asked(question) == "summary" else without_request(question)
     return Signals(
         words=_share(telling_words(about), there),
         names=_share(set(names(question)), there),
@@ -133,7 +134,7 @@ def _of_phrase(
 ) -> dict[str, float]:
     """What there is to say of a phrase alone."""
     measures, said = span.measures, said_with(span.candidate, span.statement)
-    sought = set(telling_words(question)) - set(names(question))
+    sought = set(telling_words(without_request(question))) - set(names(question))
     there = split_words(f"{said} {_title(pages, name)}")
     return {
         "label": measures.label,

@@ -13,6 +13,7 @@ from math import log
 from typing import NamedTuple
 
 from dmdoc.text.around import are_headings, around
+from dmdoc.text.asked import without_request
 from dmdoc.text.candidates import split_statements
 from dmdoc.text.cells import headings, is_row, split_cells
 from dmdoc.text.labels import EVENT, fits_label
@@ -160,7 +161,7 @@ def _is_labelled(statement: Statement, question: str, least: float) -> bool:
 
 def rank(found: Sequence[Statement], question: str, most: int) -> list[Statement]:
     """Those that share telling words with the question, or words like them, the best first, with their ranks."""
-    asked = telling_words(question)
+    asked = telling_words(without_request(question))
     known: dict[str, list[tuple[int, float]]] = {}
 
     def count(text: str, worth: float, counts: list[float]) -> int:

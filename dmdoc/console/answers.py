@@ -26,25 +26,26 @@ def verdict(
         found: the passages that are cited.
         among: how many documents this one was chosen from.
     """
-    where = _place(recalled, found, saved)
+    where = f"{saved.name}{_page(recalled, found, saved)}"
     if recalled.mode not in ("state", "spans"):
         return origin(recalled) if recalled.mode == "frozen" else f"{where}: {origin(recalled)}"
     if judgement is not None and judgement.verdict == "not in the document" and among > 1:
         return f"none of the {among:,} documents says so; the nearest is {where}"
     if among > 1:
-        where += f" (of {among:,} documents)"
+        where = f"{saved.name} (of {among:,} documents){_page(recalled, found, saved)}"
     return where if judgement is None else f"{where}: {judgement.verdict}"
 
 
-def _place(recalled: "Recalled", found: Sequence["Passage"], saved: "SavedDocument") -> str:
+def _page(recalled: "Recalled", found: Sequence["Passage"], saved: "SavedDocument") -> str:
+    """ ", page 2", or "" where there is one page alone."""
     pages = {passage.page for passage in found[:1] if passage.verbatim}
     if not pages and recalled.answer.section is not None:
         _, first, last = saved.header().sections[recalled.answer.section]
         pages = {first, last}
     if not pages or saved.page_count == 1:
-        return saved.name
+        return ""
     first, last = min(pages), max(pages)
-    return f"{saved.name}, " + (f"page {first}" if first == last else f"pages {first} to {last}")
+    return f", page {first}" if first == last else f", pages {first} to {last}"
 
 
 def advice(

@@ -34,7 +34,7 @@ to be counted; what all is about."""
 _FORMS: dict[Form, str] = {
     "summary": r".*\b(?:summary|summari[sz]e|overview)\b|"
     r".*\bwhat (?:is|are) (?:this|these|it|the \w+)(?: \w+)? about\W*$",
-    "list": r"\s*(?:list|name all|enumerate)\b|\s*(?:what|which|who) are all\b",
+    "list": r"\s*(?:please )?(?:list|enumerate|(?:name|give me|show me|tell me) all)\b|\s*(?:what|which|who) are all\b",
     "reason": r".*\bwhy\b|.*\bfor what reason\b",
     "count": r".*\bhow many\b",
     "sentence": r"\s*(?:is|are|was|were|do|does|did|can|could|has|have|had|will|would|should|may|must|might)\b"
@@ -151,6 +151,18 @@ _SUMMARISED = re.compile(
 def naming_words(question: str) -> str:
     """What a question for a summary says of the document, without what asks for the summary; may be ""."""
     return " ".join(telling_words(_SUMMARISED.sub(" ", question)))
+
+
+_REQUEST = re.compile(
+    r"\s*(?:please\s+)?(?:(?:can|could) you\s+(?:please\s+)?)?"
+    r"(?:list|enumerate|name|give|show|tell)\b(?!\s+of\b)(?:\s+(?:me|us)\b)?(?:\s+about\b)?",
+    re.IGNORECASE,
+)
+
+
+def without_request(question: str) -> str:
+    """A question without the words that ask for an answer as such: "List all customers" is about customers."""
+    return _REQUEST.sub("", question, count=1) if _REQUEST.match(question) else question
 
 
 def kind_asked(question: str) -> Kind | None:

@@ -53,6 +53,7 @@ def said(recalled: Recalled, text: str) -> Recalled:
         ("When was the barge Sorrel built?", 1.0, 1.0),
         ("When was the barge Halcyon built?", 2 / 3, 0.0),
         ("Which dog sleeps there?", 0.0, 1.0),
+        ("Please list all lots.", 1.0, 1.0),
         ("Was it built in 1937 or in 1938?", 2 / 3, 0.5),
         ("?", 1.0, 1.0),
     ],

@@ -13,6 +13,7 @@ from dmdoc.text.asked import (
     naming_words,
     speaks_of,
     things_asked,
+    without_request,
 )
 
 
@@ -143,6 +144,21 @@ def test_small_talk_is_known(line: str) -> None:
 @pytest.mark.parametrize("line", ["Hello, who wrote it?", "rent", "Is that good?", "Good Friday", "okra", ""])
 def test_what_asks_something_is_no_small_talk(line: str) -> None:
     assert not is_small_talk(line)
+
+
+@pytest.mark.parametrize(
+    ("question", "about"),
+    [
+        ("List all customers", " all customers"),
+        ("Please give me the phone numbers.", " the phone numbers."),
+        ("Can you tell us about the ponds?", " the ponds?"),
+        ("Name of the captain?", "Name of the captain?"),
+        ("What is on the list?", "What is on the list?"),
+        ("Show of hands?", "Show of hands?"),
+    ],
+)
+def test_what_asks_for_an_answer_as_such_is_no_part_of_what_it_is_about(question: str, about: str) -> None:
+    assert without_request(question) == about
 
 
 def test_a_summary_names_its_document() -> None:
