@@ -47,19 +47,21 @@ _WHAT = (
     r"(?:[\w-]+(?:['\u2019]s?)? ){0,2}?"
 )
 _PRICE = (
-    r"price|cost|fee|fare|rent|deposit|salary|budget|turnover|revenue|subscription|balance|"
+    r"price|cost|fee|fare|rent|deposit|salary|wage|budget|turnover|revenue|subscription|balance|fine|penalty|charge|"
+    r"value|worth|donation|grant|sum|"
     r"total(?= (?:of|on|for)\b|\W*$)"
 )
 _CODE = r"(?:post)?code|password|pin|passcode|reference|registration|(?:phone|telephone|mobile|fax) number"
 _ASKED: dict[Kind, str] = {
     "person": "who|whom|whose",
-    "time": rf"when|{_WHAT}(?:year|date|day|month|time|century|decade|season)s?",
+    "time": rf"when|{_WHAT}(?:year|date|day|month|time|century|decade|season|deadline)s?",
     "often": "how (?:often|frequently)",
     "count": rf"how (?:many|few)|{_WHAT}(?<!phone )number of",
     "money": rf"how much (?:is|are|was|were|do|does|did|must|should|will|would)\b(?!.* (?:weigh|measure|hold))|"
-    rf"{_WHAT}(?:{_PRICE})s?|what (?:do|does|did|must|will)\b.* (?:cost|pay)",
+    rf"{_WHAT}(?:{_PRICE})s?|what (?:do|does|did|must|will|is|are|was|were|has|have|had)\b.* "
+    r"(?:cost|pay|paid|spen[dt]|charged?)",
     "weight": rf"how (?:heavy\b|much\b.* weigh)|{_WHAT}weight",
-    "long": rf"how long|{_WHAT}duration",
+    "long": rf"how (?:long|soon)|{_WHAT}duration",
     "length": rf"how (?:far|tall|high|deep|wide)|{_WHAT}(?:length|height|width|depth|distance|mileage)",
     "heat": rf"how (?:hot|cold|warm)|{_WHAT}temperature",
     "code": rf"{_WHAT}(?:{_CODE})",
@@ -103,12 +105,16 @@ _OF_KIND: dict[Kind, dict[Shape, float]] = {
         "money": 1,
         "often": 0.5,
         "date": 0.5,
+        "numbered": 0.7,
     },
-    "code": {"number": 1, "measure": 0.5, "length": 0.5, "weight": 0.5, "plain": 0.5},
+    "code": {"number": 1, "numbered": 1, "measure": 0.5, "length": 0.5, "weight": 0.5, "plain": 0.5},
     "mail": {"mail": 1},
     "place": {"place": 1, "name": 0.7, "part name": 0.7},
-    "thing": {"person": 1, "place": 1, "name": 1, "part name": 1, "plain": 1},
+    "thing": {"person": 1, "place": 1, "name": 1, "part name": 1, "numbered": 1, "plain": 1},
 }
+_FREE = re.compile(
+    r"(?:entirely |completely )?free(?: of charge)?|(?:no|without) (?:charge|cost)|nothing", re.IGNORECASE
+)
 _NAME_LETTERS = 3
 """What has fewer is an initial or a sign."""
 
@@ -182,6 +188,8 @@ def fits_kind(phrase: str, kind: Kind | None, before: str = "") -> float:
         before: what stands before it: "at the" makes a place of what else could be anything.
     """
     if kind is None:
+        return 1.0
+    if kind == "money" and _FREE.fullmatch(phrase):
         return 1.0
     form = shape(phrase)
     if kind == "place" and form not in _NOWHERE and names_place(phrase, before):

@@ -38,6 +38,15 @@ _TITLE = re.compile(
     "Captain|Chief|Colonel|Count|Doctor|Dr|General|Judge|King|Lady|Lord|Major|Miss|Mrs?|Ms|Pope|President|Prince|Princess|"
     "Prof|Professor|Queen|Saint|Sir"
 )
+_DEEDS = re.compile(
+    r"\b(?:do|doing|done|happen\w*|wrong|why)\b|"
+    r"\bhow (?:do|does|did|is|are|was|were|can|could|should|has|have|had|will|would|to)\b|"
+    r"\bwhat (?:for|reason|purpose|way|pretext|condition)\b|\bfor\W*$",
+    re.IGNORECASE,
+)
+"""What asks for an action: "What did she do?", but not "What does she hold?"."""
+
+_ADVERBS = {"RB", "RBR", "RBS", "UH"}
 _QUOTES = '"\u201c\u201d'
 _PLAIN_NOUNS = {"NN", "NNS"}
 _MODIFIERS = {"NN", "NNS", "JJ", "VBG", "VBN"}
@@ -85,13 +94,15 @@ def _goes_on(text: str, end: re.Match[str]) -> bool:
 def find_candidates(text: str, question: str = "") -> list[Candidate]:
     """What could answer a question in a sentence or a text, in order, nothing twice.
 
-    What only repeats words of the question, or forms of them, is left out.
+    What only repeats words of the question, or forms of them, is left out, and so is what begins with a verb unless the
+    question asks what somebody does, or how.
     """
     asked, found = _words(question), dict[str, Candidate]()
+    deeds = not question or _DEEDS.search(question) is not None
     for begin, end in split_units(text):
         mark = ITEM.match(text, begin, end)
         begin = mark.end() if mark else begin
-        for start, stop in sorted(_unit_spans(text[begin:end])):
+        for start, stop in sorted(_unit_spans(text[begin:end], deeds)):
             said = " ".join(text[begin + start : begin + stop].split())
             words = _words(said)
             if words and not all(any(alike(word, each) for each in asked) for word in words):
@@ -103,11 +114,15 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
-def _unit_spans(unit: str) -> set[tuple[int, int]]:
-    """The candidates of a sentence or a cell; of a label and its value each by itself, and the value as a whole."""
+def _unit_spans(unit: str, deeds: bool) -> set[tuple[int, int]]:
+    """The candidates of a sentence or a cell; of a label and its value each by itself, and the value as a whole.
+
+    Args:
+        deeds: what begins with a verb is one, too.
+    """
     cells = [cell for cell in split_cells(unit) if cell.name]
     if not cells:
-        return _spans(unit)
+        return _spans(unit, deeds)
     parts = [(cell.start, cell.end) for cell in cells]
     values = [(start, start + len(unit[start:end].rstrip(" .,;"))) for start, end in parts]
     whole = {
@@ -117,12 +132,12 @@ def _unit_spans(unit: str) -> set[tuple[int, int]]:
     }
     if len(cells) == 1:
         parts.append((0, cells[0].start))
-    return whole | {(a + start, a + stop) for a, b in parts for start, stop in _spans(unit[a:b])}
+    return whole | {(a + start, a + stop) for a, b in parts for start, stop in _spans(unit[a:b], deeds)}
 
 
-def _spans(sentence: str) -> set[tuple[int, int]]:
+def _spans(sentence: str, deeds: bool) -> set[tuple[int, int]]:
     words = tag_words(sentence)
-    found = {(words[first].start, words[last].end) for first, last in _runs(words)}
+    found = {(words[first].start, words[last].end) for first, last in _runs(words, deeds)}
     for phrase in find_phrases(sentence):
         if phrase.form == "date":  # no part of "12 May 2016" either
             found = {
@@ -140,10 +155,10 @@ def _spans(sentence: str) -> set[tuple[int, int]]:
     return found
 
 
-def _runs(words: Sequence[Word]) -> Iterator[tuple[int, int]]:
+def _runs(words: Sequence[Word], deeds: bool) -> Iterator[tuple[int, int]]:
     """The first and the last word of each candidate, both included."""
     for first in range(len(words)):
-        if not _may_begin(words, first):
+        if not _may_begin(words, first) or (words[first].tag.startswith("VB") and not deeds):
             continue
         quotes = 0
         for last in range(first, min(len(words), first + MOST_WORDS)):
@@ -151,7 +166,7 @@ def _runs(words: Sequence[Word]) -> Iterator[tuple[int, int]]:
             if word.tag in _NOT_INSIDE or (last > first and word.tag.startswith("VB")):
                 break
             quotes += word.text in _QUOTES
-            if first == last and _is_manner(word):
+            if first == last and word.tag in _ADVERBS:
                 continue
             if quotes % 2 == 0 and _may_end(words, first, last):
                 yield first, last
@@ -187,11 +202,6 @@ def _may_end(words: Sequence[Word], first: int, last: int) -> bool:
     before_name = after.tag.startswith("NNP") and word.tag in ("NN", "NNS", "JJ")
     before_head = after.tag in _PLAIN_NOUNS and word.tag in _MODIFIERS and last > first
     return not before_name and not before_head
-
-
-def _is_manner(word: Word) -> bool:
-    """Whether a word alone says how something is done ("strictly"), which few questions ask for."""
-    return word.tag == "RB" and word.text.endswith("ly")
 
 
 def _is_edge(word: Word) -> bool:

@@ -23,13 +23,23 @@ _ASKED = {
     rf"{_WHO}(?:[bs]ought|buy\w*|purchas\w*)\b": "buyer purchaser",
     rf"{_WHO}(?:sold|sells?|selling)\b": "seller vendor",
     rf"{_WHO}sign(?:ed|s)?\b": "signed signature",
+    rf"{_WHO}(?:responsible|in charge|organis\w+|organiz\w+|contact\w*)\b": "responsible organiser organizer contact",
+    r"\s*(?:(?:by|before|until) (?:when|what (?:date|day))|when)\b.*\b(?:paid|pay|due|payable|settled)\b": (
+        "due payable deadline"
+    ),
+    r"\s*(?:(?:from|since) (?:when|what (?:date|day))\b|(?:when|on what (?:date|day))\b.*\b(?:starts?|begins?|began|"
+    r"started|commences?)\b)": "beginning begins start starts from commencement since",
+    r"\s*(?:(?:until|till) (?:when|what (?:date|day))\b|(?:when|on what (?:date|day))\b.*\b(?:ends?|ended|expires?|"
+    r"expired|finish(?:es|ed)?|runs? out)\b)": "end ends until expiry expires finish",
+    r".*\b(?:deposit|security|surety)\b": "deposit security caution bond",
+    r"\s*(?:how much|what)\b.*\b(?:in all|in total|altogether|total)\b": "total sum",
 }
 _LABELS = {
     re.compile(pattern, re.IGNORECASE | re.DOTALL): frozenset(words.split())
     for pattern, words in _ASKED.items()
 }
 _EVENT = {
-    re.compile(r"\s*where\b", re.IGNORECASE): frozenset(("place", "venue", "location")),
+    re.compile(r"\s*where\b", re.IGNORECASE): frozenset(("place", "venue", "location", "address")),
     re.compile(
         r"\s*how much (?:is|are|was|were|do|does|did|must|will)\b(?!.* (?:weigh|measure|hold))", re.IGNORECASE
     ): (frozenset(("price", "cost", "amount"))),

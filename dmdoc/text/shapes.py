@@ -19,6 +19,7 @@ Shape = Literal[
     "place",
     "name",
     "part name",
+    "numbered",
     "plain",
 ]
 
@@ -47,6 +48,11 @@ _NUMBER = re.compile(
     r"nine)ty(?:-\w+)?|hundred|thousand|million|billion|dozen|half|twice|once|first|second|third)\b",
     re.IGNORECASE,
 )
+_ORDINAL = re.compile(r"(?:the )?(?:\d+(?:st|nd|rd|th)|first|second|third) (?=\w)", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"(?!(?:about|around|almost|nearly|over|under|only|some|up|than)\b)[^\W\d]{3,}(?: [^\W\d]{3,})? [A-Z]?\d+[A-Za-z]?"
+)
+"""What is told from others of its kind by a number: "room 461", "Pier 9"."""
 _MAIL = re.compile(r"\w@\w")
 _SHAPES: dict[Shape, re.Pattern[str]] = {
     "mail": _MAIL,
@@ -85,6 +91,9 @@ def shape(phrase: str) -> Shape:
     for form, pattern in _SHAPES.items():
         if pattern.search(phrase):
             return form
+    phrase = _ORDINAL.sub("", phrase, count=1)
+    if _NUMBERED.fullmatch(phrase):
+        return "numbered"
     if _NUMBER.search(phrase):
         units = (form for form, unit in _UNITS.items() if re.search(unit, phrase, re.IGNORECASE))
         return next(units, "number")

@@ -1,5 +1,6 @@
 """The words of an English sentence with their parts of speech, by a tagger that needs no model file (TextBlob's)."""
 
+import re
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -47,6 +48,10 @@ def _parser() -> Callable[[str], object]:
     return found
 
 
+_ROMAN = re.compile("[IVX]{1,5}")
+"""A number behind a name: "Attalus I" is no "I"."""
+
+
 def _corrected(words: list[Word]) -> list[Word]:
     """What the tagger takes for a verb ("a *worn* valve") or for a name ("*Grey* seals returned") is an adjective."""
     for index, (word, noun) in enumerate(pairwise(words)):
@@ -56,4 +61,6 @@ def _corrected(words: list[Word]) -> list[Word]:
             words[index + 1] = noun._replace(chunk="I-NP")
         elif index == 0 and word.tag == "NNP" and noun.tag == "NNS" and noun.text.islower():
             words[index] = word._replace(tag="JJ")
+        elif word.tag == "NNP" and _ROMAN.fullmatch(noun.text):
+            words[index + 1] = noun._replace(tag="NNP", chunk="I-NP")
     return words

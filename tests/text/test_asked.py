@@ -51,6 +51,11 @@ from dmdoc.text.asked import (
         ("What is the registration fee?", "money"),
         ("What was the mileage?", "length"),
         ("What is the skipper's name?", "thing"),
+        ("What is the club going to pay for the boat?", "money"),
+        ("What did the works spend on the hall?", "money"),
+        ("What's the fine for a late book?", "money"),
+        ("What is the deadline for entries?", "time"),
+        ("How soon is the deposit paid back?", "long"),
         ("How does it sail?", None),
         ("For what reason, and why?", None),
         ("Warum?", None),
@@ -65,14 +70,14 @@ def test_what_a_question_asks_for(question: str, kind: str | None) -> None:
     ("phrase", "kinds"),
     [
         ("Hanna Brekke", {"person", "thing"}),
-        ("Room 4", {"place", "count", "number", "code"}),
+        ("Room 4", {"place", "code", "thing"}),
         ("back gate", {"place", "thing"}),
         ("12 June 2023", {"time"}),
         ("1931", {"time"}),
         ("July", {"time"}),
         ("ada@port.example", {"mail"}),
         ("23rd", {"time"}),
-        ("23rd floor", {"place", "count", "number", "code"}),
+        ("23rd floor", {"place", "thing"}),
         ("Miss Quill", {"person", "thing"}),
         ("07:50", set()),
         ("420 crowns", {"money", "number"}),
@@ -96,6 +101,11 @@ def test_what_a_phrase_looks_like(phrase: str, kinds: set[str]) -> None:
 
 def test_a_date_answers_when_better_than_a_time_of_day() -> None:
     assert 0 < fits_kind("07:50", "time") < fits_kind("8 April", "time") == 1
+
+
+def test_what_is_free_has_a_price() -> None:
+    assert fits_kind("free", "money") == fits_kind("no charge", "money") == 1
+    assert fits_kind("free", "person") == 0
 
 
 def test_what_stands_at_a_place_is_better_where_one_is_asked_for() -> None:

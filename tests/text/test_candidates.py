@@ -78,3 +78,23 @@ def test_names_behind_a_label_are_a_candidate_together_however_many() -> None:
 def test_a_telephone_number_is_whole(number: str) -> None:
     found = [each.text for each in find_candidates(f"Call the pilot, Ada Quill, on {number}.")]
     assert [each for each in found if any(letter.isdigit() for letter in each)] == [number]
+
+
+def test_what_begins_with_a_verb_answers_where_a_deed_is_asked_for() -> None:
+    text = "The storm broke the sea gate and flooded Hall B."
+    assert "broke the sea gate" in texts(text, "What did the storm do?")
+    assert "broke the sea gate" in texts(text, "How did the storm harm the works?")
+    found = texts(text, "Which hall did the storm reach?")
+    assert "Hall B" in found
+    assert not any(each.startswith(("broke", "flooded")) for each in found)
+
+
+def test_an_adverb_alone_is_no_candidate() -> None:
+    assert not {"Soon", "never", "also", "strictly"} & set(
+        texts("Soon it also rained, never strictly.", "Where is it?")
+    )
+
+
+@pytest.mark.parametrize("name", ["Attalus I", "Henry VIII", "Louis XIV"])
+def test_the_number_of_a_king_belongs_to_his_name(name: str) -> None:
+    assert name in texts(f"The army was defeated by {name} of Pergamon.", "Who defeated the army?")

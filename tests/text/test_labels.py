@@ -35,3 +35,21 @@ def test_a_price_may_be_that_of_something_else() -> None:
     assert fits_label("How much do we pay for the berth?", "Price per week") == EVENT
     assert fits_label("How much does the anchor weigh?", "Price per week") == 0
     assert fits_label("How much do we pay for the berth?", "Paid by") == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "label"),
+    [
+        ("By when does the bill have to be paid?", "Due"),
+        ("From what date does the contract run?", "Beginning"),
+        ("When does the lease start?", "Start"),
+        ("Until when does it run?", "End"),
+        ("When does the offer expire?", "Valid until"),
+        ("What sum is left as security?", "Caution money"),
+        ("How much is that in all?", "Total"),
+        ("Who is responsible for the keys?", "Contact"),
+    ],
+)
+def test_what_forms_call_it(question: str, label: str) -> None:
+    assert fits_label(question, label) == 1
+    assert fits_label("What colour is the door?", label) == 0
