@@ -48,7 +48,7 @@ def test_the_adapter_has_a_card() -> None:
 
 
 def test_the_state_of_a_document_knows_more_of_it_than_that_of_another(reader: Reader) -> None:
-    stage = Stage(steps=1, documents=8, facts=(4, 4), questions=4, recitations=1, max_tokens=160)
+    stage = Stage(steps=1, documents=4, facts=(4, 4), questions=2, recitations=1, max_tokens=160)
     scores = measure(stage, reader, seed=23)
     assert scores["own"]["recitation"] < scores["donor"]["recitation"] - 0.1
     assert scores["own"]["answer"] < scores["donor"]["answer"] - 0.1
