@@ -29,6 +29,7 @@ from dmdoc.datasets import QuestionedDocument, read_dataset, select
 from dmdoc.document import read_document
 from dmdoc.ingest.sections import write_text
 from dmdoc.memory.judges import write_judges
+from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import open_reader
 from dmdoc.settings.folders import cache_folder
 from dmdoc.settings.generation import GenerationSettings
@@ -60,18 +61,24 @@ def main() -> None:
     parser.add_argument("what", choices=["ask", "weights", "verdicts"])
     parser.add_argument("--data", type=Path, default=Path("data"), help="the folder of training sets")
     parser.add_argument("--documents", type=int, help="ask about the first so many; all unless told")
+    parser.add_argument(
+        "--mode", choices=["spans", "evidence"], default="spans", help="how they are answered"
+    )
     parser.add_argument("--kept", type=Path, default=Path("build/answers.pickle"), help="what was answered")
     given = parser.parse_args()
     if given.what == "ask":
         given.kept.parent.mkdir(parents=True, exist_ok=True)
-        ask(islice(drawn(given.data), given.documents), given.kept)
+        work = list(drawn(given.data))
+        if given.mode == "evidence":  # of these a part is enough, and each part has some of all kinds
+            random.Random(0).shuffle(work)
+        ask(islice(work, given.documents), given.kept, given.mode)
     elif given.what == "weights":
         fit_the_weights(read(given.kept))
     else:
-        fit_the_verdicts(read(given.kept))
+        fit_the_verdicts(read(given.kept), given.mode)
 
 
-def ask(work: Iterator[tuple[QuestionedDocument, list[Posed]]], kept: Path) -> None:
+def ask(work: Iterator[tuple[QuestionedDocument, list[Posed]]], kept: Path, mode: RecallMode) -> None:
     known = {document.name for document, _ in read(kept)} if kept.exists() else set()
     reader = open_reader(None, str(ADAPTER), cache=cache_folder({}))
     with kept.open("ab") as file:
@@ -79,7 +86,7 @@ def ask(work: Iterator[tuple[QuestionedDocument, list[Posed]]], kept: Path) -> N
             if document.name in known:
                 continue
             state = write_text(document.text, reader, 0)
-            found = list(replies(document, asked, state, reader, "spans", settings=SETTINGS))
+            found = list(replies(document, asked, state, reader, mode, settings=SETTINGS))
             pickle.dump((document, found), file)
             file.flush()
             print(f"{document.name}: {len(found)}", flush=True)
@@ -165,12 +172,12 @@ def is_right(found: Choices, weights: Measures) -> bool:
     return bool(found.right[scores.argmax()])
 
 
-def fit_the_verdicts(answered: Sequence[Asked]) -> None:
+def fit_the_verdicts(answered: Sequence[Asked], mode: RecallMode) -> None:
     found = calibrate([reply.judged(document) for document, own in answered for reply in own])
-    write_judges(ADAPTER, {"spans": found.judge})
+    write_judges(ADAPTER, {mode: found.judge})
     card = ADAPTER / "README.md"
     data = "forms, rosters and facts of the training halves, SQuAD, QED and FairytaleQA for training, and tests/written"
-    card.write_text(card_with_verdicts(card.read_text("utf-8"), "spans", found, data), "utf-8")
+    card.write_text(card_with_verdicts(card.read_text("utf-8"), mode, found, data), "utf-8")
     print(found)
 
 

@@ -42,6 +42,10 @@ def judge(
     known = reader.judges.get(recalled.mode)
     if known is None or question is None or recalled.answer.section is None:
         return None
+    if (
+        recalled.mode == "evidence" and recalled.choice is None
+    ):  # the model's own words: not what was measured
+        return None
     text = pages()
     found = asdict(signals(question, recalled, state, text, reader, name))
     if unknown := sorted(known.heard - found.keys()):
@@ -79,7 +83,7 @@ def check_that_answers_are_judged(mode: RecallMode, reader: Reader) -> None:
     Raises:
         UsageError: answers of this mode, or of this adapter, have no verdict.
     """
-    if mode not in ("state", "spans"):
+    if mode not in ("state", "spans", "evidence"):
         raise UsageError(
             f"only answers from the state are judged, not those from {mode}; leave out one of them"
         )

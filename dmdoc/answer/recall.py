@@ -2,7 +2,7 @@
 
     state      from the document's state alone
     spans      the phrase of the text that the document's state makes likeliest as an answer (spans.py)
-    evidence   from the state and a few passages
+    evidence   the phrase that is likeliest with a few passages in the prompt beside the state, or the model's own words
     full       by the frozen backbone with the whole text before it
     frozen     by the frozen backbone, which has not read it
 
@@ -12,9 +12,9 @@ Knows nothing about terminals, options or where documents are kept.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dmdoc.answer.ask import Answer, Prepared, answer_all, ask, chosen_rows, prepare
+from dmdoc.answer.ask import Answer, answer_all, ask, chosen_rows, prepare
 from dmdoc.answer.evidence import Passage, marked, passages
-from dmdoc.answer.spans import Choice, PhrasesRead, Search, search_statements, written_statements
+from dmdoc.answer.spans import Choice, Search, search_statements, written_statements
 from dmdoc.answer.statements import BETWEEN_PAGES
 from dmdoc.answer.support import Support, supports
 from dmdoc.errors import UsageError
@@ -40,7 +40,7 @@ class Recalled:
     document_tokens: int
     """Tokens of the document in the prompt."""
     choice: Choice | None = None
-    """What an answer of `spans` was chosen from."""
+    """What an answer of `spans` or `evidence` was chosen from; None where it is in the model's own words."""
 
     @property
     def lift(self) -> float | None:
@@ -88,10 +88,10 @@ def recall(
         UsageError: the prompt needs a question and there is none, has no place for the text that is to be in it, or
             does not fit the backbone's context.
     """
-    if mode == "spans":  # which comes in one piece, however many there are
+    if _chooses(mode, prompt, settings):  # which comes in one piece, however many there are
         inquiry = Inquiry(question, state, pages, budget)
         (found,) = recall_all(
-            [inquiry], reader, settings=settings, mode=mode, prompt=prompt, measured=measured
+            [inquiry], reader, settings=settings, mode=mode, prompt=prompt, most=most, measured=measured
         )
         if on_text is not None:
             on_text(found.answer.text)
@@ -132,9 +132,10 @@ def recall_all(
     Raises:
         UsageError: as `recall`.
     """
+    chooses = _chooses(mode, prompt, settings)
     prompt = _checked(prompt or load_prompt(MODE_PROMPTS[mode]), mode)
     shown = [what_is_shown(each.question or "", reader, each.pages, mode, most) for each in inquiries]
-    searches = _searches(inquiries, reader, mode)
+    searches = _searches(inquiries, reader) if chooses else [None] * len(inquiries)
     states = [each.state for each in inquiries]
     read = [
         state if search is None else search.asked(state)
@@ -148,13 +149,13 @@ def recall_all(
         settings=settings,
         variables=[{"document": text} if mode in ("evidence", "full") else {} for _, text in shown],
     )
+    speaker, sections = reader.speaker(mode), prepared.sections or ()
     phrases = [
-        _phrases_read(search, prepared, row, states[row], reader)
+        search.read(prepared.prompts[row], sections[row], states[row], speaker, shown=mode == "evidence")
         for row, search in enumerate(searches)
         if search is not None
     ]
     begun = [each.own for each in phrases] if settings.temperature == 0 else None
-    speaker = reader.speaker(mode)
     answers = answer_all(prepared, speaker, settings, begun or None)
     choices: list[Choice | None] = [None] * len(answers)
     for row, each in enumerate(phrases):
@@ -230,22 +231,19 @@ def _recalled(
     )
 
 
-def _searches(inquiries: Sequence[Inquiry], reader: Reader, mode: RecallMode) -> list[Search | None]:
-    """Where the text speaks of each question, if answers are chosen from it; each document is opened once."""
-    if mode != "spans":
-        return [None] * len(inquiries)
+def _chooses(mode: RecallMode, prompt: Prompt | None, settings: GenerationSettings) -> bool:
+    """Whether the answer is a phrase of the text: with passages in the prompt not where it is to be in other words."""
+    own = prompt is not None and prompt.name != MODE_PROMPTS[mode]
+    return mode == "spans" or (mode == "evidence" and not own and settings.temperature == 0)
+
+
+def _searches(inquiries: Sequence[Inquiry], reader: Reader) -> list[Search | None]:
+    """Where the text speaks of each question; each document is opened once."""
     opened = {id(each.pages): each for each in inquiries}
     written = {
         key: written_statements(each.pages(), each.state, reader, each.budget) for key, each in opened.items()
     }
     return [search_statements(each.question or "", written[id(each.pages)]) for each in inquiries]
-
-
-def _phrases_read(
-    search: Search, prepared: Prepared, row: int, state: MemoryState, reader: Reader
-) -> PhrasesRead:
-    assert prepared.sections is not None, "phrases are read under a state"
-    return search.read(prepared.prompts[row], prepared.sections[row], state, reader)
 
 
 def what_is_shown(

@@ -129,14 +129,14 @@ class Repl:
 
     def _told(self, question: str, recalled: Recalled, found: Sequence[Passage], among: int) -> str:
         """How far to trust an answer, or what it was made from; "" where that is not known."""
-        if recalled.mode not in ("state", "spans"):
+        if recalled.mode in ("frozen", "full"):
             return answers.origin(recalled)
         document, section = self.session.document, recalled.answer.section
-        if document is not None and section == len(document.header().sections):
+        if document is not None and section == len(document.header().sections) and not recalled.evidence:
             return "from what was said"
         session, name = self.session, "" if document is None else document.name
         judgement = judge(question, recalled, session.state, session.pages, session.reader, name)
-        if document is None or (judgement is None and among == 1):
+        if document is None or (judgement is None and among == 1 and recalled.mode != "evidence"):
             return ""
         return answers.verdict(recalled, judgement, found, document, among)
 

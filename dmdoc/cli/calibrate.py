@@ -17,7 +17,7 @@ from dmdoc.text.counting import counted
 @spread
 def calibrate(
     mode: Annotated[
-        Literal["state", "spans"],
+        Literal["state", "spans", "evidence"],
         typer.Option("--recall", help="The mode whose answers are judged."),
     ] = "state",
     max_tokens: MaxTokensOption = 32,

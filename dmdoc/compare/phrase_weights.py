@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from dmdoc.answer.spans import Span, find_phrases
+from dmdoc.answer.spans import find_phrases
 from dmdoc.answer.weighing import Measures
 from dmdoc.compare.calibration import Reply
 from dmdoc.compare.scoring import exact_match
@@ -67,7 +67,12 @@ def measured_again(reply: Reply, document: QuestionedDocument) -> Reply:
         return reply
     known = {span.text: span for span in choice.read}
     spans = tuple(
-        Span(candidate, statement, measures._replace(likelihood=known[candidate.text].log_likelihood))
+        replace(
+            known[candidate.text],
+            candidate=candidate,
+            statement=statement,
+            measures=measures._replace(likelihood=known[candidate.text].log_likelihood),
+        )
         for statement, candidate, measures in find_phrases(reply.posed.question, document.sections)
         if candidate.text in known
     )

@@ -40,8 +40,8 @@ PROMPT_TOKENS = 64
 
 Item = TypeVar("Item")
 
-JUDGED: tuple[Mode, ...] = ("state", "spans")
-"""The modes whose answers `ask` judges: the others are controls, or have seen the text."""
+JUDGED: tuple[Mode, ...] = ("state", "spans", "evidence")
+"""The modes whose answers `ask` judges: the others are controls, or have seen all of the text."""
 
 RECALL_MODES: dict[Mode, RecallMode] = {
     "state": "state",

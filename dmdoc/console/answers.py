@@ -8,7 +8,6 @@ from dmdoc.text.counting import counted
 if TYPE_CHECKING:
     from dmdoc.answer.evidence import Passage
     from dmdoc.answer.recall import Recalled
-    from dmdoc.answer.spans import Choice
     from dmdoc.library.saved_document import SavedDocument
     from dmdoc.memory.judges import Judgement
 
@@ -27,13 +26,16 @@ def verdict(
         among: how many documents this one was chosen from.
     """
     where = f"{saved.name}{_page(recalled, found, saved)}"
-    if recalled.mode not in ("state", "spans"):
-        return origin(recalled) if recalled.mode == "frozen" else f"{where}: {origin(recalled)}"
+    if recalled.mode == "frozen":
+        return origin(recalled)
+    if recalled.mode == "full" or (recalled.mode == "evidence" and judgement is None):
+        return f"{where}: {origin(recalled)}"
+    shown = f" ({_shown(recalled)})" if recalled.evidence else ""
     if judgement is not None and judgement.verdict == "not in the document" and among > 1:
-        return f"none of the {among:,} documents says so; the nearest is {where}"
+        return f"none of the {among:,} documents says so; the nearest is {where}{shown}"
     if among > 1:
         where = f"{saved.name} (of {among:,} documents){_page(recalled, found, saved)}"
-    return where if judgement is None else f"{where}: {judgement.verdict}"
+    return where if judgement is None else f"{where}: {judgement.verdict}{shown}"
 
 
 def _page(recalled: "Recalled", found: Sequence["Passage"], saved: "SavedDocument") -> str:
@@ -90,16 +92,20 @@ def origin(recalled: "Recalled") -> str:
             f"answered from the whole text: {recalled.document_tokens:,} tokens of it in the prompt, no state"
         )
     if recalled.choice is not None:
-        return _choice(recalled.choice)
+        return _choice(recalled)
     if recalled.mode == "state":
         return "answered from the state alone"
     if not recalled.evidence:
         return "answered from the state alone: no passage shares a word with the question"
-    count, pages = len(recalled.evidence), sorted({passage.page for passage in recalled.evidence})
+    return f"answered from the state and {_shown(recalled)}"
+
+
+def _shown(recalled: "Recalled") -> str:
+    """What of the text stood in the prompt."""
+    pages = sorted({passage.page for passage in recalled.evidence})
     return (
-        f"answered from the state and {count} passage{'s' if count > 1 else ''} "
-        f"of page{'s' if len(pages) > 1 else ''} {', '.join(map(str, pages))}: "
-        f"{recalled.document_tokens:,} tokens of the document in the prompt"
+        f"{counted(len(recalled.evidence), 'passage')} of page{'s' if len(pages) > 1 else ''} "
+        f"{', '.join(map(str, pages))}: {recalled.document_tokens:,} tokens of the document in the prompt"
     )
 
 
@@ -114,7 +120,9 @@ def measured(recalled: "Recalled", judgement: "Judgement | None") -> str:
     return "; ".join(told)
 
 
-def _choice(choice: "Choice") -> str:
+def _choice(recalled: "Recalled") -> str:
+    choice = recalled.choice
+    assert choice is not None
     if choice.quoted.number is not None:
         return f"counted in the text: {counted(len(choice.quoted.sentences), 'line')} that a question's words chose"
     if choice.quoted.rows:
@@ -124,10 +132,10 @@ def _choice(choice: "Choice") -> str:
         return f"{sentences} of the text, found by words: no phrase answers such a question"
     if choice.span is None:
         return "answered from the state in its own words: the text of the section has no phrase that could answer"
-    return (
-        f"chosen from {counted(choice.candidates, 'phrase')} of the text, each read as an answer: "
-        f"{counted(choice.document_tokens, 'token')} of the document, none of them before the question"
-    )
+    chosen = f"chosen from {counted(choice.candidates, 'phrase')} of the text, each read as an answer"
+    if recalled.evidence:
+        return f"{chosen}, behind {_shown(recalled)}"
+    return f"{chosen}: {counted(choice.document_tokens, 'token')} of the document, none of them before the question"
 
 
 def citations(found: Sequence["Passage"]) -> list[str]:

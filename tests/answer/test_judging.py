@@ -144,8 +144,8 @@ def test_what_is_sure_or_likely_passes() -> None:
 def test_strict_needs_a_judge(reader: Reader) -> None:
     with pytest.raises(UsageError, match=r"nobody has measured .* tiny-adapter .* calibrate the adapter"):
         check_that_answers_are_judged("state", reader)
-    with pytest.raises(UsageError, match="only answers from the state are judged, not those from evidence"):
-        check_that_answers_are_judged("evidence", replace(reader, judges={"state": always("sure")}))
+    with pytest.raises(UsageError, match="only answers from the state are judged, not those from full"):
+        check_that_answers_are_judged("full", replace(reader, judges={"state": always("sure")}))
     check_that_answers_are_judged("state", replace(reader, judges={"state": always("sure")}))
 
 

@@ -13,10 +13,12 @@ from tiny import tiny_adapter, tiny_reader
 from dmdoc.answer.recall import (
     EVIDENCE_TOKENS,
     Inquiry,
+    Recalled,
     recall,
     recall_all,
 )
-from dmdoc.answer.support import supports
+from dmdoc.answer.support import log_likelihoods, supports
+from dmdoc.answer.weighing import weigh
 from dmdoc.errors import UsageError
 from dmdoc.ingest.sections import write_text
 from dmdoc.memory.adapter import DeltaMemConfig
@@ -132,6 +134,36 @@ def test_evidence_puts_the_best_passages_beside_the_state(reader: Reader, state:
     assert recalled.lift is not None
 
 
+def test_with_passages_the_likeliest_phrase_answers_and_the_words_count_for_less(
+    reader: Reader, state: MemoryState
+) -> None:
+    recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, mode="evidence")
+    choice = recalled.choice
+    assert choice is not None and choice.span is not None
+    assert recalled.answer.text in PAGES[0]
+    assert choice.span.score == max(each.score for each in choice.read)
+    for each in choice.read:
+        assert each.score == pytest.approx(weigh(each.measures) + 2 * each.log_likelihood)
+    assert PAGES[0] in reader.decode(recalled.answer.prompt_ids)
+    said = [*reader.encode(choice.span.text), *reader.end_ids[:1]]
+    (nats,) = log_likelihoods([recalled.answer.prompt_ids], [said], state, reader).tolist()
+    assert choice.span.log_likelihood == pytest.approx(nats, abs=1e-4)
+
+
+def test_an_answer_from_passages_is_in_the_models_own_words_where_it_is_drawn(
+    reader: Reader, state: MemoryState
+) -> None:
+    drawn = GenerationSettings(max_tokens=4, temperature=0.5, seed=1)
+    recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=drawn, mode="evidence")
+    assert recalled.choice is None and recalled.evidence
+
+
+def _likelihoods(recalled: Recalled) -> list[float] | str:
+    if recalled.choice is None:
+        return recalled.answer.text
+    return [each.log_likelihood for each in recalled.choice.read]
+
+
 def with_evidence_weights(reader: Reader, folder: Path) -> Reader:
     save_evidence(tiny_adapter(reader.backbone.model, CONFIG, seed=9), reader.adapter, folder)
     return replace(reader, evidence_weights=folder / EVIDENCE_WEIGHTS)
@@ -152,7 +184,8 @@ def test_weights_for_passages_answer_with_passages_alone(
 
     assert alone.answer.text == after.answer.text
     assert after.answer.section == before.answer.section
-    assert (after.answer.text == before.answer.text) == (mode != "evidence")
+    assert _likelihoods(after) == _likelihoods(before) or mode == "evidence"
+    assert _likelihoods(after) != _likelihoods(before) or mode != "evidence"
     if mode == "evidence":
         answer = alone.answer
         assert answer.section is not None
@@ -186,7 +219,11 @@ def test_the_verbatim_mark_of_evidence_is_of_the_answer(
 ) -> None:
     for said, verbatim in (("5432 casks", True), ("5433 casks", False)):
         monkeypatch.setattr(Reader, "generate", _saying(said))
-        recalled = recall(QUESTION, reader, state, lambda: PAGES, settings=SHORT, mode="evidence")
+        mine = Prompt("mine", "", "{{ document }} {{ question }}")  # so that no phrase is chosen
+        recalled = recall(
+            QUESTION, reader, state, lambda: PAGES, settings=SHORT, mode="evidence", prompt=mine
+        )
+        assert recalled.choice is None
         assert [passage.verbatim for passage in recalled.evidence] == [verbatim]
 
 

@@ -147,11 +147,14 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
     ),
     "recall": (
         "/recall evidence\nWhen?\nWho wrote it?\n/recall full\nWho wrote it?\n/recall frozen\nWho wrote it?\n",
-        "At noon,\nin May.\nAda Lovelace.\nI cannot say.\nI cannot say.\n",
+        "noon\nHalvorsen\nI cannot say.\nI cannot say.\n",
         "answers come from: evidence\n"
-        "answered from the state alone: no passage shares a word with the question\n"
-        "page 1: The ferry Halvorsen left at noon.\n"
-        "answered from the state alone: no passage shares a word with the question\n"
+        "report: chosen from 3 phrases of the text, each read as an answer: 28 tokens of the document, none of them "
+        "before the question\n"
+        "page 1 (word for word): The ferry Halvorsen left at «noon».\n"
+        "report: chosen from 3 phrases of the text, each read as an answer: 28 tokens of the document, none of them "
+        "before the question\n"
+        "page 1 (word for word): The ferry «Halvorsen» left at noon.\n"
         "answers come from: full\n"
         "answered from the whole text: 33 tokens of it in the prompt, no state\n"
         "answers come from: frozen\n"
@@ -159,10 +162,11 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
     ),
     "recall from a passage": (
         "/recall evidence\nWhen left the ferry?\n",
-        "At noon.\n",
+        "noon\n",
         "answers come from: evidence\n"
-        "answered from the state and 1 passage of page 1: 33 tokens of the document in the prompt\n"
-        "page 1 (word for word): The ferry Halvorsen left at noon.\n",
+        "report: chosen from 3 phrases of the text, each read as an answer, behind 1 passage of page 1: 33 tokens of "
+        "the document in the prompt\n"
+        "page 1 (word for word): The ferry Halvorsen left at «noon».\n",
     ),
     "no such mode": (
         "/recall memory\n",

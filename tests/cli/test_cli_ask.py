@@ -101,10 +101,10 @@ def test_evidence_is_labelled_with_its_pages(
     tokens = record["document_tokens_in_prompt"]
     assert 20 < tokens < record["prompt_tokens"]
     named = "1 passage of page 1" if pages == [1] else "2 passages of pages 1, 2"
-    said = f"answered from the state and {named}: {tokens} tokens of the document in the prompt"
-    assert label == f"pages, pages 1 to 2: {said}"
-    assert len(citations) == (0 if "--quiet" in options else len(pages))
-    assert [citation["page"] for citation in record["citations"]] == pages
+    chosen = "chosen from 4 phrases of the text, each read as an answer"
+    assert label == f"pages, page 1: {chosen}, behind {named}: {tokens} tokens of the document in the prompt"
+    assert len(citations) == (0 if "--quiet" in options else 1)
+    assert [citation["page"] for citation in record["citations"]] == [1]
     assert (record["recall"], record["supported"]) == ("evidence", None)
 
 
@@ -173,7 +173,8 @@ def test_the_ways_without_a_state(
         (("--evidence=many",), "--evidence"),
         (("--recall", "memory"), "--recall"),
         (("--strict",), "nobody has measured which answers of tiny-adapter are right"),
-        (("--strict", "--evidence"), "only answers from the state are judged, not those from evidence"),
+        (("--strict", "--evidence"), "nobody has measured which answers of tiny-adapter are right"),
+        (("--strict", "--recall", "full"), "only answers from the state are judged, not those from full"),
     ],
 )
 def test_ways_that_cannot_be(options: tuple[str, ...], message: str, invoke: Invoke, two_pages: str) -> None:
