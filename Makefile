@@ -95,6 +95,8 @@ answers: model  ## fit the weights of phrases, and the verdicts, again to the tr
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fit_answers.py ask
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fit_answers.py weights
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fit_answers.py verdicts
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fit_answers.py ask --mode evidence --documents 55 --kept build/evidence.pickle
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fit_answers.py verdicts --mode evidence --kept build/evidence.pickle
 
 clean:  ## remove the environment, the demo and every build product
 	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .coverage*
