@@ -152,7 +152,7 @@ def ask(
         console.note(answers.verdict(recalled, judgement, found, saved, target.among))
     if machine.quiet:
         return
-    if helps := answers.advice(recalled, judgement, saved.header().refine_steps, found):
+    if helps := answers.advice(recalled, judgement, found):
         console.note(helps)
     if citations:
         for line in answers.citations(found):

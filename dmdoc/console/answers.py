@@ -50,9 +50,7 @@ def _page(recalled: "Recalled", found: Sequence["Passage"], saved: "SavedDocumen
     return f", page {first}" if first == last else f", pages {first} to {last}"
 
 
-def advice(
-    recalled: "Recalled", judgement: "Judgement | None", refine_steps: int, found: Sequence["Passage"]
-) -> str:
+def advice(recalled: "Recalled", judgement: "Judgement | None", found: Sequence["Passage"]) -> str:
     """What an answer leaves open, or would help most with a doubtful one; "" where there is nothing to say."""
     if told := left_open(recalled):
         return told
@@ -60,8 +58,8 @@ def advice(
         return ""
     if recalled.mode == "state":
         return "--recall spans picks the answer from the words of the text: it is right more often"
-    if refine_steps == 0:
-        return "read again with --refine 24, the document may answer better"
+    if recalled.mode == "spans":
+        return "--evidence shows the model the best passages of the text: it is right more often"
     return "read the passage below before you believe it" if found else ""
 
 

@@ -112,6 +112,12 @@ def test_there_is_a_verdict_where_the_way_has_a_judge(reader: Reader, state: Mem
         recalled = answered("Which barge?", judged, state, mode)
         found = judge("Which barge?", recalled, state, lambda: PAGES, judged)
         assert (None if found is None else found.verdict) == verdict
+    shown = replace(reader, judges={"evidence": always("likely")})
+    recalled = answered("Which barge?", shown, state, "evidence")
+    assert (found := judge("Which barge?", recalled, state, lambda: PAGES, shown)) is not None
+    assert found.verdict == "likely"
+    free = replace(recalled, choice=None)  # in the model's own words
+    assert judge("Which barge?", free, state, lambda: PAGES, shown) is None
     recalled = answered("Which barge?", judged, state, "spans")
     assert judge(None, recalled, state, lambda: PAGES, judged) is None
 

@@ -195,7 +195,8 @@ def test_what_else_a_prompt_needs_is_named_before_a_model_is_loaded(
 
 
 def judged(monkeypatch: pytest.MonkeyPatch, reader: Reader, verdict: Verdict) -> None:
-    known = replace(reader, judges={"state": always(verdict), "spans": always(verdict)})
+    modes = ("state", "spans", "evidence")
+    known = replace(reader, judges={mode: always(verdict) for mode in modes})
     monkeypatch.setattr(module, "open_reader", lambda *_, **__: known)
 
 
@@ -275,13 +276,13 @@ def test_a_doubtful_answer_comes_with_what_helps_most(
         "--recall spans picks the answer from the words of the text: it is right more often",
     ]
     assert invoke(*ask, "--quiet").err == ""
-    spans = (*ask, "--recall", "spans")
-    assert invoke(*spans).err.splitlines()[1:] == [
-        "read again with --refine 24, the document may answer better"
+    assert invoke(*ask, "--recall", "spans").err.splitlines()[1:] == [
+        "--evidence shows the model the best passages of the text: it is right more often"
     ]
-    header = SavedDocument.header
-    monkeypatch.setattr(SavedDocument, "header", lambda saved: replace(header(saved), refine_steps=40))
-    assert len(invoke(*spans).err.splitlines()) == 1
+    cited = [each for each in ask if each != "--no-citations"]
+    label, *lines = invoke(*cited, "--recall", "evidence").err.splitlines()
+    assert label == "pages, page 1: doubtful (1 passage of page 1: 21 tokens of the document in the prompt)"
+    assert "read the passage below before you believe it" in lines
 
 
 def test_the_numbers_behind_a_verdict_are_for_the_verbose(
