@@ -42,9 +42,7 @@ def judge(
     known = reader.judges.get(recalled.mode)
     if known is None or question is None or recalled.answer.section is None:
         return None
-    if (
-        recalled.mode == "evidence" and recalled.choice is None
-    ):  # the model's own words: not what was measured
+    if recalled.mode == "evidence" and recalled.choice is None:  # in its own words: that was not measured
         return None
     text = pages()
     found = asdict(signals(question, recalled, state, text, reader, name))
