@@ -236,7 +236,8 @@ def compare(
         console.write_json(record)
         return
     if machine.verbose:
-        answers_table([result for result in results if result.mode == "state"])
+        listed = "state" if any(result.mode == "state" for result in results) else results[0].mode
+        answers_table([result for result in results if result.mode == listed])
     comparison_tables(summaries)
     probabilities_table(comparison.rated(results))
 

@@ -25,6 +25,8 @@ def test_compare_prints_every_mode(invoke: Invoke, lots: Path, tmp_path: Path) -
     assert run.code == 0
     for mode in set(MODES) - {"swap"}:
         assert f"\n{mode} " in run.out
+    first = invoke("compare", "lots", "--questions", str(questions), "--verbose", "--mode", "first")
+    assert "What is in lot seven?  salt   salt" in first.out
     assert "swap: 1 document skipped; lots: no two answers of the document can be exchanged" in run.err
     generated = invoke(
         "compare", "--documents", "2", "--facts", "2", "--max-tokens", "2", "--json", "--quiet"
