@@ -1,15 +1,17 @@
 """The modes of answering: what the model is given in each, and what is said about the answer."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tiny import tiny_adapter, tiny_reader
 
+from dmdoc.answer import spans
 from dmdoc.answer.recall import (
     EVIDENCE_TOKENS,
     Inquiry,
@@ -24,6 +26,7 @@ from dmdoc.ingest.sections import write_text
 from dmdoc.memory.adapter import DeltaMemConfig
 from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS, save_evidence
 from dmdoc.memory.state import MemoryState
+from dmdoc.model.continuations import hear_continuations
 from dmdoc.model.prompt import Prompt, RecallMode, load_prompt
 from dmdoc.model.reader import Reader
 from dmdoc.settings.generation import GenerationSettings
@@ -148,6 +151,37 @@ def test_with_passages_the_likeliest_phrase_answers_and_the_words_count_for_less
     said = [*reader.encode(choice.span.text), *reader.end_ids[:1]]
     (nats,) = log_likelihoods([recalled.answer.prompt_ids], [said], state, reader).tolist()
     assert choice.span.log_likelihood == pytest.approx(nats, abs=1e-4)
+
+
+def test_a_long_prompt_is_read_once_whatever_sections_the_phrases_are_from(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = tuple(
+        f"Hall {number} holds {number + 40} casks of salt, says page {number}." for number in range(24)
+    )
+    states = write_text("\n\n".join(pages), reader)
+    assert states.batch > 1
+    read: list[int] = []
+    monkeypatch.setattr(spans, "hear_continuations", _counting(hear_continuations, read))
+    generated: list[int] = []
+    monkeypatch.setattr(Reader, "generate_batch", _counting(Reader.generate_batch, generated))
+    inquiry = Inquiry("How many casks of salt has hall 7?", states, lambda: pages)
+    expected: dict[RecallMode, bool] = {"spans": False, "evidence": True}
+    for mode, once in expected.items():
+        read.clear()
+        generated.clear()
+        (found,) = recall_all([inquiry], reader, settings=SHORT, mode=mode, measured=False)
+        assert found.choice is not None and found.choice.span is not None
+        assert (len(read) == 1) == once
+        assert not generated or mode == "spans"
+
+
+def _counting(function: Callable[..., Any], calls: list[int]) -> Callable[..., Any]:
+    def counted(*args: Any, **options: Any) -> Any:
+        calls.append(1)
+        return function(*args, **options)
+
+    return counted
 
 
 def test_an_answer_from_passages_is_in_the_models_own_words_where_it_is_drawn(
