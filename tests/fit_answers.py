@@ -22,7 +22,7 @@ from typing import Literal
 
 from dmdoc.answer.weighing import WEIGHTS, Measures
 from dmdoc.compare.calibration import Reply, calibrate, card_with_verdicts, replies
-from dmdoc.compare.cases import training_documents
+from dmdoc.compare.cases import training_documents, training_rosters
 from dmdoc.compare.foreign import Kind, Posed, posed, with_gaps
 from dmdoc.compare.phrase_weights import BEFORE, Choices, fit_weights, measured_again, phrases_of
 from dmdoc.datasets import QuestionedDocument, read_dataset, select
@@ -39,6 +39,9 @@ GENERATED, ARTICLES, PARAGRAPHS, STORIES = 96, 14, 60, 16
 ASKED_OF_ARTICLE, ASKED_OF_STORY = 20, 3
 DOCUMENTS = 110
 """Of all these, in an order that is drawn: what the shipped weights and verdicts were fitted to."""
+
+ROSTERS = 3
+"""Beside them, of each family."""
 
 WRITTEN = Path(__file__).parent / "written"
 ASKED_OF_OTHERS = 3
@@ -123,6 +126,8 @@ def drawn(data: Path) -> Iterator[tuple[QuestionedDocument, list[Posed]]]:
         work += zip(group, posed(group, 0), strict=True)
     draw.shuffle(work)
     yield from work[:DOCUMENTS]
+    rosters = training_rosters(ROSTERS, seed=1)
+    yield from zip(rosters, posed(rosters, 0), strict=True)
     yield from written(draw)
 
 

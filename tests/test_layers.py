@@ -38,15 +38,15 @@ INSIDE = {
     "text": "counting thesaurus words opposites labels spelling normalise sentences passages tagger phrases cells "
     "candidates around shapes asked chunking",
     "memory": "state copying end_to_end rounding delta_rule_triton delta_rule key_trace state_header state_file "
-    "adapter_triton adapter adapter_config adapter_file evidence_file judges attach",
+    "adapter_triton adapter adapter_config adapter_file reading_file judges attach",
     "model": "fingerprint hardware tokenizer tokenizer_file decoder_config blocks frozen_norm decoder steps causal_lm "
     "places batching backbone embedded hub registry familiar prompt packing reader footprint reads continuations",
     "library": "record document_folders saved_document describe index_file passages catalogue locks journal shelf "
     "library bundle repair",
     "refine": "gaps questions kinds practice optimiser steps",
     "ingest": "ahead ignored sources sync task refining room sections single many share ray_writers",
-    "answer": "evidence statements tally extremes quoting weighing support routing ask finding spans recall signals "
-    "judging verify",
+    "answer": "evidence statements links tally extremes quoting weighing support routing ask finding spans recall "
+    "signals judging verify",
     "chat": "preferences line_editor session commands repl",
     "serve": "states engine guard openai_form api_form metrics jobs tools page openapi app run handover sessions",
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import log
 from typing import NamedTuple
 
+from dmdoc.answer.links import Links
 from dmdoc.answer.statements import Statement
 from dmdoc.text.asked import fits_kind, kind_asked
 from dmdoc.text.candidates import Candidate
@@ -33,6 +34,7 @@ _BESIDE = re.compile(
     r"\b(?:how many|who (?:is|was|are|were) (?:the|our|its|their)) ((?:\w+ )?\w+)", re.IGNORECASE
 )
 _STOPS = ",;|\n)"
+_CLAUSES = re.compile(r"[;|\n]|\b(?:but|whereas|while|however|unlike)\b", re.IGNORECASE)
 
 
 class Measures(NamedTuple):
@@ -63,6 +65,14 @@ class Measures(NamedTuple):
     half of that where it is one of several names behind it."""
     opposed: float
     """1 where its words speak of the opposite of what is asked, or of what was and no longer is (text/opposites.py)."""
+    clause: float
+    """The share of the question's words that its clause has, or what stands around its statement; counted likewise. One
+    statement may speak of two things: "Vera was built in 1911, but Rune in 1931"."""
+    linked: float
+    """How much more of them another statement has that speaks of what its own speaks of (links.py), but for what the
+    question names; counted likewise."""
+    heads: float
+    """1 where it is what its line stands behind: the label, not the value."""
 
 
 WEIGHTS = Measures(
@@ -77,6 +87,9 @@ WEIGHTS = Measures(
     covers=4.59,
     label=4.31,
     opposed=-2.22,
+    clause=1.4,
+    linked=5.0,
+    heads=-1.2,
 )
 """In the proportions that make the right phrases of training data likeliest among all (compare/phrase_weights.py)."""
 
@@ -95,7 +108,13 @@ class Asked:
         self._words = telling_words(question)
         self._nouns = telling_words(" ".join(_NOUN.findall(question)))
         self._beside = telling_words(" ".join(_BESIDE.findall(question)))
-        there = [self._shared(split_words(" ".join((each.text, each.around, *each.heads)))) for each in read]
+        has = {
+            (each.page, each.start): self._shared(
+                split_words(" ".join((each.text, each.around, *each.heads)))
+            )
+            for each in read
+        }
+        there = list(has.values())
         worth = dict.fromkeys(names(question), NAMED)
         worth |= dict.fromkeys(self._shared(split_words(title)), TITLED)
         self._counts = {
@@ -103,6 +122,16 @@ class Asked:
             for word in self._words
             if (number := sum(word in own for own in there))
         }
+        links = Links(read)
+        self._linked = {
+            (each.page, each.start): [
+                (name, self._share(has[other.page, other.start] - has[each.page, each.start]))
+                for name, other in links.of(each)
+                if not self._asks(name)
+            ]
+            for each in read
+        }
+        """For the place of each statement, the names that link it to others, and what each of these adds."""
 
     def measure(self, candidate: Candidate, statement: Statement, likelihood: float) -> Measures:
         cells, own = split_cells(statement.text, statement.heads), split_words(candidate.text)
@@ -134,6 +163,12 @@ class Asked:
             covers=self._covers(said),
             label=label if whole or items == 1 else label / 2,
             opposed=float(past or contradicts(self._question, said)),
+            clause=self._covers(said if cell else f"{_clause(statement.text, candidate)} {statement.around}"),
+            linked=max(
+                (more for name, more in self._linked[statement.page, statement.start] if name not in own),
+                default=0.0,
+            ),
+            heads=float(cell is None and _is_label(candidate, statement)),
         )
 
     def _named(self, label: str) -> float:
@@ -151,8 +186,10 @@ class Asked:
         return any(alike(word, noun) for word in after for noun in self._beside)
 
     def _covers(self, text: str) -> float:
-        there = self._shared(split_words(text))
-        return self._count(there) / self._count(self._counts) if self._counts else 0.0
+        return self._share(self._shared(split_words(text)))
+
+    def _share(self, words: Iterable[str]) -> float:
+        return self._count(words) / self._count(self._counts) if self._counts else 0.0
 
     def _asks(self, word: str) -> bool:
         return any(alike(word, own) for own in self._words)
@@ -198,6 +235,18 @@ def weigh(measures: Measures, told: float = 1.0) -> float:
     """
     score = sum(weight * value for weight, value in zip(WEIGHTS, measures, strict=True))
     return score + (told - 1) * WEIGHTS.likelihood * measures.likelihood
+
+
+def _clause(text: str, candidate: Candidate) -> str:
+    """The part of a statement that a phrase stands in, between marks and words of contrast."""
+    marks = [mark.span() for mark in _CLAUSES.finditer(text)]
+    begin = max((end for _, end in marks if end <= candidate.start), default=0)
+    return text[begin : min((start for start, _ in marks if start >= candidate.end), default=len(text))]
+
+
+def _is_label(candidate: Candidate, statement: Statement) -> bool:
+    cells = split_cells(statement.text)
+    return len(cells) == 1 and candidate.end <= cells[0].start
 
 
 def _fills(candidate: Candidate, cell: Cell, text: str) -> bool:

@@ -34,6 +34,7 @@ def train(
     from dmdoc.training.config import READING, read_training_config
     from dmdoc.training.loop import train as train_adapter
     from dmdoc.training.processes import Processes
+    from dmdoc.training.reads import Asking
 
     settings = read_training_config(config)
     resolve = partial(models.resolve, cache=cache_folder(environment()), offline=offline, note=console.note)
@@ -43,9 +44,10 @@ def train(
     processes = Processes.join(choose_device(device, detect_hardware()))
     # Packed reads need a mask of their own, which flash_attention_2 does not take.
     backbone = load_backbone(folder, name=settings.backbone, device=str(processes.device), attention="sdpa")
+    asking = Asking(_passages_for, _phrases_for)
     with show_progress("train") as progress:
         adapter = train_adapter(
-            settings, backbone, output, show=_passages_for, start=start, resume=resume, progress=progress
+            settings, backbone, output, asking=asking, start=start, resume=resume, progress=progress
         )
     if processes.main:
         console.note(f"adapter saved in {adapter}; use it with --adapter {adapter}")
@@ -56,3 +58,13 @@ def _passages_for(question: str, text: str, reader: "Reader") -> str:
     from dmdoc.answer.recall import what_is_shown
 
     return what_is_shown(question, reader, lambda: [text], "evidence", EVIDENCE_PASSAGES)[1]
+
+
+def _phrases_for(question: str, text: str) -> list[tuple[str, float]]:
+    """The phrases of a text of one section that the model reads for a question, and what their words weigh."""
+    from dmdoc.answer.spans import CANDIDATES, find_phrases
+    from dmdoc.answer.weighing import weigh
+
+    return [
+        (each.candidate.text, weigh(each.measures)) for each in find_phrases(question, [text])[:CANDIDATES]
+    ]

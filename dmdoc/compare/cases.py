@@ -132,7 +132,7 @@ def generated_documents(
         else:
             document = _roster(number, facts, family, distractors, split)
         made.append(document)
-    return [_questioned(number, document) for number, document in enumerate(made, start=1)]
+    return [_questioned(f"generated {number}", document) for number, document in enumerate(made, start=1)]
 
 
 def training_documents(documents: int, *, seed: int) -> list[QuestionedDocument]:
@@ -151,13 +151,27 @@ def training_documents(documents: int, *, seed: int) -> list[QuestionedDocument]
                 document = fictional.generate(own, facts=SUBJECT_FACTS, split="train", distractors=0.7)
             case _:
                 document = fictional.generate_form(own)
-        made.append(_questioned(number + 1, document))
+        made.append(_questioned(f"generated {number + 1}", document))
     return made
 
 
-def _questioned(number: int, document: fictional.FictionalDocument) -> QuestionedDocument:
+def training_rosters(each: int, *, seed: int) -> list[QuestionedDocument]:
+    """So many rosters of each family, of the training half, with sentences that answer nothing."""
+    families = fictional.FAMILIES * each
+    return [
+        _questioned(
+            f"roster {number}",
+            fictional.generate_roster(
+                seed * 10_000 + number, facts=ROSTER_FACTS, split="train", family=family, distractors=0.3
+            ),
+        )
+        for number, family in enumerate(families, 1)
+    ]
+
+
+def _questioned(name: str, document: fictional.FictionalDocument) -> QuestionedDocument:
     return QuestionedDocument(
-        name=f"generated {number}: {document.title}",
+        name=f"{name}: {document.title}",
         sections=(document.text,),
         questions=tuple(
             Question(

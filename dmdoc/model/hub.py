@@ -21,6 +21,7 @@ _FILES = {
         "delta_mem_adapter.pt",
         "adapter.safetensors",
         "evidence.safetensors",
+        "spans.safetensors",
     ],
 }
 

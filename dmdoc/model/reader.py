@@ -6,7 +6,7 @@ Token ids and states go in, states and token ids come out; knows nothing about f
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from dmdoc.memory.adapter_file import load_adapter
 from dmdoc.memory.attach import AllLayersWritten, MemoryPass, attention_inputs, attention_sizes
 from dmdoc.memory.copying import on_device
 from dmdoc.memory.end_to_end import EndToEnd
-from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS, load_evidence
 from dmdoc.memory.judges import Judge, read_judges
+from dmdoc.memory.reading_file import READING_WEIGHTS, load_reading
 from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_header import Identity
 from dmdoc.model import registry as models
@@ -47,22 +47,23 @@ class Reader:
     adapter_identity: Identity
     judges: Mapping[str, Judge] = field(default_factory=dict)
     """Who judges its answers, by the recall mode; none: nobody has calibrated it."""
-    evidence_weights: Path | None = None
-    """The file of what it reads with where passages of the text stand in the prompt; None: with what it always does."""
+    reading_weights: Mapping[str, Path] = field(default_factory=dict)
+    """The files of what it reads with in some recall modes; in all others it reads with what it always does."""
     _places: FixedPlaces = field(default_factory=FixedPlaces, init=False, repr=False, compare=False)
+    _speakers: dict[RecallMode, "Reader"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def speaker(self, mode: RecallMode) -> "Reader":
-        """Who says the answer in a recall mode: this reader, or with passages in the prompt one with weights for that.
+        """Who says the answer in a recall mode: this reader, or one with weights for that mode.
 
         Raises:
             AdapterError: the file of these weights is damaged or does not fit.
         """
-        return self if mode != "evidence" or self.evidence_weights is None else self._of_evidence
-
-    @cached_property
-    def _of_evidence(self) -> "Reader":
-        assert self.evidence_weights is not None
-        return replace(self, adapter=load_evidence(self.evidence_weights, self.adapter))
+        if mode not in self.reading_weights:
+            return self
+        if mode not in self._speakers:
+            adapter = load_reading(self.reading_weights[mode], self.adapter)
+            self._speakers[mode] = replace(self, adapter=adapter, reading_weights={})
+        return self._speakers[mode]
 
     def zero_state(self, batch: int = 1) -> MemoryState:
         """The state that has read nothing."""
@@ -326,13 +327,13 @@ def load_reader(backbone: Backbone, adapter_folder: Path, *, adapter_name: str) 
     adapter, identity = load_adapter(
         adapter_folder, name=adapter_name, sizes=attention_sizes(backbone.model), device=backbone.device
     )
-    judges, evidence = read_judges(adapter_folder), adapter_folder / EVIDENCE_WEIGHTS
+    own = {mode: adapter_folder / name for mode, name in READING_WEIGHTS.items()}
     return Reader(
         backbone,
         adapter.to(dtype=backbone.dtype),
         identity,
-        judges,
-        evidence if evidence.is_file() else None,
+        read_judges(adapter_folder),
+        {mode: path for mode, path in own.items() if path.is_file()},
     )
 
 

@@ -60,6 +60,11 @@ has {parameters:,} weights. Trained with dmdoc {version}.
 - Answers come from a lossy state: names and numbers can be wrong. Check them against the document.
 """
 
+_BESIDE = {
+    "": "without the text",
+    "spans": "without the text, phrases by weights of its own",
+    "evidence": "with the text in the prompt by weights of its own",
+}
 _ROWS = (
     ("answer", "answer, nats a token"),
     ("answer_exact", "answers exact, teacher-forced (95 % interval)"),
@@ -82,9 +87,7 @@ def model_card(config: TrainingConfig, adapter: DeltaMemAdapter, metrics: Sequen
         rank=rank,
         parameters=sum(parameter.numel() for parameter in adapter.parameters()),
         version=__version__,
-        beside=(
-            "with the text in the prompt by weights of its own" if config.for_evidence else "without the text"
-        ),
+        beside=_BESIDE[config.mode],
         data="\n".join([*map(_stage, config.stages), *map(_dataset, config.datasets)]),
         steps=len(metrics),
         seconds=sum(step["seconds"] for step in metrics),
@@ -129,7 +132,7 @@ def _figures(config: TrainingConfig, metrics: Sequence[Mapping[str, Any]]) -> st
     rows = [
         f"| {name} | {_cell(own, key, questions)} | {_cell(donor, key, questions)} |"
         for key, name in _ROWS
-        if not (config.for_evidence and key.startswith("recitation"))
+        if not (config.mode == "evidence" and key.startswith("recitation"))
     ]
     return "\n".join(
         [

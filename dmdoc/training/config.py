@@ -53,6 +53,9 @@ class Stage:
     """Questions read a document."""
     rivals: int = 0
     """Other phrases of the text that each answer is told apart from."""
+    weighed: bool = False
+    """The rivals are those that `ask` would choose among, most of them the hardest by their words, and what the words
+    of each weigh counts beside its likelihood, as in `ask`. Questions whose answer could not be chosen are left out."""
     shown: float = 0.0
     """Share of batches that read questions with the text in the prompt, beside the state, and recite nothing."""
     recitations: int = 1
@@ -99,6 +102,8 @@ class Stage:
         low, high = self.facts
         if not 1 <= low <= high:
             raise TrainingError(f"facts must be [fewest, most] with fewest from 1, got {list(self.facts)}")
+        if self.weighed and not self.rivals:
+            raise TrainingError("weighed phrases are rivals of an answer: set rivals, or leave weighed out")
         if self.questions + self.recitations < 1:
             raise TrainingError("questions and recitations are both 0, so there is nothing to learn from")
 
@@ -202,9 +207,15 @@ class TrainingConfig:
             raise TrainingError(f"max_tokens {longest} exceeds the write_budget {self.adapter.write_budget}")
 
     @property
-    def for_evidence(self) -> bool:
-        """Whether what is learned is to read where the text stands in the prompt, and nothing else."""
-        return self.learns == READING and all(stage.shown == 1 for stage in self.stages)
+    def mode(self) -> str:
+        """The recall mode that what is learned is for alone: `evidence` where the text always stands in the prompt,
+        `spans` where phrases are always chosen; "" where it is for all of them.
+        """
+        if self.learns != READING:
+            return ""
+        if all(stage.shown == 1 for stage in self.stages):
+            return "evidence"
+        return "spans" if all(stage.weighed and stage.shown == 0 for stage in self.stages) else ""
 
     @property
     def steps(self) -> int:
@@ -320,7 +331,7 @@ def _table(values: object, where: str) -> dict[str, Any]:
 
 def _convert(value: Any, kind: Any, where: str) -> Any:
     """`value` if it is of the type of its field; integers pass as floats, lists as tuples, one name as a list."""
-    if kind in (int, float, str):
+    if kind in (int, float, str, bool):
         if kind is float and type(value) is int:
             return float(value)
         if type(value) is not kind:

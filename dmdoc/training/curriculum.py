@@ -10,18 +10,19 @@ from functools import partial
 from pathlib import Path
 
 from dmdoc.errors import TrainingError
+from dmdoc.model.packing import EMPTY_READ
 from dmdoc.model.reader import Reader
 from dmdoc.text.chunking import Chunk, Layout
 from dmdoc.training.borrowing import MOST_CHARACTERS, MOST_WORDS, lendable
 from dmdoc.training.config import GENERATED, Stage, TrainingConfig
-from dmdoc.training.examples import FictionalSource, FileSource, Source
-from dmdoc.training.reads import Batch, Show, build_batch, is_one_write, whole_text, write_chunk
+from dmdoc.training.examples import DRAWS, FictionalSource, FileSource, Source
+from dmdoc.training.reads import AS_IT_IS, Asking, Batch, build_batch, is_one_write, write_chunk
 
 
 class Curriculum:
     """Every batch of one run."""
 
-    def __init__(self, config: TrainingConfig, reader: Reader, show: Show = whole_text) -> None:
+    def __init__(self, config: TrainingConfig, reader: Reader, asking: Asking = AS_IT_IS) -> None:
         """Reads the files of all stages, so that what is wrong with them is known before the first step.
 
         Raises:
@@ -29,7 +30,7 @@ class Curriculum:
         """
         self._config = config
         self._reader = reader
-        self._show = show
+        self._asking = asking
         paths = {dataset.name: Path(dataset.path) for dataset in config.datasets}
         self._sources: dict[tuple[Stage, str], Source] = {}
         for stage in config.stages:
@@ -46,12 +47,18 @@ class Curriculum:
         """Batch `number` (from 0) of step `step` (from 0); the data of the stage take turns.
 
         Raises:
-            TrainingError: a generated document exceeds the write budget.
+            TrainingError: a generated document exceeds the write budget, or no question has an answer that could be
+                chosen.
         """
         stage = self._config.stage_at(step)
         generator = random.Random(f"{self._config.seed}/train/{step}/{number}")
-        source = self._sources[stage, stage.data[(step * stage.batches + number) % len(stage.data)]]
-        return build_batch(source.draw(generator), stage, self._reader, generator, self._show)
+        name = stage.data[(step * stage.batches + number) % len(stage.data)]
+        for _ in range(DRAWS):
+            examples = self._sources[stage, name].draw(generator)
+            batch = build_batch(examples, stage, self._reader, generator, self._asking)
+            if any(read != EMPTY_READ for row in batch.reads for read in row):
+                return batch
+        raise TrainingError(f"of {DRAWS} batches of {name} no question has an answer that could be chosen")
 
     def sample(self, documents: int) -> list[Chunk]:
         """At least so many documents of the first stage, to fit the start of the weights to."""

@@ -19,7 +19,7 @@ from dmdoc.training.config import FICTIONAL, ROSTERS, Stage
 from dmdoc.training.rivals import draw_rivals
 
 DRAWS = 20
-"""A generated document that does not fit a write is drawn again, so many times in all."""
+"""What does not fit is drawn again, so many times in all."""
 
 WINDOW = 8
 """A batch from a file is drawn from so many times its number of documents, all of like length."""

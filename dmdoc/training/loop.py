@@ -16,8 +16,8 @@ from dmdoc.memory.adapter import DeltaMemAdapter
 from dmdoc.memory.adapter_config import CONFIG_FILE
 from dmdoc.memory.adapter_file import OUR_WEIGHTS, PUBLIC_WEIGHTS, load_adapter, save_adapter
 from dmdoc.memory.attach import attention_inputs, attention_sizes
-from dmdoc.memory.evidence_file import save_evidence
 from dmdoc.memory.judges import JUDGES_FILE
+from dmdoc.memory.reading_file import READING_WEIGHTS, save_reading
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader
@@ -33,7 +33,7 @@ from dmdoc.training.loss import score_reads, write_batch
 from dmdoc.training.measure import measure
 from dmdoc.training.plot import PLOT, plot_run
 from dmdoc.training.processes import Processes
-from dmdoc.training.reads import Batch, Show, whole_text
+from dmdoc.training.reads import AS_IT_IS, Asking, Batch
 
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
@@ -55,7 +55,7 @@ def train(
     backbone: Backbone,
     output: Path,
     *,
-    show: Show = whole_text,
+    asking: Asking = AS_IT_IS,
     start: Path | None = None,
     resume: bool = False,
     progress: Report | None = None,
@@ -68,7 +68,7 @@ def train(
     and the main one alone writes there and reports progress.
 
     Args:
-        show: what a question is shown of its text where a stage asks for that.
+        asking: how `ask` goes about a question, where a stage is to do as it does.
         start: the folder of the adapter that `config.start` names; to resume it is needed where reading alone is
             learned.
 
@@ -88,7 +88,7 @@ def train(
     reader = Reader(backbone, adapter, Identity(name="in training", sha256=""))
     optimiser = torch.optim.AdamW(adapter.parameters())
     done = load_checkpoint(output / CHECKPOINT, config, adapter, optimiser) if resume else 0
-    curriculum = Curriculum(config, reader, show)
+    curriculum = Curriculum(config, reader, asking)
     if not resume:
         _start(config, adapter, reader, curriculum, start, progress if processes.main else None)
     processes.copy_from_main([parameter.data for parameter in adapter.parameters()])
@@ -102,9 +102,9 @@ def train(
                 continue
             if done % config.measure_every == 0 or done == config.steps:
                 stage = config.stage_at(done - 1)
-                metrics["eval"] = measure(stage, reader, config.seed, show=show)
+                metrics["eval"] = measure(stage, reader, config.seed, asking=asking)
                 if ROSTERS in stage.data:
-                    metrics["eval_rosters"] = measure(stage, reader, config.seed, ROSTERS, show=show)
+                    metrics["eval_rosters"] = measure(stage, reader, config.seed, ROSTERS, asking=asking)
             log.write(json.dumps(metrics) + "\n")
             log.flush()
             if done % config.checkpoint_every == 0 or done == config.steps:
@@ -237,8 +237,8 @@ def _losses_of(batch: Batch, reader: Reader, refine_steps: int, *, located: bool
 
 def _export(config: TrainingConfig, reader: Reader, output: Path, start: Path | None) -> None:
     metrics = read_metrics(output / METRICS)
-    if config.for_evidence and start is not None:
-        _export_beside(start, reader, output / ADAPTER)
+    if config.mode and start is not None:
+        _export_beside(start, reader, output / ADAPTER, config.mode)
     else:
         _export_weights(reader.adapter, output / ADAPTER)
     card = model_card(config, reader.adapter, metrics)
@@ -246,14 +246,14 @@ def _export(config: TrainingConfig, reader: Reader, output: Path, start: Path | 
     (output / PLOT).write_text(plot_run(metrics), encoding="utf-8")
 
 
-def _export_beside(start: Path, reader: Reader, folder: Path) -> None:
-    """The adapter in `start` as it is, and beside it what was learned for passages in the prompt."""
+def _export_beside(start: Path, reader: Reader, folder: Path, mode: str) -> None:
+    """The adapter in `start` as it is, and beside it what was learned for one recall mode."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (CONFIG_FILE, OUR_WEIGHTS, PUBLIC_WEIGHTS, JUDGES_FILE):
+    for name in (CONFIG_FILE, OUR_WEIGHTS, PUBLIC_WEIGHTS, JUDGES_FILE, *READING_WEIGHTS.values()):
         if (start / name).is_file():
             shutil.copyfile(start / name, folder / name)
     own, _ = load_adapter(folder, name=str(start), sizes=attention_sizes(reader.backbone.model))
-    save_evidence(reader.adapter, own, folder)
+    save_reading(reader.adapter, own, folder / READING_WEIGHTS[mode])
 
 
 def _export_weights(adapter: DeltaMemAdapter, folder: Path) -> None:

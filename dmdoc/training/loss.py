@@ -58,7 +58,7 @@ def score_reads(batch: Batch, state: MemoryState, reader: Reader) -> ReadScores:
     known = spoken & (branches == 0)
     answers = known & (slots < batch.answer_slots)
     recitations = known & (slots >= batch.answer_slots)
-    means = _contested(nats, spoken, slots, branches, batch.answer_slots)
+    means = _contested(nats, spoken, slots, branches, batch)
     return ReadScores(
         answer=_mean(nats, answers),
         recitation=_mean(nats, recitations),
@@ -69,9 +69,12 @@ def score_reads(batch: Batch, state: MemoryState, reader: Reader) -> ReadScores:
     )
 
 
-def _contested(nats: Tensor, spoken: Tensor, slots: Tensor, branches: Tensor, answer_slots: int) -> Tensor:
-    """Nats a token of each answer that has rivals, and of these: `[answers, 1 + most rivals]`, infinite where none."""
-    most = int(branches.max())
+def _contested(nats: Tensor, spoken: Tensor, slots: Tensor, branches: Tensor, batch: Batch) -> Tensor:
+    """Nats a token of each answer that has rivals, and of these: `[answers, 1 + most rivals]`, infinite where none.
+
+    What the words of each weigh, where that is known, is taken off.
+    """
+    most, answer_slots = int(branches.max()), batch.answer_slots
     means = nats.new_full((answer_slots, 1 + most, len(nats)), torch.inf)
     for slot in range(answer_slots):
         for number in range(1 + most):
@@ -80,6 +83,9 @@ def _contested(nats: Tensor, spoken: Tensor, slots: Tensor, branches: Tensor, an
             means[slot, number] = ((nats * columns).sum(1) / count.clamp_min(1)).masked_fill(
                 count == 0, torch.inf
             )
+    for row, answers in enumerate(batch.weights):
+        for slot, own in enumerate(answers):
+            means[slot, : len(own), row] -= means.new_tensor(own)
     each = means.transpose(1, 2).flatten(0, 1)  # [slots * rows, branches]
     return each[each[:, 0].isfinite() & each[:, 1:].isfinite().any(1)]
 

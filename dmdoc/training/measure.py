@@ -15,13 +15,13 @@ from dmdoc.model.reader import Reader
 from dmdoc.training.config import FICTIONAL, Stage
 from dmdoc.training.examples import Example, FictionalSource
 from dmdoc.training.loss import score_reads, write_batch
-from dmdoc.training.reads import Show, build_batch, is_one_write, whole_text
+from dmdoc.training.reads import AS_IT_IS, Asking, build_batch, is_one_write
 
 BATCHES = 2
 
 
 def measure(
-    stage: Stage, reader: Reader, seed: int, name: str = FICTIONAL, *, show: Show = whole_text
+    stage: Stage, reader: Reader, seed: int, name: str = FICTIONAL, *, asking: Asking = AS_IT_IS
 ) -> dict[str, dict[str, float]]:
     """Scores by control, {"own": …, "donor": …}, on generated documents of that name shaped like the stage's.
 
@@ -35,7 +35,7 @@ def measure(
     totals: dict[str, dict[str, float]] = {"own": {}, "donor": {}}
     with torch.no_grad():
         for number, examples in enumerate(_examples(stage, seed, partial(is_one_write, reader=reader), name)):
-            batch = build_batch(examples, shape, reader, random.Random(number), show)
+            batch = build_batch(examples, shape, reader, random.Random(number), asking)
             own = write_batch(batch, reader)
             next_one = torch.arange(own.batch, device=own.device).roll(-1)
             for control, state in (("own", own), ("donor", own.select(next_one))):

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dmdoc.errors import TrainingError
 from dmdoc.model.packing import EMPTY_READ, Read
@@ -11,18 +11,34 @@ from dmdoc.model.reads import CONTINUE_WORDS, WINDOW_TOKENS, answer_read, contin
 from dmdoc.text.chunking import Chunk, Layout, chunk_document
 from dmdoc.training.config import Stage
 from dmdoc.training.examples import Example
+from dmdoc.training.rivals import Weighed, draw_contest
 
 FEWEST_WORDS = 3
 """A continuation in training starts from so many words of the text up to `CONTINUE_WORDS`."""
 
 
-Show = Callable[[str, str, Reader], str]
-"""What a question is shown of a text, as by `ask --evidence`: (question, text, reader) → what stands in the prompt."""
-
-
 def whole_text(_question: str, text: str, _reader: Reader) -> str:
     """All of it, as it is."""
     return text
+
+
+def no_phrases(_question: str, _text: str) -> list[Weighed]:
+    """None at all."""
+    return []
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How `ask` goes about a question of a text: what training is to do likewise."""
+
+    show: Callable[[str, str, Reader], str] = whole_text
+    """What it shows of the text, as with `--evidence`: (question, text, reader) → what stands in the prompt."""
+    weigh: Callable[[str, str], Sequence[Weighed]] = no_phrases
+    """The phrases that it chooses among: (question, text) → those that the model reads, the best by their words
+    first."""
+
+
+AS_IT_IS = Asking()
 
 
 @dataclass(frozen=True)
@@ -36,6 +52,8 @@ class Batch:
     """How many of the reads of a row are answers."""
     places: tuple[tuple[int | None, ...], ...]
     """For each answer of a row the place of its first token in the chunk; None where it stands there not once."""
+    weights: tuple[tuple[tuple[float, ...], ...], ...] = ()
+    """For each answer of a row what its words weigh, and those of its rivals; left out where nothing is weighed."""
 
 
 def write_chunk(text: str, reader: Reader) -> Chunk:
@@ -71,23 +89,27 @@ def build_batch(
     stage: Stage,
     reader: Reader,
     generator: random.Random,
-    show: Show = whole_text,
+    asking: Asking = AS_IT_IS,
 ) -> Batch:
     """Lay out the documents of one batch.
 
     Args:
-        show: called for the stage's share of `shown` batches.
+        asking: shows the text to the stage's share of `shown` batches, and weighs phrases where the stage has them
+            weighed.
 
     Raises:
         TrainingError: as `write_chunk`.
     """
-    slots = max(len(example.questions) for example in examples)
     # One kind of recitation a slot, so that reads of like length stand together.
     starts = [generator.random() < 0.5 for _ in range(stage.recitations)]
     shown = stage.shown > 0 and generator.random() < stage.shown
     if shown:
         starts = []
     chunks = tuple(write_chunk(example.text, reader) for example in examples)
+    weights: list[tuple[tuple[float, ...], ...]] = []
+    if stage.weighed:
+        examples, weights = _weighed(examples, stage, asking, generator)
+    slots = max(len(example.questions) for example in examples)
     rows, places = [], []
     for example, chunk in zip(examples, chunks, strict=True):
         rivals = example.rivals or ((),) * len(example.questions)
@@ -97,7 +119,7 @@ def build_batch(
                 answer,
                 reader,
                 rivals=others,
-                shown=show(question, example.text, reader) if shown else None,
+                shown=asking.show(question, example.text, reader) if shown else None,
             )
             for (question, answer), others in zip(example.questions, rivals, strict=True)
         ]
@@ -108,7 +130,27 @@ def build_batch(
             for from_start in starts
         ]
         rows.append((*answers, *recitations))
-    return Batch(chunks, tuple(rows), slots, tuple(places))
+    return Batch(chunks, tuple(rows), slots, tuple(places), tuple(weights))
+
+
+def _weighed(
+    examples: Sequence[Example], stage: Stage, asking: Asking, generator: random.Random
+) -> tuple[list[Example], list[tuple[tuple[float, ...], ...]]]:
+    """The examples with the questions that `ask` could answer, and what the words of answers and rivals weigh."""
+    found, weights = [], []
+    for example in examples:
+        drawn = [
+            (question, contest)
+            for question, answer in example.questions
+            if (
+                contest := draw_contest(asking.weigh(question, example.text), answer, stage.rivals, generator)
+            )
+        ]
+        pairs = tuple((question, each.right[0]) for question, each in drawn)
+        rivals = tuple(tuple(phrase for phrase, _ in each.rivals) for _, each in drawn)
+        found.append(replace(example, questions=pairs, rivals=rivals))
+        weights.append(tuple((each.right[1], *(worth for _, worth in each.rivals)) for _, each in drawn))
+    return found, weights
 
 
 def _place(chunk: Chunk, answer: str, reader: Reader) -> int | None:

@@ -5,10 +5,48 @@ words with it, so that an answer's bounds are learned too. Knows nothing about t
 """
 
 import random
+import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from dmdoc.text.candidates import find_candidates
 from dmdoc.text.sentences import split_sentences
+
+HARD = 0.7
+"""The share of weighed rivals that are the best by their words; the others are drawn from all."""
+
+Weighed = tuple[str, float]
+"""A phrase, and what its words weigh."""
+
+
+class Contest(NamedTuple):
+    """An answer, and the phrases that `ask` would have to tell it apart from."""
+
+    right: Weighed
+    rivals: tuple[Weighed, ...]
+
+
+def draw_contest(
+    phrases: Sequence[Weighed], answer: str, count: int, generator: random.Random
+) -> Contest | None:
+    """The first of the phrases that says the answer, and at most `count` that do not; None where one of both lacks.
+
+    Args:
+        phrases: those that the text has for a question, the best by their words first.
+    """
+    right = [each for each in phrases if _bare(each[0]) == _bare(answer)]
+    wrong = [each for each in phrases if _bare(each[0]) != _bare(answer)]
+    if not right or not wrong or not count:
+        return None
+    hard = min(len(wrong), round(HARD * count))
+    rest = wrong[hard:]
+    others = generator.sample(rest, min(count - hard, len(rest)))
+    return Contest(right[0], (*wrong[:hard], *others))
+
+
+def _bare(phrase: str) -> str:
+    """Without case, articles and what is no word."""
+    return re.sub(r"\b(?:the|an?)\b|\W+", "", phrase.casefold())
 
 
 def draw_rivals(

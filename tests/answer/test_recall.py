@@ -24,7 +24,7 @@ from dmdoc.answer.weighing import weigh
 from dmdoc.errors import UsageError
 from dmdoc.ingest.sections import write_text
 from dmdoc.memory.adapter import DeltaMemConfig
-from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS, save_evidence
+from dmdoc.memory.reading_file import READING_WEIGHTS, save_reading
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.continuations import hear_continuations
 from dmdoc.model.prompt import Prompt, RecallMode, load_prompt
@@ -199,8 +199,12 @@ def _likelihoods(recalled: Recalled) -> list[float] | str:
 
 
 def with_evidence_weights(reader: Reader, folder: Path) -> Reader:
-    save_evidence(tiny_adapter(reader.backbone.model, CONFIG, seed=9), reader.adapter, folder)
-    return replace(reader, evidence_weights=folder / EVIDENCE_WEIGHTS)
+    save_reading(
+        tiny_adapter(reader.backbone.model, CONFIG, seed=9),
+        reader.adapter,
+        folder / READING_WEIGHTS["evidence"],
+    )
+    return replace(reader, reading_weights={"evidence": folder / READING_WEIGHTS["evidence"]})
 
 
 @pytest.mark.parametrize("mode", ["state", "spans", "evidence", "full"])

@@ -24,7 +24,20 @@ def test_a_phrase_is_measured_by_the_state_and_by_its_place() -> None:
     # built is 2 words away, barge 5, and Sorrel 4; a name counts twice.
     found = measured("Hanna Brekke")
     assert found._replace(distance=0) == Measures(
-        -0.25, 0.5, words=2, distance=0, kind=1, whole=0, echo=0, noun=0, covers=1, label=0, opposed=0
+        -0.25,
+        0.5,
+        words=2,
+        distance=0,
+        kind=1,
+        whole=0,
+        echo=0,
+        noun=0,
+        covers=1,
+        label=0,
+        opposed=0,
+        clause=1,
+        linked=0,
+        heads=0,
     )
     assert found.distance == pytest.approx((2 + 2 * 4 + 5) / 4 / FAR)
     assert measured("Lund").distance == pytest.approx((2 + 2 * 3 + 5) / 4 / FAR)
@@ -56,6 +69,40 @@ def test_what_stands_beyond_a_contrast_is_far() -> None:
     line = "891 people work for Lund, whereas 930 people work for Ostrand."
     question = "How many people work for Ostrand?"
     assert of_cell("930", question, line).distance < of_cell("891", question, line).distance
+
+
+def test_a_clause_has_its_own_words_alone() -> None:
+    line = "891 people work for Lund, whereas 930 people work for Ostrand."
+    question = "How many people work for Ostrand?"
+    right, wrong = of_cell("930", question, line), of_cell("891", question, line)
+    assert right.clause == right.covers == wrong.covers == 1 > wrong.clause
+
+
+def test_what_is_said_elsewhere_of_the_same_thing_counts() -> None:
+    lines = [
+        "The Vera carries grain.",
+        "Olsen steers the Vera.",
+        "Moe steers the Rune.",
+        "The Rune carries salt.",
+    ]
+    found = [Statement(0, 1, 10 * number, line) for number, line in enumerate(lines)]
+    asked = Asked("Who steers the ship that carries salt?", found)
+    measures = [
+        asked.measure(Candidate(0, len(name), name), statement, 0.0)
+        for name, statement in (("Olsen", found[1]), ("Moe", found[2]))
+    ]
+    assert [each.covers for each in measures] == [pytest.approx(0.3, abs=0.2)] * 2
+    assert measures[1].linked > measures[0].linked > 0
+    assert measures[1].covers + measures[1].linked == pytest.approx(1)
+    # What the question names itself, or the phrase, links nothing.
+    assert Asked("Who steers the Vera?", found).measure(Candidate(0, 5, "Olsen"), found[1], 0.0).linked == 0
+    assert asked.measure(Candidate(12, 16, "Vera"), found[1], 0.0).linked == 0
+
+
+def test_a_label_is_told_from_what_stands_behind_it() -> None:
+    question, line = "Where does Leila work?", "office .... room 817"
+    assert of_cell("office", question, line).heads == 1
+    assert of_cell("room 817", question, line).heads == 0
 
 
 def test_the_noun_that_is_asked_for_is_known() -> None:

@@ -31,7 +31,7 @@ from dmdoc.ingest.sections import write_text
 from dmdoc.ingest.single import ingest
 from dmdoc.library.library import Library
 from dmdoc.memory.adapter import DeltaMemConfig
-from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS, save_evidence
+from dmdoc.memory.reading_file import READING_WEIGHTS, save_reading
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.prompt import load_prompt
 from dmdoc.model.reader import Reader
@@ -103,8 +103,12 @@ def test_spans_and_its_controls_choose_among_the_same_phrases(reader: Reader) ->
 
 
 def test_with_passages_likelihoods_are_of_the_weights_for_passages(reader: Reader, tmp_path: Path) -> None:
-    save_evidence(tiny_adapter(reader.backbone.model, CONFIG, seed=9), reader.adapter, tmp_path)
-    own = replace(reader, evidence_weights=tmp_path / EVIDENCE_WEIGHTS)
+    save_reading(
+        tiny_adapter(reader.backbone.model, CONFIG, seed=9),
+        reader.adapter,
+        tmp_path / READING_WEIGHTS["evidence"],
+    )
+    own = replace(reader, reading_weights={"evidence": tmp_path / READING_WEIGHTS["evidence"]})
     found = {}
     for each in (reader, own):
         results, _ = compare(dataset_cases([LOTS, PONDS], each), each, settings=SETTINGS, modes=MODES)

@@ -23,7 +23,7 @@ def replied(*asked: Posed) -> list[Reply]:
 
 
 def of(likelihood: float, kind: float, noun: float = 0) -> list[float]:
-    return [float(value) for value in Measures(likelihood, 0, 0, 0, kind, 0, 0, noun, 0, 0, 0)]
+    return [float(value) for value in Measures(likelihood, 0, 0, 0, kind, 0, 0, noun, 0, 0, 0, 0, 0, 0)]
 
 
 def test_the_phrases_of_a_question_are_known_with_the_right_ones() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dmdoc.errors import AdapterError, StateShapeError, UsageError
 from dmdoc.memory.adapter import DeltaMemConfig
-from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS, save_evidence
+from dmdoc.memory.reading_file import READING_WEIGHTS, save_reading
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.backbone import load_backbone
 from dmdoc.model.reader import Reader, load_reader
@@ -267,7 +267,9 @@ def test_an_adapter_of_another_backbone_is_refused(reader: Reader, tmp_path: Any
 def test_weights_for_passages_are_used_with_passages_alone(reader: Reader, tmp_path: Any) -> None:
     _, folder = save_tiny_reader(reader, tmp_path)
     without = load_reader(reader.backbone, folder, adapter_name="plain")
-    save_evidence(tiny_adapter(reader.backbone.model, seed=9), reader.adapter, folder)
+    save_reading(
+        tiny_adapter(reader.backbone.model, seed=9), reader.adapter, folder / READING_WEIGHTS["evidence"]
+    )
     loaded = load_reader(reader.backbone, folder, adapter_name="plain")
 
     assert without.speaker("evidence") is without
@@ -282,7 +284,7 @@ def test_weights_for_passages_are_used_with_passages_alone(reader: Reader, tmp_p
 
 def test_damaged_weights_for_passages_stop_nothing_else(reader: Reader, tmp_path: Any) -> None:
     _, folder = save_tiny_reader(reader, tmp_path)
-    (folder / EVIDENCE_WEIGHTS).write_bytes(b"damaged")
+    (folder / READING_WEIGHTS["evidence"]).write_bytes(b"damaged")
     loaded = load_reader(reader.backbone, folder, adapter_name="plain")
 
     assert loaded.speaker("state").generate(loaded.prompt_ids(PROMPT), None, GenerationSettings(max_tokens=3))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS
+from dmdoc.memory.reading_file import READING_WEIGHTS
 from dmdoc.model.embedded import embedded_folder
 from dmdoc.model.prompt import load_prompt
 from dmdoc.model.reader import Reader, open_reader
@@ -37,7 +37,7 @@ def test_the_adapter_and_its_states_are_small(reader: Reader) -> None:
 
 
 def test_the_weights_for_passages_fit_and_are_small(reader: Reader) -> None:
-    assert (FOLDER / EVIDENCE_WEIGHTS).stat().st_size <= 3 * 2**20
+    assert (FOLDER / READING_WEIGHTS["evidence"]).stat().st_size <= 3 * 2**20
     assert reader.speaker("evidence") is not reader
 
 

@@ -101,7 +101,7 @@ def test_the_shipped_configurations_can_be_read(path: Path) -> None:
     config = read_training_config(path)
 
     assert config.backbone == "smollm2-135m"
-    assert config.for_evidence == path.stem.endswith("-evidence")
+    assert config.mode == path.stem.removeprefix("smollm2-135m").removeprefix("-").replace("rosters", "")
     assert all(stage.max_tokens <= config.adapter.write_budget for stage in config.stages)
 
 

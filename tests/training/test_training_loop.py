@@ -13,8 +13,8 @@ from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemConfig
 from dmdoc.memory.adapter_config import CONFIG_FILE
 from dmdoc.memory.adapter_file import OUR_WEIGHTS, load_adapter, save_adapter
 from dmdoc.memory.attach import attention_sizes
-from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS, load_evidence
 from dmdoc.memory.judges import JUDGES_FILE
+from dmdoc.memory.reading_file import READING_WEIGHTS, load_reading
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader, load_reader
@@ -26,6 +26,7 @@ from dmdoc.training.initial import start_as_copier
 from dmdoc.training.loop import SAMPLE_DOCUMENTS, learning_rate, train
 from dmdoc.training.loss import score_reads, write_batch
 from dmdoc.training.measure import measure
+from dmdoc.training.reads import Asking
 
 
 @pytest.fixture(scope="module")
@@ -151,13 +152,13 @@ def test_a_run_that_shows_the_text_leaves_its_start_and_adds_weights_for_that(
     config = replace(
         tiny_config(tmp_path, steps=3, shown=1.0), start=str(first), learns=READING, measure_every=3
     )
-    folder = train(config, backbone, tmp_path / "out", show=show, start=first)
+    folder = train(config, backbone, tmp_path / "out", asking=Asking(show), start=first)
 
     assert len(shows) > 6  # what is measured is shown its text as well
     for name in (OUR_WEIGHTS, CONFIG_FILE, JUDGES_FILE):
         assert (folder / name).read_bytes() == (first / name).read_bytes()
     before, _ = load_adapter(first, name="first", sizes=sizes)
-    after = load_evidence(folder / EVIDENCE_WEIGHTS, before).state_dict()
+    after = load_reading(folder / READING_WEIGHTS["evidence"], before).state_dict()
     changed = {
         name.rpartition(".")[2] for name, old in before.state_dict().items() if not old.equal(after[name])
     }
@@ -169,6 +170,32 @@ def test_a_run_that_shows_the_text_leaves_its_start_and_adds_weights_for_that(
     card = (folder / "README.md").read_text()
     assert "with the text in the prompt by weights of its own" in card
     assert "recitation, nats" not in card
+
+
+def test_a_run_that_chooses_among_the_phrases_of_ask_leaves_its_start_and_adds_weights_for_that(
+    tmp_path: Path, backbone: Backbone
+) -> None:
+    sizes, first = attention_sizes(backbone.model), tmp_path / "first"
+    save_adapter(DeltaMemAdapter(ADAPTER, sizes), first)
+    (first / READING_WEIGHTS["evidence"]).write_bytes(b"of another mode")
+    weighed: list[str] = []
+
+    def weigh(question: str, text: str) -> list[tuple[str, float]]:
+        weighed.append(question)
+        return [(word.strip(".,"), 0.0) for word in dict.fromkeys(text.split())]
+
+    plan = tiny_config(tmp_path, steps=3, weighed=True, rivals=3, recitations=0)
+    config = replace(plan, start=str(first), learns=READING)
+    assert config.mode == "spans"
+    folder = train(config, backbone, tmp_path / "out", asking=Asking(weigh=weigh), start=first)
+
+    assert weighed
+    assert (folder / READING_WEIGHTS["evidence"]).read_bytes() == b"of another mode"
+    before, _ = load_adapter(first, name="first", sizes=sizes)
+    after = load_reading(folder / READING_WEIGHTS["spans"], before).state_dict()
+    assert any(not old.equal(after[name]) for name, old in before.state_dict().items())
+    with pytest.raises(TrainingError, match=r"no question has an answer that could be chosen"):
+        train(config, backbone, tmp_path / "none", start=first)
 
 
 def _without_time(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 import math
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,7 +15,15 @@ from dmdoc.model.reads import CONTINUE_WORDS, WINDOW_TOKENS
 from dmdoc.training.config import Stage
 from dmdoc.training.examples import Example
 from dmdoc.training.loss import score_reads, write_batch
-from dmdoc.training.reads import FEWEST_WORDS, Batch, build_batch, continuation, recitation, write_chunk
+from dmdoc.training.reads import (
+    FEWEST_WORDS,
+    Asking,
+    Batch,
+    build_batch,
+    continuation,
+    recitation,
+    write_chunk,
+)
 
 TEXT = "QZX XZQ QQZ ZZX QXX ZQX XQZ QZZ ZXX XXZ QZX ZZQ"
 """Its letters are in no prompt."""
@@ -68,7 +77,9 @@ def test_questions_are_shown_what_ask_shows(reader: Reader) -> None:
     shown = {"where": "QZX XZQ", "what": ""}
     examples = [Example(TEXT, (("where", "there"), ("what", "that")))]
     stage = Stage(steps=1, questions=2, shown=1.0, max_tokens=64)
-    batch = build_batch(examples, stage, reader, random.Random(0), lambda question, *_: shown[question])
+    batch = build_batch(
+        examples, stage, reader, random.Random(0), Asking(lambda question, *_: shown[question])
+    )
     for (question, _), read in zip(examples[0].questions, batch.reads[0], strict=True):
         evidence = load_prompt("evidence").fill(question=question, document=shown[question])
         assert list(read.prompt_ids) == reader.prompt_ids(evidence)
@@ -164,6 +175,27 @@ def test_an_answer_is_chosen_when_its_tokens_are_likelier_on_average_than_those_
     assert float(scores.choice_right) == 0.5
     assert math.log(2) / 2 < float(scores.choice) < math.log(3)
     assert float(score_reads(batch, state, reader).choice) == 0
+
+
+def test_what_the_words_of_phrases_weigh_counts_beside_their_likelihood(reader: Reader) -> None:
+    phrases = [("there", 2.0), ("elsewhere", 1.0), ("nowhere", 0.5)]
+    examples = [Example(TEXT, (("where", "There!"), ("what", "that"))), Example(TEXT, (("what", "that"),))]
+    stage = Stage(steps=1, questions=2, rivals=2, weighed=True, recitations=0, max_tokens=64)
+    asking = Asking(weigh=lambda question, _: phrases if question == "where" else [])
+    batch = build_batch(examples, stage, reader, random.Random(0), asking)
+
+    assert batch.weights == (((2.0, 1.0, 0.5),), ())  # the other question has no phrase that says its answer
+    (read,), (empty,) = batch.reads
+    assert empty == EMPTY_READ
+    assert [reader.decode(each[:-1]) for each in (read.target_ids, *read.rivals)] == [
+        each for each, _ in phrases
+    ]
+    state = write_batch(batch, reader)
+    plain = score_reads(replace(batch, weights=()), state, reader)
+    heavy = score_reads(replace(batch, weights=(((100.0, 0.0, 0.0),), ())), state, reader)
+    light = score_reads(replace(batch, weights=(((-100.0, 0.0, 0.0),), ())), state, reader)
+    assert float(heavy.choice) < 1e-6 < float(plain.choice) < 90 < float(light.choice)
+    assert float(heavy.choice_right) == 1 and float(light.choice_right) == 0
 
 
 def test_an_answer_is_exact_when_every_token_is_the_likeliest(reader: Reader) -> None:

@@ -1,6 +1,6 @@
 import random
 
-from dmdoc.training.rivals import draw_rivals
+from dmdoc.training.rivals import draw_contest, draw_rivals
 
 TEXT = "The old mill was bought by Ada Brook in 1931. Her brother Tom Brook kept the bakery on Mill Lane."
 
@@ -18,3 +18,26 @@ def test_where_the_answer_is_not_in_the_text_the_other_answers_are_left() -> Non
     others = ["1931", "Mill Lane", "1931"]
     drawn = draw_rivals(TEXT, "Who sold it?", "nobody", others, 3, random.Random(0))
     assert sorted(drawn) == ["1931", "Mill Lane"]
+
+
+PHRASES = [
+    ("a barge", 5.0),
+    ("Lund", 4.0),
+    ("the Barge", 3.0),
+    *((f"pier {number}", 2.0) for number in range(20)),
+]
+
+
+def test_a_contest_is_among_the_phrases_of_ask_and_most_of_them_are_the_hardest() -> None:
+    drawn = draw_contest(PHRASES, "The barge", 10, random.Random(0))
+
+    assert drawn is not None
+    assert drawn.right == ("a barge", 5.0)
+    assert len(set(drawn.rivals)) == 10
+    assert drawn.rivals[:7] == (("Lund", 4.0), *PHRASES[3:9])
+    assert set(drawn.rivals[7:]) <= set(PHRASES[9:])
+
+
+def test_without_a_right_phrase_or_a_wrong_one_there_is_no_contest() -> None:
+    assert draw_contest(PHRASES, "Ostrand", 10, random.Random(0)) is None
+    assert draw_contest(PHRASES[:1], "barge", 10, random.Random(0)) is None

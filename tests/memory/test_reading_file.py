@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dmdoc.errors import AdapterError
 from dmdoc.memory.adapter import AttentionSizes, DeltaMemAdapter, DeltaMemConfig, is_of_reading
-from dmdoc.memory.evidence_file import EVIDENCE_WEIGHTS, RANK, load_evidence, save_evidence
+from dmdoc.memory.reading_file import RANK, READING_WEIGHTS, load_reading, save_reading
 
 SIZES = [AttentionSizes(hidden=96, q=80, k=8, v=8, o=96)] * 2
 CONFIG = DeltaMemConfig(rank=32, num_state_heads=2, delta_o_rmsnorm=True, trainable_delta_scale=True)
@@ -39,13 +39,13 @@ def adapter() -> DeltaMemAdapter:
 
 @pytest.fixture
 def path(adapter: DeltaMemAdapter, tmp_path: Path) -> Path:
-    save_evidence(trained(adapter, RANK), adapter, tmp_path)
-    return tmp_path / EVIDENCE_WEIGHTS
+    save_reading(trained(adapter, RANK), adapter, tmp_path / READING_WEIGHTS["evidence"])
+    return tmp_path / READING_WEIGHTS["evidence"]
 
 
 def test_what_was_trained_to_read_is_loaded_and_nothing_else(adapter: DeltaMemAdapter, path: Path) -> None:
     before = {key: tensor.clone() for key, tensor in adapter.state_dict().items()}
-    loaded, right = load_evidence(path, adapter).state_dict(), trained(adapter, RANK).state_dict()
+    loaded, right = load_reading(path, adapter).state_dict(), trained(adapter, RANK).state_dict()
     for key, own in adapter.state_dict().items():
         assert torch.equal(own, before[key])
         if is_of_reading(key):
@@ -59,8 +59,8 @@ def test_what_was_trained_to_read_is_loaded_and_nothing_else(adapter: DeltaMemAd
 
 def test_of_more_directions_the_strongest_are_kept(adapter: DeltaMemAdapter, tmp_path: Path) -> None:
     more = trained(adapter, RANK + 6)
-    save_evidence(more, adapter, tmp_path)
-    loaded = load_evidence(tmp_path / EVIDENCE_WEIGHTS, adapter)
+    save_reading(more, adapter, tmp_path / READING_WEIGHTS["evidence"])
+    loaded = load_reading(tmp_path / READING_WEIGHTS["evidence"], adapter)
     key = "layers.0.memory_q_proj"
     own, right, found = (each.state_dict()[key] for each in (adapter, more, loaded))
     left_out = torch.linalg.svdvals(right - own)[RANK:].norm()
@@ -69,7 +69,7 @@ def test_of_more_directions_the_strongest_are_kept(adapter: DeltaMemAdapter, tmp
 
 
 def test_it_takes_the_type_of_the_adapter(adapter: DeltaMemAdapter, path: Path) -> None:
-    loaded = load_evidence(path, adapter.to(torch.bfloat16))
+    loaded = load_reading(path, adapter.to(torch.bfloat16))
     assert {parameter.dtype for parameter in loaded.parameters()} == {torch.bfloat16}
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
@@ -100,7 +100,7 @@ def test_what_does_not_fit_is_refused(
     change(tensors)
     save_file(tensors, path)
     with pytest.raises(AdapterError, match=said) as raised:
-        load_evidence(path, adapter)
+        load_reading(path, adapter)
     assert "\n" not in str(raised.value)
 
 
@@ -110,5 +110,5 @@ def test_a_damaged_file_is_named(
 ) -> None:
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(AdapterError, match=r"evidence\.safetensors is damaged") as raised:
-        load_evidence(path, adapter)
+        load_reading(path, adapter)
     assert "\n" not in str(raised.value)

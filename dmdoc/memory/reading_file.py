@@ -1,8 +1,8 @@
-"""How an adapter reads where passages of the text stand in the prompt: `evidence.safetensors` beside its weights.
+"""How an adapter reads in one recall mode: a file of its own beside its weights, such as `evidence.safetensors`.
 
-Queries and corrections that were trained for it. Of each matrix W the file has two factors of what is added to it,
-W + up · down; whatever is no matrix it has as it is. Keys, values and gates are the adapter's own, and with them all
-states. The file is no part of what an adapter is: what was written without it can be read with it.
+Queries and corrections that were trained for that mode. Of each matrix W the file has two factors of what is added
+to it, W + up · down; whatever is no matrix it has as it is. Keys, values and gates are the adapter's own, and with
+them all states. The file is no part of what an adapter is: what was written without it can be read with it.
 """
 
 from copy import deepcopy
@@ -17,13 +17,14 @@ from dmdoc.errors import AdapterError
 from dmdoc.memory.adapter import DeltaMemAdapter, is_of_reading
 from dmdoc.memory.adapter_file import public_name
 
-EVIDENCE_WEIGHTS = "evidence.safetensors"
+READING_WEIGHTS = {"spans": "spans.safetensors", "evidence": "evidence.safetensors"}
+"""The files' names, by the recall modes that they are for."""
 
 RANK = 44
 """The most columns of `up` and rows of `down`: the directions that are left out add least."""
 
 
-def load_evidence(path: Path, adapter: DeltaMemAdapter) -> DeltaMemAdapter:
+def load_reading(path: Path, adapter: DeltaMemAdapter) -> DeltaMemAdapter:
     """`adapter` as it reads with the file: a new one, which shares all other weights with it.
 
     Raises:
@@ -54,7 +55,7 @@ def load_evidence(path: Path, adapter: DeltaMemAdapter) -> DeltaMemAdapter:
     return reading.requires_grad_(False)
 
 
-def save_evidence(reading: DeltaMemAdapter, adapter: DeltaMemAdapter, folder: Path) -> None:
+def save_reading(reading: DeltaMemAdapter, adapter: DeltaMemAdapter, path: Path) -> None:
     """Write what `reading`, of the same shape, has of its own beside `adapter`, in bfloat16."""
     tensors: dict[str, Tensor] = {}
     own = adapter.state_dict()
@@ -72,7 +73,7 @@ def save_evidence(reading: DeltaMemAdapter, adapter: DeltaMemAdapter, folder: Pa
     rounded = {
         name: tensor.detach().to("cpu", torch.bfloat16).contiguous() for name, tensor in tensors.items()
     }
-    save_file(rounded, folder / EVIDENCE_WEIGHTS, metadata={"format": "pt"})
+    save_file(rounded, path, metadata={"format": "pt"})
 
 
 def _taken(given: dict[str, Tensor], name: str, shape: tuple[int, ...], path: Path) -> Tensor:
