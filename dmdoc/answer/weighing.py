@@ -77,19 +77,19 @@ class Measures(NamedTuple):
 
 WEIGHTS = Measures(
     likelihood=1.0,
-    rank=1.87,
-    words=-0.68,
-    distance=-2.75,
-    kind=3.13,
-    whole=0.32,
-    echo=-2.29,
-    noun=2.09,
-    covers=4.59,
-    label=4.31,
-    opposed=-2.22,
-    clause=1.4,
-    linked=5.0,
-    heads=-1.2,
+    rank=2.28,
+    words=-0.53,
+    distance=-0.97,
+    kind=3.23,
+    whole=0.37,
+    echo=-4.13,
+    noun=1.97,
+    covers=2.67,
+    label=3.3,
+    opposed=-2.21,
+    clause=1.6,
+    linked=5.05,
+    heads=-2.02,
 )
 """In the proportions that make the right phrases of training data likeliest among all (compare/phrase_weights.py)."""
 
