@@ -10,37 +10,49 @@ from dmdoc.text.thesaurus import is_known
 from dmdoc.text.words import FUNCTION_WORDS
 
 MOST = 4
-"""How many statements may have a name that links them; what more have, the whole text is about."""
+"""How many statements may have a name that links them; what more of them have, all of them are about."""
 
-_CAPITAL = re.compile(r"(?<![\w'\u2019])[^\W\d_a-z][\w-]*")
-_BEGINS = re.compile(r"(?:\A|[.:])\W*\Z")
+_TITLES_AND_DATES = """
+mr mrs ms miss dr prof january february march april may june july august september october november december
+monday tuesday wednesday thursday friday saturday sunday eur usd gbp chf
+"""
+_NO_NAMES = FUNCTION_WORDS.union(_TITLES_AND_DATES.split())
+"""What may have a capital and names no thing that two statements could speak of."""
+
+_PIECE = re.compile(r"[^\W\d_]+|[.:;!?|\n\t\"\u201c\u201e]|[ ]{3}")
 
 
 class Links:
-    """The statements of a text that share a name."""
+    """Statements that share a name."""
 
     def __init__(self, statements: Sequence[Statement]) -> None:
+        self._names = {(each.page, each.start): name_words(each.text) for each in statements}
         self._naming: dict[str, list[Statement]] = {}
         for each in statements:
-            for name in name_words(each.text):
+            for name in self._names[each.page, each.start]:
                 self._naming.setdefault(name, []).append(each)
 
     def of(self, statement: Statement) -> Iterator[tuple[str, Statement]]:
-        """The others that share a name with it, each with that name, in lower case."""
-        for name in name_words(statement.text):
-            naming = self._naming.get(name, [])
-            if len(naming) <= MOST:
-                yield from ((name, each) for each in naming if each is not statement)
+        """The others that share a name with one of these statements, each with that name, in lower case."""
+        place = (statement.page, statement.start)
+        for name in self._names[place]:
+            if len(naming := self._naming[name]) <= MOST:
+                yield from ((name, each) for each in naming if (each.page, each.start) != place)
 
 
 def name_words(text: str) -> list[str]:
-    """The words of its names, in lower case, each once: what has a capital, in the first place only where it is no
-    English word.
+    """The words of its names, in lower case, each once: what has a capital, at the beginning of a sentence, a cell or
+    a quotation only where it is no English word. A single letter is none.
     """
-    found = dict.fromkeys(
-        word
-        for each in _CAPITAL.finditer(text)
-        if (word := each[0].lower()) not in FUNCTION_WORDS
-        and not (is_known(word) and _BEGINS.search(text[: each.start()]))
-    )
+    found: dict[str, None] = {}
+    begins = True
+    for piece in _PIECE.findall(text):
+        if not piece[0].isalpha():
+            begins = True
+            continue
+        word = piece.lower()
+        named = piece[0].isupper() and len(piece) > 1 and word not in _NO_NAMES
+        if named and not (begins and is_known(word)):
+            found[word] = None
+        begins = False
     return list(found)

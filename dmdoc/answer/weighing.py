@@ -34,7 +34,12 @@ _BESIDE = re.compile(
     r"\b(?:how many|who (?:is|was|are|were) (?:the|our|its|their)) ((?:\w+ )?\w+)", re.IGNORECASE
 )
 _STOPS = ",;|\n)"
-_CLAUSES = re.compile(r"[;|\n]|\b(?:but|whereas|while|however|unlike)\b", re.IGNORECASE)
+_CLAUSES = re.compile(
+    "|".join(
+        rf"\b{mark}\b" if mark.isalpha() else re.escape(mark) for mark, words in MARKS.items() if words == 4
+    ),
+    re.IGNORECASE,
+)
 
 
 class Measures(NamedTuple):
@@ -67,12 +72,12 @@ class Measures(NamedTuple):
     """1 where its words speak of the opposite of what is asked, or of what was and no longer is (text/opposites.py)."""
     clause: float
     """The share of the question's words that its clause has, or what stands around its statement; counted likewise. One
-    statement may speak of two things: "Vera was built in 1911, but Rune in 1931"."""
+    statement may speak of two things: "Vera was built in 1911, but Rune in 1931". Of a table it is what `covers` is."""
     linked: float
     """How much more of them another statement has that speaks of what its own speaks of (links.py), but for what the
     question names; counted likewise."""
-    heads: float
-    """1 where it is what its line stands behind: the label, not the value."""
+    is_label: float
+    """1 where it is what a value stands behind: a label, or a part of one."""
 
 
 WEIGHTS = Measures(
@@ -89,7 +94,7 @@ WEIGHTS = Measures(
     opposed=-2.21,
     clause=1.6,
     linked=5.05,
-    heads=-2.02,
+    is_label=-2.02,
 )
 """In the proportions that make the right phrases of training data likeliest among all (compare/phrase_weights.py)."""
 
@@ -134,6 +139,7 @@ class Asked:
         """For the place of each statement, the names that link it to others, and what each of these adds."""
 
     def measure(self, candidate: Candidate, statement: Statement, likelihood: float) -> Measures:
+        """What is known of a phrase in one of the statements that were read."""
         cells, own = split_cells(statement.text, statement.heads), split_words(candidate.text)
         cell = next((cell for cell in cells if cell.start <= candidate.start < cell.end), None)
         before, after = statement.text[: candidate.start], statement.text[candidate.end :]
@@ -168,7 +174,7 @@ class Asked:
                 (more for name, more in self._linked[statement.page, statement.start] if name not in own),
                 default=0.0,
             ),
-            heads=float(cell is None and _is_label(candidate, statement)),
+            is_label=float(cell is None and bool(cells)),
         )
 
     def _named(self, label: str) -> float:
@@ -242,11 +248,6 @@ def _clause(text: str, candidate: Candidate) -> str:
     marks = [mark.span() for mark in _CLAUSES.finditer(text)]
     begin = max((end for _, end in marks if end <= candidate.start), default=0)
     return text[begin : min((start for start, _ in marks if start >= candidate.end), default=len(text))]
-
-
-def _is_label(candidate: Candidate, statement: Statement) -> bool:
-    cells = split_cells(statement.text)
-    return len(cells) == 1 and candidate.end <= cells[0].start
 
 
 def _fills(candidate: Candidate, cell: Cell, text: str) -> bool:

@@ -33,7 +33,7 @@ BEFORE = Measures(
     opposed=-2.0,
     clause=1.0,
     linked=4.0,
-    heads=-1.0,
+    is_label=-1.0,
 )
 """What the weights are held to: fitted to 49 questions, the last five set by hand."""
 

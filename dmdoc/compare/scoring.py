@@ -1,15 +1,9 @@
 """How right an answer is: exact match, containment and word overlap, after SQuAD's rules (arXiv 1606.05250)."""
 
-import re
-import string
 from collections import Counter
 from collections.abc import Sequence
 
-
-def normalise_answer(text: str) -> str:
-    """Lower case without punctuation, articles and surplus blanks."""
-    kept = "".join(" " if character in string.punctuation else character for character in text.lower())
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
+from dmdoc.text.words import normalise_answer
 
 
 def exact_match(given: str, right: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from dmdoc.atomic_file import write_atomically
 from dmdoc.errors import AdapterError, BackboneError
+from dmdoc.memory.reading_file import READING_WEIGHTS
 
 Kind = Literal["backbone", "adapter"]
 
@@ -20,8 +21,7 @@ _FILES = {
         "delta_mem_config.json",
         "delta_mem_adapter.pt",
         "adapter.safetensors",
-        "evidence.safetensors",
-        "spans.safetensors",
+        *READING_WEIGHTS.values(),
     ],
 }
 

@@ -47,7 +47,7 @@ class Reader:
     adapter_identity: Identity
     judges: Mapping[str, Judge] = field(default_factory=dict)
     """Who judges its answers, by the recall mode; none: nobody has calibrated it."""
-    reading_weights: Mapping[str, Path] = field(default_factory=dict)
+    reading_weights: Mapping[RecallMode, Path] = field(default_factory=dict)
     """The files of what it reads with in some recall modes; in all others it reads with what it always does."""
     _places: FixedPlaces = field(default_factory=FixedPlaces, init=False, repr=False, compare=False)
     _speakers: dict[RecallMode, "Reader"] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -327,7 +327,7 @@ def load_reader(backbone: Backbone, adapter_folder: Path, *, adapter_name: str) 
     adapter, identity = load_adapter(
         adapter_folder, name=adapter_name, sizes=attention_sizes(backbone.model), device=backbone.device
     )
-    own = {mode: adapter_folder / name for mode, name in READING_WEIGHTS.items()}
+    own: dict[RecallMode, Path] = {mode: adapter_folder / name for mode, name in READING_WEIGHTS.items()}
     return Reader(
         backbone,
         adapter.to(dtype=backbone.dtype),

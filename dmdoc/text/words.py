@@ -1,6 +1,7 @@
 """The words of a text, and those of a question that tell what it is about. Knows nothing about documents."""
 
 import re
+import string
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -48,6 +49,12 @@ def split_pieces(text: str, marks: str) -> list[str]:
 def telling_words(text: str) -> list[str]:
     """Its words without FUNCTION_WORDS, each once, in order."""
     return list(dict.fromkeys(word for word in split_words(text) if word not in FUNCTION_WORDS))
+
+
+def normalise_answer(text: str) -> str:
+    """Lower case without punctuation, articles and surplus blanks, after SQuAD's rules (arXiv 1606.05250)."""
+    kept = "".join(" " if character in string.punctuation else character for character in text.lower())
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
 
 
 def names(text: str) -> list[str]:

@@ -60,9 +60,9 @@ has {parameters:,} weights. Trained with dmdoc {version}.
 - Answers come from a lossy state: names and numbers can be wrong. Check them against the document.
 """
 
-_BESIDE = {
-    "": "without the text",
-    "spans": "without the text, phrases by weights of its own",
+_BESIDE: dict[str | None, str] = {
+    None: "without the text",
+    "spans": "without the text; phrases of the text are chosen by weights of its own",
     "evidence": "with the text in the prompt by weights of its own",
 }
 _ROWS = (
@@ -132,7 +132,7 @@ def _figures(config: TrainingConfig, metrics: Sequence[Mapping[str, Any]]) -> st
     rows = [
         f"| {name} | {_cell(own, key, questions)} | {_cell(donor, key, questions)} |"
         for key, name in _ROWS
-        if not (config.mode == "evidence" and key.startswith("recitation"))
+        if config.mode is None or not key.startswith("recitation")
     ]
     return "\n".join(
         [

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from dmdoc.errors import AdapterError, TrainingError
 from dmdoc.fictional import FEWEST_ROSTER_FACTS, MOST_ROSTER_FACTS
@@ -102,8 +102,11 @@ class Stage:
         low, high = self.facts
         if not 1 <= low <= high:
             raise TrainingError(f"facts must be [fewest, most] with fewest from 1, got {list(self.facts)}")
-        if self.weighed and not self.rivals:
-            raise TrainingError("weighed phrases are rivals of an answer: set rivals, or leave weighed out")
+        if self.weighed and (not self.questions or not self.rivals or self.shown):
+            raise TrainingError(
+                "weighed phrases are rivals of an answer, read without the text: set questions and rivals, and leave "
+                "shown out; or leave weighed out"
+            )
         if self.questions + self.recitations < 1:
             raise TrainingError("questions and recitations are both 0, so there is nothing to learn from")
 
@@ -207,15 +210,15 @@ class TrainingConfig:
             raise TrainingError(f"max_tokens {longest} exceeds the write_budget {self.adapter.write_budget}")
 
     @property
-    def mode(self) -> str:
+    def mode(self) -> Literal["spans", "evidence"] | None:
         """The recall mode that what is learned is for alone: `evidence` where the text always stands in the prompt,
-        `spans` where phrases are always chosen; "" where it is for all of them.
+        `spans` where phrases are always weighed; None where it is for all of them.
         """
         if self.learns != READING:
-            return ""
+            return None
         if all(stage.shown == 1 for stage in self.stages):
             return "evidence"
-        return "spans" if all(stage.weighed and stage.shown == 0 for stage in self.stages) else ""
+        return "spans" if all(stage.weighed for stage in self.stages) else None
 
     @property
     def steps(self) -> int:

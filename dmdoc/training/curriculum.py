@@ -58,7 +58,10 @@ class Curriculum:
             batch = build_batch(examples, stage, self._reader, generator, self._asking)
             if any(read != EMPTY_READ for row in batch.reads for read in row):
                 return batch
-        raise TrainingError(f"of {DRAWS} batches of {name} no question has an answer that could be chosen")
+        raise TrainingError(
+            f"no question of {DRAWS} batches of {name} has an answer that could be chosen; leave weighed out, or give "
+            "other data"
+        )
 
     def sample(self, documents: int) -> list[Chunk]:
         """At least so many documents of the first stage, to fit the start of the weights to."""

@@ -143,7 +143,7 @@ def _mistakable(asked: fictional.Question, document: fictional.FictionalDocument
 def _with_rivals(
     example: Example, others: Sequence[Sequence[str]], stage: Stage, generator: random.Random
 ) -> Example:
-    if stage.rivals == 0:
+    if stage.rivals == 0 or stage.weighed:  # then its rivals are those of `ask`
         return example
     rivals = tuple(
         draw_rivals(example.text, question, answer, answers, stage.rivals, generator)

@@ -6,7 +6,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from dmdoc.memory.adapter import DeltaMemAdapter
 from dmdoc.memory.adapter_config import CONFIG_FILE
 from dmdoc.memory.adapter_file import OUR_WEIGHTS, PUBLIC_WEIGHTS, load_adapter, save_adapter
 from dmdoc.memory.attach import attention_inputs, attention_sizes
-from dmdoc.memory.judges import JUDGES_FILE
+from dmdoc.memory.judges import read_judges, write_judges
 from dmdoc.memory.reading_file import READING_WEIGHTS, save_reading
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
@@ -246,12 +246,14 @@ def _export(config: TrainingConfig, reader: Reader, output: Path, start: Path | 
     (output / PLOT).write_text(plot_run(metrics), encoding="utf-8")
 
 
-def _export_beside(start: Path, reader: Reader, folder: Path, mode: str) -> None:
+def _export_beside(start: Path, reader: Reader, folder: Path, mode: Literal["spans", "evidence"]) -> None:
     """The adapter in `start` as it is, and beside it what was learned for one recall mode."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (CONFIG_FILE, OUR_WEIGHTS, PUBLIC_WEIGHTS, JUDGES_FILE, *READING_WEIGHTS.values()):
+    for name in (CONFIG_FILE, OUR_WEIGHTS, PUBLIC_WEIGHTS, *READING_WEIGHTS.values()):
         if (start / name).is_file():
             shutil.copyfile(start / name, folder / name)
+    # Answers of this mode will be others: nobody has measured them yet.
+    write_judges(folder, {other: judge for other, judge in read_judges(start).items() if other != mode})
     own, _ = load_adapter(folder, name=str(start), sizes=attention_sizes(reader.backbone.model))
     save_reading(reader.adapter, own, folder / READING_WEIGHTS[mode])
 

@@ -25,9 +25,10 @@ class ReadScores:
     answer_exact: Tensor
     """Share of answers whose every token was the likeliest one, with the right tokens before it."""
     choice: Tensor
-    """Nats of choosing an answer among its rivals, by mean log-likelihood; gradients flow through it."""
+    """Nats of choosing an answer among its rivals, by mean log-likelihood and what their words weigh, where that is
+    known; gradients flow through it."""
     choice_right: Tensor
-    """Share of answers that were likelier than their rivals, of those that have any."""
+    """Share of answers that were chosen, of those that have rivals."""
     recitation_right: Tensor
     """Share of recited tokens that were the likeliest."""
 
@@ -83,7 +84,7 @@ def _contested(nats: Tensor, spoken: Tensor, slots: Tensor, branches: Tensor, ba
             means[slot, number] = ((nats * columns).sum(1) / count.clamp_min(1)).masked_fill(
                 count == 0, torch.inf
             )
-    for row, answers in enumerate(batch.weights):
+    for row, answers in enumerate(batch.worths):
         for slot, own in enumerate(answers):
             means[slot, : len(own), row] -= means.new_tensor(own)
     each = means.transpose(1, 2).flatten(0, 1)  # [slots * rows, branches]

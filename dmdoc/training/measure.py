@@ -60,7 +60,7 @@ def _examples(
 
 
 def _shape(stage: Stage) -> Stage:
-    """Both kinds of read are measured whatever the stage trains on, and every document needs a donor.
+    """Both kinds of read are measured whatever the stage trains on, and all questions; every document needs a donor.
 
     With the text in the prompt, which leaves nothing to recite, only where the stage always has it there.
     """
@@ -69,5 +69,6 @@ def _shape(stage: Stage) -> Stage:
         documents=max(2, stage.documents),
         questions=max(1, stage.questions),
         recitations=1,
+        weighed=False,
         shown=float(stage.shown == 1),
     )

@@ -33,7 +33,7 @@ class Asking:
 
     show: Callable[[str, str, Reader], str] = whole_text
     """What it shows of the text, as with `--evidence`: (question, text, reader) → what stands in the prompt."""
-    weigh: Callable[[str, str], Sequence[Weighed]] = no_phrases
+    phrases: Callable[[str, str], Sequence[Weighed]] = no_phrases
     """The phrases that it chooses among: (question, text) → those that the model reads, the best by their words
     first."""
 
@@ -52,7 +52,7 @@ class Batch:
     """How many of the reads of a row are answers."""
     places: tuple[tuple[int | None, ...], ...]
     """For each answer of a row the place of its first token in the chunk; None where it stands there not once."""
-    weights: tuple[tuple[tuple[float, ...], ...], ...] = ()
+    worths: tuple[tuple[tuple[float, ...], ...], ...] = ()
     """For each answer of a row what its words weigh, and those of its rivals; left out where nothing is weighed."""
 
 
@@ -106,9 +106,9 @@ def build_batch(
     if shown:
         starts = []
     chunks = tuple(write_chunk(example.text, reader) for example in examples)
-    weights: list[tuple[tuple[float, ...], ...]] = []
+    worths: list[tuple[tuple[float, ...], ...]] = []
     if stage.weighed:
-        examples, weights = _weighed(examples, stage, asking, generator)
+        examples, worths = _weighed(examples, stage, asking, generator)
     slots = max(len(example.questions) for example in examples)
     rows, places = [], []
     for example, chunk in zip(examples, chunks, strict=True):
@@ -130,27 +130,29 @@ def build_batch(
             for from_start in starts
         ]
         rows.append((*answers, *recitations))
-    return Batch(chunks, tuple(rows), slots, tuple(places), tuple(weights))
+    return Batch(chunks, tuple(rows), slots, tuple(places), tuple(worths))
 
 
 def _weighed(
     examples: Sequence[Example], stage: Stage, asking: Asking, generator: random.Random
 ) -> tuple[list[Example], list[tuple[tuple[float, ...], ...]]]:
     """The examples with the questions that `ask` could answer, and what the words of answers and rivals weigh."""
-    found, weights = [], []
+    found, worths = [], []
     for example in examples:
         drawn = [
             (question, contest)
             for question, answer in example.questions
             if (
-                contest := draw_contest(asking.weigh(question, example.text), answer, stage.rivals, generator)
+                contest := draw_contest(
+                    asking.phrases(question, example.text), answer, stage.rivals, generator
+                )
             )
         ]
         pairs = tuple((question, each.right[0]) for question, each in drawn)
         rivals = tuple(tuple(phrase for phrase, _ in each.rivals) for _, each in drawn)
         found.append(replace(example, questions=pairs, rivals=rivals))
-        weights.append(tuple((each.right[1], *(worth for _, worth in each.rivals)) for _, each in drawn))
-    return found, weights
+        worths.append(tuple((each.right[1], *(worth for _, worth in each.rivals)) for _, each in drawn))
+    return found, worths
 
 
 def _place(chunk: Chunk, answer: str, reader: Reader) -> int | None:

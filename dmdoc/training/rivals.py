@@ -5,15 +5,15 @@ words with it, so that an answer's bounds are learned too. Knows nothing about t
 """
 
 import random
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from dmdoc.text.candidates import find_candidates
 from dmdoc.text.sentences import split_sentences
+from dmdoc.text.words import normalise_answer
 
 HARD = 0.7
-"""The share of weighed rivals that are the best by their words; the others are drawn from all."""
+"""The share of weighed rivals that are the best by their words; the others are drawn from the rest."""
 
 Weighed = tuple[str, float]
 """A phrase, and what its words weigh."""
@@ -34,19 +34,15 @@ def draw_contest(
     Args:
         phrases: those that the text has for a question, the best by their words first.
     """
-    right = [each for each in phrases if _bare(each[0]) == _bare(answer)]
-    wrong = [each for each in phrases if _bare(each[0]) != _bare(answer)]
+    asked = normalise_answer(answer)
+    right = [each for each in phrases if normalise_answer(each[0]) == asked]
+    wrong = [each for each in phrases if normalise_answer(each[0]) != asked]
     if not right or not wrong or not count:
         return None
     hard = min(len(wrong), round(HARD * count))
     rest = wrong[hard:]
     others = generator.sample(rest, min(count - hard, len(rest)))
     return Contest(right[0], (*wrong[:hard], *others))
-
-
-def _bare(phrase: str) -> str:
-    """Without case, articles and what is no word."""
-    return re.sub(r"\b(?:the|an?)\b|\W+", "", phrase.casefold())
 
 
 def draw_rivals(

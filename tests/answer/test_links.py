@@ -1,3 +1,5 @@
+import pytest
+
 from dmdoc.answer.links import MOST, Links, name_words
 from dmdoc.answer.statements import Statement
 
@@ -21,5 +23,22 @@ def test_what_the_whole_text_is_about_links_nothing() -> None:
     assert list(Links(many).of(few[0])) == []
 
 
-def test_a_capital_at_the_beginning_makes_no_name_of_an_english_word() -> None:
-    assert name_words("Grain goes to Lund. Ships wait; Umbnix too: Salt as well") == ["lund", "umbnix"]
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Grain goes to Lund. Ships wait; Umbnix too: Salt as well", ["lund", "umbnix"]),
+        ("He left! Grain is here? \u201cSalt is not\u201d", []),
+        ("Name | Grain | Lund City\tSalt   Umbnix", ["lund", "city", "umbnix"]),
+        ("The O'Brien house, Saint-Orme, J. Brekke", ["brien", "saint", "orme", "brekke"]),
+        ("On Friday Mr Moe paid EUR 5 in March \u00e0 la \u00c5rsta", ["moe", "\u00e5rsta"]),
+        (".:" * 2000 + "Go", []),
+    ],
+)
+def test_names_are_what_has_a_capital_and_could_be_a_thing(text: str, names: list[str]) -> None:
+    assert name_words(text) == names
+
+
+def test_a_statement_of_another_page_at_the_same_place_is_another() -> None:
+    found = [Statement(0, 1, 0, "The Vera sails."), Statement(0, 2, 0, "The Vera rests.")]
+    links = Links(found)
+    assert list(links.of(found[0]._replace(rank=1.0))) == [("vera", found[1])]

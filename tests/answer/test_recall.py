@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -198,20 +198,14 @@ def _likelihoods(recalled: Recalled) -> list[float] | str:
     return [each.log_likelihood for each in recalled.choice.read]
 
 
-def with_evidence_weights(reader: Reader, folder: Path) -> Reader:
-    save_reading(
-        tiny_adapter(reader.backbone.model, CONFIG, seed=9),
-        reader.adapter,
-        folder / READING_WEIGHTS["evidence"],
-    )
-    return replace(reader, reading_weights={"evidence": folder / READING_WEIGHTS["evidence"]})
-
-
 @pytest.mark.parametrize("mode", ["state", "spans", "evidence", "full"])
-def test_weights_for_passages_answer_with_passages_alone(
-    mode: RecallMode, reader: Reader, tmp_path: Path
+@pytest.mark.parametrize("known", ["spans", "evidence"])
+def test_weights_for_one_recall_mode_answer_in_that_mode_alone(
+    known: Literal["spans", "evidence"], mode: RecallMode, reader: Reader, tmp_path: Path
 ) -> None:
-    own = with_evidence_weights(reader, tmp_path)
+    path = tmp_path / READING_WEIGHTS[known]
+    save_reading(tiny_adapter(reader.backbone.model, CONFIG, seed=9), reader.adapter, path)
+    own = replace(reader, reading_weights={known: path})
     states = write_text("\n\n".join(PAGES) * 8, reader)
     assert states.batch > 1
     longer = GenerationSettings(max_tokens=24)
@@ -222,9 +216,9 @@ def test_weights_for_passages_answer_with_passages_alone(
 
     assert alone.answer.text == after.answer.text
     assert after.answer.section == before.answer.section
-    assert _likelihoods(after) == _likelihoods(before) or mode == "evidence"
-    assert _likelihoods(after) != _likelihoods(before) or mode != "evidence"
-    if mode == "evidence":
+    assert _likelihoods(after) == _likelihoods(before) or mode == known
+    assert _likelihoods(after) != _likelihoods(before) or mode != known
+    if mode == known:
         answer = alone.answer
         assert answer.section is not None
         chosen = states.rows(answer.section, answer.section + 1)

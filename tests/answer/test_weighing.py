@@ -37,7 +37,7 @@ def test_a_phrase_is_measured_by_the_state_and_by_its_place() -> None:
         opposed=0,
         clause=1,
         linked=0,
-        heads=0,
+        is_label=0,
     )
     assert found.distance == pytest.approx((2 + 2 * 4 + 5) / 4 / FAR)
     assert measured("Lund").distance == pytest.approx((2 + 2 * 3 + 5) / 4 / FAR)
@@ -96,13 +96,20 @@ def test_what_is_said_elsewhere_of_the_same_thing_counts() -> None:
     assert measures[1].covers + measures[1].linked == pytest.approx(1)
     # What the question names itself, or the phrase, links nothing.
     assert Asked("Who steers the Vera?", found).measure(Candidate(0, 5, "Olsen"), found[1], 0.0).linked == 0
-    assert asked.measure(Candidate(12, 16, "Vera"), found[1], 0.0).linked == 0
+    at = lines[1].index("Vera")
+    assert asked.measure(Candidate(at, at + 4, "Vera"), found[1], 0.0).linked == 0
 
 
 def test_a_label_is_told_from_what_stands_behind_it() -> None:
     question, line = "Where does Leila work?", "office .... room 817"
-    assert of_cell("office", question, line).heads == 1
-    assert of_cell("room 817", question, line).heads == 0
+    assert of_cell("office", question, line).is_label == 1
+    assert of_cell("room 817", question, line).is_label == 0
+    several = "Office: room 817; Head: Leila Berg"
+    assert [of_cell(phrase, question, several).is_label for phrase in ("Head", "room 817", "Leila Berg")] == [
+        1,
+        0,
+        0,
+    ]
 
 
 def test_the_noun_that_is_asked_for_is_known() -> None:

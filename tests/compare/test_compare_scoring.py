@@ -1,6 +1,7 @@
 import pytest
 
-from dmdoc.compare.scoring import contains, exact_match, gives_later, normalise_answer, word_f1
+from dmdoc.compare.scoring import contains, exact_match, gives_later, word_f1
+from dmdoc.text.words import normalise_answer
 
 
 @pytest.mark.parametrize(

@@ -81,14 +81,27 @@ NAME = "model.layers.1.self_attn.delta_o_proj"
     ("change", "said"),
     [
         (lambda given: given.pop(f"{NAME}.up"), f"lacks the tensor {NAME}.up"),
-        (lambda given: given.update(another=torch.zeros(1)), "another has no place in this adapter"),
+        (lambda given: given.update(another=torch.zeros(1)), "'another' has no place in this adapter"),
         (
             lambda given: given.update({f"{NAME}.down": torch.zeros(3, 64)}),
             r"is \[3, 64\], but .* needs \[44, 64\]",
         ),
         (lambda given: given[f"{NAME}.down"].fill_(torch.nan), "no finite number"),
         (
-            lambda given: given.update({f"{NAME}.up": torch.zeros(96, RANK, dtype=torch.int8)}),
+            lambda given: given.update({"\x1b[31m\n" * 99: torch.zeros(1)}),
+            r"'\\x1b\[31m.{,160}' has no place",
+        ),
+        *(
+            (
+                lambda given, dtype=dtype: given.update({f"{NAME}.up": torch.zeros(96, RANK, dtype=dtype)}),
+                "no finite number",
+            )
+            for dtype in (torch.int8, torch.float8_e4m3fn)
+        ),
+        (
+            lambda given: given.update(
+                {f"{NAME}.up": torch.full((96, RANK), 3e30), f"{NAME}.down": torch.full((RANK, 64), 3e30)}
+            ),
             "no finite number",
         ),
     ],

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, cast
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from dmdoc.memory.adapter import DeltaMemConfig
 from dmdoc.memory.reading_file import READING_WEIGHTS, save_reading
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.backbone import load_backbone
+from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader, load_reader
 from dmdoc.settings.generation import GenerationSettings
 from dmdoc.text.chunking import LAYOUT_SENTENCE, Chunk, Layout, chunk_document
@@ -264,18 +265,21 @@ def test_an_adapter_of_another_backbone_is_refused(reader: Reader, tmp_path: Any
         load_reader(reader.backbone, adapter, adapter_name="other")
 
 
-def test_weights_for_passages_are_used_with_passages_alone(reader: Reader, tmp_path: Any) -> None:
+@pytest.mark.parametrize("mode", ["spans", "evidence"])
+def test_weights_for_one_recall_mode_are_used_in_that_mode_alone(
+    mode: Literal["spans", "evidence"], reader: Reader, tmp_path: Any
+) -> None:
     _, folder = save_tiny_reader(reader, tmp_path)
     without = load_reader(reader.backbone, folder, adapter_name="plain")
-    save_reading(
-        tiny_adapter(reader.backbone.model, seed=9), reader.adapter, folder / READING_WEIGHTS["evidence"]
-    )
+    save_reading(tiny_adapter(reader.backbone.model, seed=9), reader.adapter, folder / READING_WEIGHTS[mode])
     loaded = load_reader(reader.backbone, folder, adapter_name="plain")
 
-    assert without.speaker("evidence") is without
-    assert all(loaded.speaker(mode) is loaded for mode in ("state", "spans", "full", "frozen"))
-    speaker = loaded.speaker("evidence")
-    assert speaker is loaded.speaker("evidence")  # loaded once
+    assert without.speaker(mode) is without
+    others = {"state", "spans", "evidence", "full", "frozen"} - {mode}
+    assert all(loaded.speaker(cast(RecallMode, other)) is loaded for other in others)
+    speaker = loaded.speaker(mode)
+    assert speaker is loaded.speaker(mode)  # loaded once
+    assert speaker.speaker(mode) is speaker
     assert speaker.adapter_identity == loaded.adapter_identity == without.adapter_identity
     for name, same in (("memory_q_proj", False), ("delta_o_proj", False), ("memory_k_proj", True)):
         own, other = (each.adapter.get_parameter(f"layers.0.{name}") for each in (loaded, speaker))

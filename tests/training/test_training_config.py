@@ -101,7 +101,8 @@ def test_the_shipped_configurations_can_be_read(path: Path) -> None:
     config = read_training_config(path)
 
     assert config.backbone == "smollm2-135m"
-    assert config.mode == path.stem.removeprefix("smollm2-135m").removeprefix("-").replace("rosters", "")
+    own = {"smollm2-135m-spans": "spans", "smollm2-135m-evidence": "evidence"}
+    assert config.mode == own.get(path.stem)
     assert all(stage.max_tokens <= config.adapter.write_budget for stage in config.stages)
 
 
@@ -145,6 +146,11 @@ def test_the_shipped_configurations_can_be_read(path: Path) -> None:
             " [[stage]] 1: facts must be [fewest, most] with fewest from 1, got [5, 4]",
         ),
         (MINIMAL + "documents = 0\n", " [[stage]] 1: documents must be at least 1, got 0"),
+        (MINIMAL + "weighed = 1\n", " [[stage]] 1: weighed must be bool, got 1"),
+        *(
+            (MINIMAL + f"weighed = true\n{others}", " [[stage]] 1: weighed phrases are rivals of an answer")
+            for others in ("", "rivals = 3\nquestions = 0\n", "rivals = 3\nshown = 0.5\n")
+        ),
         (MINIMAL + "updates = 2\n", " [[stage]] 1: updates must be at most 1, got 2.0"),
         (MINIMAL + "borrowed = 2\n", " [[stage]] 1: borrowed must be at most 1, got 2.0"),
         (MINIMAL + "shown = 1.5\n", " [[stage]] 1: shown must be at most 1, got 1.5"),

@@ -13,7 +13,7 @@ from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemConfig
 from dmdoc.memory.adapter_config import CONFIG_FILE
 from dmdoc.memory.adapter_file import OUR_WEIGHTS, load_adapter, save_adapter
 from dmdoc.memory.attach import attention_sizes
-from dmdoc.memory.judges import JUDGES_FILE
+from dmdoc.memory.judges import Judge, Logistic, read_judges, write_judges
 from dmdoc.memory.reading_file import READING_WEIGHTS, load_reading
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
@@ -27,6 +27,8 @@ from dmdoc.training.loop import SAMPLE_DOCUMENTS, learning_rate, train
 from dmdoc.training.loss import score_reads, write_batch
 from dmdoc.training.measure import measure
 from dmdoc.training.reads import Asking
+
+JUDGE = Judge(Logistic(0.5, {"words": 1.0}), Logistic(-0.5, {"likelihood": 2.0}), 0.1, 0.4, 0.9)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +144,7 @@ def test_a_run_that_shows_the_text_leaves_its_start_and_adds_weights_for_that(
 ) -> None:
     sizes, first = attention_sizes(backbone.model), tmp_path / "first"
     save_adapter(DeltaMemAdapter(ADAPTER, sizes), first)
-    (first / JUDGES_FILE).write_text("{}")
+    write_judges(first, {"spans": JUDGE, "evidence": JUDGE})
     shows: list[str] = []
 
     def show(question: str, text: str, _reader: Reader) -> str:
@@ -155,8 +157,9 @@ def test_a_run_that_shows_the_text_leaves_its_start_and_adds_weights_for_that(
     folder = train(config, backbone, tmp_path / "out", asking=Asking(show), start=first)
 
     assert len(shows) > 6  # what is measured is shown its text as well
-    for name in (OUR_WEIGHTS, CONFIG_FILE, JUDGES_FILE):
+    for name in (OUR_WEIGHTS, CONFIG_FILE):
         assert (folder / name).read_bytes() == (first / name).read_bytes()
+    assert read_judges(folder) == {"spans": JUDGE}  # nobody has measured what evidence gives now
     before, _ = load_adapter(first, name="first", sizes=sizes)
     after = load_reading(folder / READING_WEIGHTS["evidence"], before).state_dict()
     changed = {
@@ -178,23 +181,26 @@ def test_a_run_that_chooses_among_the_phrases_of_ask_leaves_its_start_and_adds_w
     sizes, first = attention_sizes(backbone.model), tmp_path / "first"
     save_adapter(DeltaMemAdapter(ADAPTER, sizes), first)
     (first / READING_WEIGHTS["evidence"]).write_bytes(b"of another mode")
-    weighed: list[str] = []
+    write_judges(first, {"spans": JUDGE, "evidence": JUDGE})
 
-    def weigh(question: str, text: str) -> list[tuple[str, float]]:
-        weighed.append(question)
+    def phrases(question: str, text: str) -> list[tuple[str, float]]:
         return [(word.strip(".,"), 0.0) for word in dict.fromkeys(text.split())]
 
     plan = tiny_config(tmp_path, steps=3, weighed=True, rivals=3, recitations=0)
     config = replace(plan, start=str(first), learns=READING)
     assert config.mode == "spans"
-    folder = train(config, backbone, tmp_path / "out", asking=Asking(weigh=weigh), start=first)
+    folder = train(config, backbone, tmp_path / "out", asking=Asking(phrases=phrases), start=first)
 
-    assert weighed
+    for name in (OUR_WEIGHTS, CONFIG_FILE):
+        assert (folder / name).read_bytes() == (first / name).read_bytes()
+    assert read_judges(folder) == {"evidence": JUDGE}
     assert (folder / READING_WEIGHTS["evidence"]).read_bytes() == b"of another mode"
     before, _ = load_adapter(first, name="first", sizes=sizes)
     after = load_reading(folder / READING_WEIGHTS["spans"], before).state_dict()
     assert any(not old.equal(after[name]) for name, old in before.state_dict().items())
-    with pytest.raises(TrainingError, match=r"no question has an answer that could be chosen"):
+    with pytest.raises(
+        TrainingError, match=r"no question of 20 batches of codes has an answer that could be chosen"
+    ):
         train(config, backbone, tmp_path / "none", start=first)
 
 

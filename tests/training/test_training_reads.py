@@ -181,19 +181,19 @@ def test_what_the_words_of_phrases_weigh_counts_beside_their_likelihood(reader: 
     phrases = [("there", 2.0), ("elsewhere", 1.0), ("nowhere", 0.5)]
     examples = [Example(TEXT, (("where", "There!"), ("what", "that"))), Example(TEXT, (("what", "that"),))]
     stage = Stage(steps=1, questions=2, rivals=2, weighed=True, recitations=0, max_tokens=64)
-    asking = Asking(weigh=lambda question, _: phrases if question == "where" else [])
+    asking = Asking(phrases=lambda question, _: phrases if question == "where" else [])
     batch = build_batch(examples, stage, reader, random.Random(0), asking)
 
-    assert batch.weights == (((2.0, 1.0, 0.5),), ())  # the other question has no phrase that says its answer
+    assert batch.worths == (((2.0, 1.0, 0.5),), ())  # the other question has no phrase that says its answer
     (read,), (empty,) = batch.reads
     assert empty == EMPTY_READ
     assert [reader.decode(each[:-1]) for each in (read.target_ids, *read.rivals)] == [
         each for each, _ in phrases
     ]
     state = write_batch(batch, reader)
-    plain = score_reads(replace(batch, weights=()), state, reader)
-    heavy = score_reads(replace(batch, weights=(((100.0, 0.0, 0.0),), ())), state, reader)
-    light = score_reads(replace(batch, weights=(((-100.0, 0.0, 0.0),), ())), state, reader)
+    plain = score_reads(replace(batch, worths=()), state, reader)
+    heavy = score_reads(replace(batch, worths=(((100.0, 0.0, 0.0),), ())), state, reader)
+    light = score_reads(replace(batch, worths=(((-100.0, 0.0, 0.0),), ())), state, reader)
     assert float(heavy.choice) < 1e-6 < float(plain.choice) < 90 < float(light.choice)
     assert float(heavy.choice_right) == 1 and float(light.choice_right) == 0
 
