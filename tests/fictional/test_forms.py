@@ -2,9 +2,9 @@
 
 import pytest
 
-from dmdoc.compare.cases import training_documents
+from dmdoc.compare.cases import training_documents, training_rosters
 from dmdoc.compare.foreign import posed
-from dmdoc.fictional import generate_form, own_words
+from dmdoc.fictional import FAMILIES, generate_form, own_words
 from dmdoc.fictional.forms import form_kinds
 
 FORMS = [generate_form(seed) for seed in range(120)]
@@ -67,3 +67,13 @@ def test_documents_to_judge_by_are_of_every_kind_and_of_the_training_half() -> N
         for word in asked.answers[0].lower().split()
     }
     assert not words & (own_words("eval") - own_words("train"))
+
+
+def test_rosters_to_judge_by_are_of_each_family() -> None:
+    documents = training_rosters(2, seed=3)
+    assert len({document.name for document in documents}) == len(documents) == 2 * len(FAMILIES)
+    assert len({document.text for document in documents}) == len(documents)
+    answers = {
+        word for each in documents for asked in each.questions for word in asked.answers[0].lower().split()
+    }
+    assert not answers & (own_words("eval") - own_words("train"))
