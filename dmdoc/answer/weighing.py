@@ -82,19 +82,19 @@ class Measures(NamedTuple):
 
 WEIGHTS = Measures(
     likelihood=1.0,
-    rank=2.28,
-    words=-0.53,
-    distance=-0.97,
-    kind=3.23,
-    whole=0.37,
-    echo=-4.13,
-    noun=1.97,
-    covers=2.67,
-    label=3.3,
-    opposed=-2.21,
-    clause=1.6,
-    linked=5.05,
-    is_label=-2.02,
+    rank=3.06,
+    words=-1.04,
+    distance=-1.96,
+    kind=3.84,
+    whole=-0.28,
+    echo=-3.81,
+    noun=2.77,
+    covers=5.04,
+    label=5.1,
+    opposed=-2.85,
+    clause=0.57,
+    linked=5.59,
+    is_label=-1.63,
 )
 """In the proportions that make the right phrases of training data likeliest among all (compare/phrase_weights.py)."""
 
