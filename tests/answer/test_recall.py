@@ -146,7 +146,7 @@ def test_with_passages_the_likeliest_phrase_answers_and_the_words_count_for_less
     assert recalled.answer.text in PAGES[0]
     assert choice.span.score == max(each.score for each in choice.read)
     for each in choice.read:
-        assert each.score == pytest.approx(weigh(each.measures) + 2 * each.log_likelihood)
+        assert each.score == pytest.approx(weigh(each.measures) + 4 * each.log_likelihood)
     assert PAGES[0] in reader.decode(recalled.answer.prompt_ids)
     said = [*reader.encode(choice.span.text), *reader.end_ids[:1]]
     (nats,) = log_likelihoods([recalled.answer.prompt_ids], [said], state, reader).tolist()
