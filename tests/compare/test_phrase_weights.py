@@ -62,8 +62,10 @@ def test_what_the_right_phrases_have_weighs_more() -> None:
 
 
 def test_the_weights_that_ship_are_near_those_they_are_held_to() -> None:
-    for own, before in zip(WEIGHTS, BEFORE, strict=True):
-        assert own * before > 0 or abs(own - before) <= 1  # what counts for little may come to count for nothing
+    # What counts for little may come to count for nothing.
+    assert all(
+        own * before > 0 or abs(own - before) <= 1 for own, before in zip(WEIGHTS, BEFORE, strict=True)
+    )
 
 
 def test_without_a_right_phrase_there_is_nothing_to_learn_from() -> None:
