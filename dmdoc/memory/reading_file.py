@@ -25,6 +25,8 @@ READING_WEIGHTS: dict[Literal["spans", "evidence"], str] = {
 """The files' names, by the recall modes that they are for."""
 
 FLOATING = ("BF16", "F16", "F32", "F64")
+"""The types of numbers that a file may have."""
+
 MOST_OF_NAME = 80
 """Characters of a strange tensor's name that an error repeats."""
 
