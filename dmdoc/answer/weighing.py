@@ -127,6 +127,7 @@ class Asked:
             for word in self._words
             if (number := sum(word in own for own in there))
         }
+        self._covered: dict[str, float] = {}
         links = Links(read)
         self._linked = {
             (each.page, each.start): [
@@ -151,6 +152,7 @@ class Asked:
             before = f"{' '.join(row)} {cell.name} {statement.text[cell.start : candidate.start]}"
             after = statement.text[candidate.end : cell.end]
         said = f"{before} {candidate.text} {after} {statement.around}"
+        covers = self._covers(said)
         whole = cell is not None and _fills(candidate, cell, statement.text)
         items = 1 if cell is None else enumerated(statement.text[cell.start : cell.end].rstrip(" .,;"))
         name = statement.label if cell is None else cell.name
@@ -166,10 +168,12 @@ class Asked:
             whole=float(whole),
             echo=sum(map(self._asks, own)) / max(1, len(own)),
             noun=float(self._has_noun(own) or self._stands_by(statement.text, candidate)),
-            covers=self._covers(said),
+            covers=covers,
             label=label if whole or items == 1 else label / 2,
             opposed=float(past or contradicts(self._question, said)),
-            clause=self._covers(said if cell else f"{_clause(statement.text, candidate)} {statement.around}"),
+            clause=covers
+            if cell
+            else self._covers(f"{_clause(statement.text, candidate)} {statement.around}"),
             linked=max(
                 (more for name, more in self._linked[statement.page, statement.start] if name not in own),
                 default=0.0,
@@ -192,7 +196,10 @@ class Asked:
         return any(alike(word, noun) for word in after for noun in self._beside)
 
     def _covers(self, text: str) -> float:
-        return self._share(self._shared(split_words(text)))
+        """The share of the question's words that a text has; many phrases share a clause."""
+        if text not in self._covered:
+            self._covered[text] = self._share(self._shared(split_words(text)))
+        return self._covered[text]
 
     def _share(self, words: Iterable[str]) -> float:
         return self._count(words) / self._count(self._counts) if self._counts else 0.0
