@@ -23,9 +23,9 @@ from typing import Literal
 from dmdoc.answer.weighing import WEIGHTS, Measures
 from dmdoc.compare.calibration import Reply, calibrate, card_with_verdicts, replies
 from dmdoc.compare.cases import training_documents, training_rosters
-from dmdoc.compare.foreign import Kind, Posed, posed, with_gaps
+from dmdoc.compare.foreign import Kind, Posed, posed
 from dmdoc.compare.phrase_weights import BEFORE, Choices, fit_weights, measured_again, phrases_of
-from dmdoc.datasets import QuestionedDocument, read_dataset, select
+from dmdoc.datasets import QuestionedDocument, read_dataset, select, with_gaps
 from dmdoc.document import read_document
 from dmdoc.ingest.sections import write_text
 from dmdoc.memory.judges import write_judges

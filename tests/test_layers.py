@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "text": "errors",
     "fictional": "errors",
     "document": "errors text",
-    "datasets": "errors",
+    "datasets": "errors text",
     "memory": "errors atomic_file",
     "model": "errors atomic_file settings text memory",
     "library": "errors atomic_file text document memory",
@@ -45,8 +45,8 @@ INSIDE = {
     "library bundle repair",
     "refine": "gaps questions kinds practice optimiser steps",
     "ingest": "ahead ignored sources sync task refining room sections single many share ray_writers",
-    "answer": "evidence statements links tally extremes quoting weighing support routing ask finding spans recall "
-    "signals judging verify",
+    "answer": "evidence statements links tally extremes quoting weighing phrases support routing ask finding spans "
+    "recall signals judging verify",
     "chat": "preferences line_editor session commands repl",
     "serve": "states engine guard openai_form api_form metrics jobs tools page openapi app run handover sessions",
 }

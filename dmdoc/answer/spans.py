@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from dmdoc.answer.ask import Answer
 from dmdoc.answer.evidence import Passage
+from dmdoc.answer.phrases import Found, candidates, likely_to_begin
 from dmdoc.answer.quoting import NOTHING, Missing, Quoted, quote
 from dmdoc.answer.statements import BETWEEN_PAGES, Statement, likely_statements, statements
 from dmdoc.answer.weighing import Asked, Measures, weigh
@@ -22,23 +23,12 @@ from dmdoc.text.asked import form_asked
 from dmdoc.text.candidates import Candidate, find_candidates
 
 CANDIDATES = 40
-"""The most phrases that the model reads: those with the best scores before the state is asked. Of 1,008 right answers
-of training documents 944 were among the first 40 of them, 931 among 32 and 963 among 48.
-"""
+"""The most phrases that the model reads."""
 
 
 SHOWN = 5.0
 """How many times a likelihood counts that comes from passages in the prompt: of 1 to 8 the best for 356 questions about
 training documents."""
-
-
-class Found(NamedTuple):
-    """A phrase before the model has read it."""
-
-    statement: Statement
-    candidate: Candidate
-    measures: Measures
-    """With a likelihood of 0."""
 
 
 class Place(NamedTuple):
@@ -172,7 +162,10 @@ class Search:
         if form != "count" and (quoted := self._quoted()).sentences:
             return PhrasesRead(quoted.sentences[0].section, quoted=quoted)
         section = self.best[0].section if self.best else section
-        found = self.phrases(section)[:CANDIDATES]
+        found = self.phrases(section)
+        if len(found) > CANDIDATES and not shown:  # a look at a long prompt costs as much as reading it
+            found = likely_to_begin(found, prompt_ids, state, reader)
+        found = found[:CANDIDATES]
         said = any(each.measures.kind == each.measures.noun == 1 for each in found)
         if form == "count" and not said and (quoted := self._quoted()).sentences:
             return PhrasesRead(quoted.sentences[0].section, quoted=quoted)
@@ -194,12 +187,12 @@ class Search:
             own = (*own, *reader.end_ids[:1])
         return PhrasesRead(section, tuple(spans), sum(map(len, ids)), own, counts=form == "count")
 
-    def phrases(self, section: int) -> list["Found"]:
+    def phrases(self, section: int) -> list[Found]:
         """Those of the best statements, or of a section's where there is none, each once, the best first."""
         read = self.best or [each for each in self.written if each.section == section]
         read = [each for each in read if not each.names] or read  # a heading says nothing of what it names
         title = self.written[0].text if self.written[0].names else ""
-        return _candidates(read, Asked(self.question, read, title), self.question)
+        return candidates(read, Asked(self.question, read, title), self.question)
 
     def _quoted(self) -> Quoted:
         return quote(form_asked(self.question), self.question, self.written)
@@ -261,13 +254,3 @@ def find_phrases(question: str, pages: Sequence[str]) -> list[Found]:
     """What could answer a question about a text in one section, the best first, before the state is asked."""
     written = statements(pages, [0])
     return search_statements(question, written).phrases(0) if written else []
-
-
-def _candidates(read: Sequence[Statement], asked: Asked, question: str) -> list[Found]:
-    """The phrases of statements, each once, those first that may win."""
-    found: dict[str, Found] = {}
-    for statement in read:
-        for candidate in find_candidates(statement.text, question):
-            if candidate.text not in found:
-                found[candidate.text] = Found(statement, candidate, asked.measure(candidate, statement, 0.0))
-    return sorted(found.values(), key=lambda each: -weigh(each.measures))

@@ -152,6 +152,20 @@ def hear_continuations(
     return Heard(torch.cat(found), own)
 
 
+def hear_next(prompt: Sequence[int], state: MemoryState, reader: Reader) -> Tensor:
+    """Log-probability of every token right behind a prompt, under each row of `state`.
+
+    Returns:
+        float32 `[rows, vocabulary]`, in nats.
+    """
+    pad_id, dtype = reader.end_ids[0] if reader.end_ids else 0, reader.backbone.dtype
+    packed = pack_continuations(
+        [prompt] * state.batch, [[[pad_id]]] * state.batch, pad_id=pad_id, dtype=dtype
+    )
+    with torch.no_grad():
+        return read_logits(packed, state, reader)[:, 0].log_softmax(-1)
+
+
 def _greedy(packed: PackedContinuations, logits: Tensor) -> tuple[int, ...]:
     """The likeliest token behind the prompt, and behind that, as long as it is one of the tree."""
     ways: dict[tuple[int, int], int] = {}

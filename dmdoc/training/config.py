@@ -56,6 +56,9 @@ class Stage:
     weighed: bool = False
     """The rivals are those that `ask` would choose among, most of them the hardest by their words, and what the words
     of each weigh counts beside its likelihood, as in `ask`. Questions whose answer could not be chosen are left out."""
+    left_open: float = 0.0
+    """Share of the weighed questions of a file that the text does not answer, where some are known or a sentence can be
+    taken out of it: then none of its phrases is right, and all are to weigh less than no answer does."""
     shown: float = 0.0
     """Share of batches that read questions with the text in the prompt, beside the state, and recite nothing."""
     recitations: int = 1
@@ -73,6 +76,7 @@ class Stage:
             "distractors",
             "borrowed",
             "questions",
+            "left_open",
             "shown",
             "rivals",
             "recitations",
@@ -91,7 +95,7 @@ class Stage:
                 f"batches must be a multiple or a divisor of the {len(self.data)} data of the stage, so that each "
                 f"has its share of them, got {self.batches}"
             )
-        for name in ("updates", "borrowed", "shown"):
+        for name in ("updates", "borrowed", "left_open", "shown"):
             if getattr(self, name) > 1:
                 raise TrainingError(f"{name} must be at most 1, got {getattr(self, name)}")
         generated = set(self.data) & set(GENERATED)
@@ -102,13 +106,20 @@ class Stage:
         low, high = self.facts
         if not 1 <= low <= high:
             raise TrainingError(f"facts must be [fewest, most] with fewest from 1, got {list(self.facts)}")
+        self._check_weighing()
+        if self.questions + self.recitations < 1:
+            raise TrainingError("questions and recitations are both 0, so there is nothing to learn from")
+
+    def _check_weighing(self) -> None:
         if self.weighed and (not self.questions or not self.rivals or self.shown):
             raise TrainingError(
                 "weighed phrases are rivals of an answer, read without the text: set questions and rivals, and leave "
                 "shown out; or leave weighed out"
             )
-        if self.questions + self.recitations < 1:
-            raise TrainingError("questions and recitations are both 0, so there is nothing to learn from")
+        if self.left_open and not self.weighed:
+            raise TrainingError(
+                "left_open is a share of weighed questions: set weighed, or leave left_open out"
+            )
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ caller says.
 """
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from dmdoc import fictional
-from dmdoc.datasets import QuestionedDocument, read_dataset
+from dmdoc.datasets import Question, QuestionedDocument, read_dataset, with_gaps
 from dmdoc.errors import TrainingError, UsageError
 from dmdoc.training.borrowing import borrow
 from dmdoc.training.config import FICTIONAL, ROSTERS, Stage
@@ -34,6 +34,10 @@ class Example:
     """(question, answer)."""
     rivals: tuple[tuple[str, ...], ...] = ()
     """For each question other phrases of the text (rivals.py); left out where none are asked for."""
+    accepted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """All right answers of the questions that have several."""
+    left_open: tuple[str, ...] = ()
+    """Questions that the text does not answer."""
 
 
 class Source(Protocol):
@@ -123,9 +127,12 @@ class FileSource:
         width = min(WINDOW * stage.documents, len(self.examples))
         place = generator.randrange(len(self.examples) - width + 1)
         drawn = []
-        for item in generator.sample(self.examples[place : place + width], stage.documents):
-            asked = generator.sample(item.questions, min(stage.questions, len(item.questions)))
-            example = Example(item.text, tuple(asked))
+        for whole in generator.sample(self.examples[place : place + width], stage.documents):
+            item = _with_gaps(whole, stage, generator)
+            left_open = _left_open(item.left_open, stage, generator)
+            most = min(stage.questions - len(left_open), len(item.questions))
+            asked = generator.sample(item.questions, most)
+            example = Example(item.text, tuple(asked), accepted=item.accepted, left_open=left_open)
             others = [[answer for _, answer in item.questions]] * len(asked)
             drawn.append(_with_rivals(example, others, stage, generator))
         return drawn
@@ -138,6 +145,29 @@ def _mistakable(asked: fictional.Question, document: fictional.FictionalDocument
         item.answer for item in others if item.attribute == asked.attribute and item.answer != asked.answer
     ]
     return alike or [item.answer for item in others]
+
+
+def _left_open(questions: Sequence[str], stage: Stage, generator: random.Random) -> tuple[str, ...]:
+    """Those of the questions that a text does not answer which are to be read."""
+    if not stage.left_open:
+        return ()
+    count = sum(generator.random() < stage.left_open for _ in range(stage.questions))
+    return tuple(generator.sample(questions, min(count, len(questions))))
+
+
+def _with_gaps(example: Example, stage: Stage, generator: random.Random) -> Example:
+    """Half of the examples that leave nothing open without the sentences that answer some of their questions."""
+    if not stage.left_open or example.left_open or generator.random() < 0.5:
+        return example
+    known = example.accepted
+    questions = tuple(
+        Question(question, known.get(question, (answer,))) for question, answer in example.questions
+    )
+    made = with_gaps(QuestionedDocument("", (example.text,), questions), generator)
+    if not made.questions:
+        return example
+    pairs = tuple((asked.question, asked.answers[0]) for asked in made.questions)
+    return Example(made.text, pairs, accepted=known, left_open=made.unanswered)
 
 
 def _with_rivals(
@@ -166,10 +196,15 @@ def read_examples(path: Path) -> list[Example]:
 
 
 def _texts_of(document: QuestionedDocument) -> list[Example]:
-    asked: dict[int | None, list[tuple[str, str]]] = {}
+    asked: dict[int | None, list[Question]] = {}
     for item in document.questions:
-        asked.setdefault(item.section, []).append((item.question, item.answers[0]))
+        asked.setdefault(item.section, []).append(item)
     return [
-        Example(document.text if at is None else document.sections[at], tuple(pairs))
-        for at, pairs in asked.items()
+        Example(
+            document.text if at is None else document.sections[at],
+            tuple((item.question, item.answers[0]) for item in items),
+            accepted={item.question: item.answers for item in items if len(item.answers) > 1},
+            left_open=document.unanswered if len(document.sections) == 1 else (),
+        )
+        for at, items in asked.items()
     ]

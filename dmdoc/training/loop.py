@@ -17,7 +17,7 @@ from dmdoc.memory.adapter_config import CONFIG_FILE
 from dmdoc.memory.adapter_file import OUR_WEIGHTS, PUBLIC_WEIGHTS, load_adapter, save_adapter
 from dmdoc.memory.attach import attention_inputs, attention_sizes
 from dmdoc.memory.judges import read_judges, write_judges
-from dmdoc.memory.reading_file import READING_WEIGHTS, save_reading
+from dmdoc.memory.reading_file import READING_WEIGHTS, load_reading, save_reading
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.reader import Reader
@@ -140,6 +140,8 @@ def _start(
     traced = False
     if folder is not None:
         traced = start_from_adapter(adapter, reader, folder)
+        if config.mode and (own := folder / READING_WEIGHTS[config.mode]).is_file():
+            adapter.load_state_dict(load_reading(own, adapter).state_dict())
     else:
         start_as_copier(adapter, reader, curriculum.sample(SAMPLE_DOCUMENTS), config.seed)
     if config.adapter.traces_keys and not traced:

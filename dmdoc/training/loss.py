@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.packing import IGNORED, pack_reads
@@ -59,36 +60,51 @@ def score_reads(batch: Batch, state: MemoryState, reader: Reader) -> ReadScores:
     known = spoken & (branches == 0)
     answers = known & (slots < batch.answer_slots)
     recitations = known & (slots >= batch.answer_slots)
-    means = _contested(nats, spoken, slots, branches, batch)
+    for row, slot in batch.open_slots:  # what is read there is no answer
+        answers[row] &= slots != slot
+    means, correct = _contested(nats, spoken, slots, branches, batch)
     return ReadScores(
         answer=_mean(nats, answers),
         recitation=_mean(nats, recitations),
-        answer_exact=_exact(right, known, slots, batch.answer_slots),
+        answer_exact=_exact(right, known & (answers | recitations), slots, batch.answer_slots),
         recitation_right=_mean(right.float(), recitations),
-        choice=-(-means).log_softmax(1)[:, 0].sum() / max(1, len(means)),
-        choice_right=(means.argmin(1) == 0).sum() / max(1, len(means)),
+        choice=functional.cross_entropy(-means, correct, reduction="sum") / max(1, len(means)),
+        choice_right=(means.argmin(1) == correct).sum() / max(1, len(means)),
     )
 
 
-def _contested(nats: Tensor, spoken: Tensor, slots: Tensor, branches: Tensor, batch: Batch) -> Tensor:
-    """Nats a token of each answer that has rivals, and of these: `[answers, 1 + most rivals]`, infinite where none.
+def _contested(
+    nats: Tensor, spoken: Tensor, slots: Tensor, branches: Tensor, batch: Batch
+) -> tuple[Tensor, Tensor]:
+    """Nats a token of what each answer that has rivals is chosen among, and the place of what is right there.
 
     What the words of each weigh, where that is known, is taken off.
+
+    Returns:
+        float32 `[answers, 2 + most rivals]`: of giving none, of the answer, and of its rivals; infinite where there is
+        none. int64 `[answers]`: 1, or 0 where the question is left open.
     """
-    most, answer_slots = int(branches.max()), batch.answer_slots
-    means = nats.new_full((answer_slots, 1 + most, len(nats)), torch.inf)
+    most, answer_slots, rows = int(branches.max()), batch.answer_slots, len(nats)
+    means = nats.new_full((answer_slots, 2 + most, rows), torch.inf)
     for slot in range(answer_slots):
         for number in range(1 + most):
             columns = spoken & (slots == slot) & (branches == number)
             count = columns.sum(1)  # [rows]
-            means[slot, number] = ((nats * columns).sum(1) / count.clamp_min(1)).masked_fill(
+            means[slot, 1 + number] = ((nats * columns).sum(1) / count.clamp_min(1)).masked_fill(
                 count == 0, torch.inf
             )
-    for row, answers in enumerate(batch.worths):
-        for slot, own in enumerate(answers):
-            means[slot, : len(own), row] -= means.new_tensor(own)
-    each = means.transpose(1, 2).flatten(0, 1)  # [slots * rows, branches]
-    return each[each[:, 0].isfinite() & each[:, 1:].isfinite().any(1)]
+    for row, contests in enumerate(batch.contests):
+        for slot, contest in enumerate(contests):
+            worths = [worth for _, worth in contest.phrases]
+            means[slot, 1 : 1 + len(worths), row] -= means.new_tensor(worths)
+    if batch.nothing is not None:
+        means[:, 0] = -batch.nothing
+    correct = torch.ones(answer_slots, rows, dtype=torch.long, device=nats.device)
+    for row, slot in batch.open_slots:
+        correct[slot, row] = 0
+    each = means.transpose(1, 2).flatten(0, 1)  # [slots * rows, none and branches]
+    asked = each[:, 1].isfinite() & each[:, 2:].isfinite().any(1)
+    return each[asked], correct.flatten()[asked]
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:

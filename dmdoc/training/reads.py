@@ -11,7 +11,11 @@ from dmdoc.model.reads import CONTINUE_WORDS, WINDOW_TOKENS, answer_read, contin
 from dmdoc.text.chunking import Chunk, Layout, chunk_document
 from dmdoc.training.config import Stage
 from dmdoc.training.examples import Example
-from dmdoc.training.rivals import Weighed, draw_contest
+from dmdoc.training.rivals import Contest, Weighed, draw_contest
+
+NOTHING = 3.0
+"""What no answer weighs beside the phrases of a text, in nats: of 116 questions about everyday files, 36 of them left
+open, the best before it was learned."""
 
 FEWEST_WORDS = 3
 """A continuation in training starts from so many words of the text up to `CONTINUE_WORDS`."""
@@ -52,8 +56,19 @@ class Batch:
     """How many of the reads of a row are answers."""
     places: tuple[tuple[int | None, ...], ...]
     """For each answer of a row the place of its first token in the chunk; None where it stands there not once."""
-    worths: tuple[tuple[tuple[float, ...], ...], ...] = ()
-    """For each answer of a row what its words weigh, and those of its rivals; left out where nothing is weighed."""
+    contests: tuple[tuple[Contest, ...], ...] = ()
+    """For each answer of a row its phrases, that of the read first, and what their words weigh; left out where nothing
+    is weighed."""
+    nothing: float | None = None
+    """What no answer weighs, where questions are left open."""
+
+    @property
+    def open_slots(self) -> frozenset[tuple[int, int]]:
+        """The rows and slots of the reads whose question the document does not answer: their target is wrong."""
+        rows = enumerate(self.contests)
+        return frozenset(
+            (row, slot) for row, own in rows for slot, each in enumerate(own) if not each.answered
+        )
 
 
 def write_chunk(text: str, reader: Reader) -> Chunk:
@@ -106,9 +121,9 @@ def build_batch(
     if shown:
         starts = []
     chunks = tuple(write_chunk(example.text, reader) for example in examples)
-    worths: list[tuple[tuple[float, ...], ...]] = []
+    contests: list[tuple[Contest, ...]] = []
     if stage.weighed:
-        examples, worths = _weighed(examples, stage, asking, generator)
+        examples, contests = _weighed(examples, stage, asking, generator)
     slots = max(len(example.questions) for example in examples)
     rows, places = [], []
     for example, chunk in zip(examples, chunks, strict=True):
@@ -130,29 +145,37 @@ def build_batch(
             for from_start in starts
         ]
         rows.append((*answers, *recitations))
-    return Batch(chunks, tuple(rows), slots, tuple(places), tuple(worths))
+    nothing = NOTHING if stage.left_open else None
+    return Batch(chunks, tuple(rows), slots, tuple(places), tuple(contests), nothing)
 
 
 def _weighed(
     examples: Sequence[Example], stage: Stage, asking: Asking, generator: random.Random
-) -> tuple[list[Example], list[tuple[tuple[float, ...], ...]]]:
-    """The examples with the questions that `ask` could answer, and what the words of answers and rivals weigh."""
-    found, worths = [], []
+) -> tuple[list[Example], list[tuple[Contest, ...]]]:
+    """The examples with the questions that `ask` could answer, or that the text leaves open, and their phrases."""
+    found, contests = [], []
     for example in examples:
+        posed = [
+            *(
+                (question, example.accepted.get(question, (answer,)))
+                for question, answer in example.questions
+            ),
+            *((question, ()) for question in example.left_open),
+        ]
         drawn = [
             (question, contest)
-            for question, answer in example.questions
+            for question, answers in posed
             if (
                 contest := draw_contest(
-                    asking.phrases(question, example.text), answer, stage.rivals, generator
+                    asking.phrases(question, example.text), answers, stage.rivals, generator
                 )
             )
         ]
-        pairs = tuple((question, each.right[0]) for question, each in drawn)
-        rivals = tuple(tuple(phrase for phrase, _ in each.rivals) for _, each in drawn)
-        found.append(replace(example, questions=pairs, rivals=rivals))
-        worths.append(tuple((each.right[1], *(worth for _, worth in each.rivals)) for _, each in drawn))
-    return found, worths
+        said = [[phrase for phrase, _ in each.phrases] for _, each in drawn]
+        pairs = tuple((question, own) for (question, _), (own, *_) in zip(drawn, said, strict=True))
+        found.append(replace(example, questions=pairs, rivals=tuple(tuple(others) for _, *others in said)))
+        contests.append(tuple(each for _, each in drawn))
+    return found, contests
 
 
 def _place(chunk: Chunk, answer: str, reader: Reader) -> int | None:

@@ -20,29 +20,31 @@ Weighed = tuple[str, float]
 
 
 class Contest(NamedTuple):
-    """An answer, and the phrases that `ask` would have to tell it apart from."""
+    """Phrases that `ask` would have to choose among for a question."""
 
-    right: Weighed
-    rivals: tuple[Weighed, ...]
+    phrases: tuple[Weighed, ...]
+    answered: bool
+    """The first of them is the answer; else the text leaves the question open, and none is."""
 
 
 def draw_contest(
-    phrases: Sequence[Weighed], answer: str, count: int, generator: random.Random
+    phrases: Sequence[Weighed], answers: Sequence[str], count: int, generator: random.Random
 ) -> Contest | None:
-    """The first of the phrases that says the answer, and at most `count` that do not; None where one of both lacks.
+    """The first of the phrases that says an answer, and at most `count` that do not; None where one of both lacks.
 
     Args:
         phrases: those that the text has for a question, the best by their words first.
+        answers: any of them is right; of a question that the text leaves open there are none.
     """
-    asked = normalise_answer(answer)
-    right = [each for each in phrases if normalise_answer(each[0]) == asked]
-    wrong = [each for each in phrases if normalise_answer(each[0]) != asked]
-    if not right or not wrong or not count:
+    asked = {normalise_answer(answer) for answer in answers}
+    right = [each for each in phrases if normalise_answer(each[0]) in asked]
+    wrong = [each for each in phrases if normalise_answer(each[0]) not in asked]
+    if (asked and not right) or not wrong or not count:
         return None
     hard = min(len(wrong), round(HARD * count))
     rest = wrong[hard:]
     others = generator.sample(rest, min(count - hard, len(rest)))
-    return Contest(right[0], (*wrong[:hard], *others))
+    return Contest((*right[:1], *wrong[:hard], *others), answered=bool(right))
 
 
 def draw_rivals(

@@ -1,8 +1,8 @@
 import random
 
 from dmdoc.compare.cases import generated_documents
-from dmdoc.compare.foreign import posed, with_gaps
-from dmdoc.datasets import Question, QuestionedDocument
+from dmdoc.compare.foreign import posed
+from dmdoc.datasets import Question, QuestionedDocument, with_gaps
 
 
 def document(name: str, *questions: str) -> QuestionedDocument:

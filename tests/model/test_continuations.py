@@ -6,7 +6,12 @@ from tiny import tiny_reader
 
 from dmdoc.memory.state import MemoryState
 from dmdoc.model import continuations
-from dmdoc.model.continuations import hear_continuations, pack_continuations, score_continuations
+from dmdoc.model.continuations import (
+    hear_continuations,
+    hear_next,
+    pack_continuations,
+    score_continuations,
+)
 from dmdoc.model.reader import Reader
 from dmdoc.settings.generation import GenerationSettings
 
@@ -101,3 +106,14 @@ def test_what_the_model_says_itself_is_heard_as_far_as_a_continuation_goes(
         many = [[40, 41], [*said[:shared], *other], [*said[:shared], said[shared]]]
         heard = hear_continuations(PROMPTS[0], many, own, reader)
         assert heard.own == tuple(said[: shared + 1])
+
+
+def test_what_follows_a_prompt_is_heard_under_each_state(reader: Reader, state: MemoryState) -> None:
+    heard = hear_next(PROMPTS[0], state, reader)
+    assert heard.shape == (2, heard.shape[1])
+    assert torch.allclose(heard.exp().sum(-1), torch.ones(2), atol=1e-5)
+    assert not torch.allclose(heard[0], heard[1], atol=1e-3)
+    for row in range(2):
+        for token in (0, 9, 200):
+            expected = alone(PROMPTS[0], [token], state.rows(row, row + 1), reader)
+            assert float(heard[row, token]) == pytest.approx(expected, abs=1e-5)

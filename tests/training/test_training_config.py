@@ -151,6 +151,10 @@ def test_the_shipped_configurations_can_be_read(path: Path) -> None:
             (MINIMAL + f"weighed = true\n{others}", " [[stage]] 1: weighed phrases are rivals of an answer")
             for others in ("", "rivals = 3\nquestions = 0\n", "rivals = 3\nshown = 0.5\n")
         ),
+        (
+            MINIMAL + "left_open = 0.3\n",
+            " [[stage]] 1: left_open is a share of weighed questions: set weighed",
+        ),
         (MINIMAL + "updates = 2\n", " [[stage]] 1: updates must be at most 1, got 2.0"),
         (MINIMAL + "borrowed = 2\n", " [[stage]] 1: borrowed must be at most 1, got 2.0"),
         (MINIMAL + "shown = 1.5\n", " [[stage]] 1: shown must be at most 1, got 1.5"),

@@ -28,7 +28,7 @@ def test_sections_are_texts_of_their_own(tmp_path: Path) -> None:
         ],
     }
     assert read_examples(write_lines(tmp_path / "d.jsonl", line)) == [
-        Example("One.", (("a?", "1"), ("d?", "11"))),
+        Example("One.", (("a?", "1"), ("d?", "11")), accepted={"a?": ("1", "one")}),
         Example("Three.", (("b?", "3"),)),
         Example("One.\n\nTwo.\n\nThree.", (("c?", "all"),)),
     ]
@@ -131,6 +131,34 @@ def test_generated_documents_follow_the_stage() -> None:
     assert all(answer in example.text for example in train for _, answer in example.questions)
     assert train == FictionalSource(stage, "train", any_length).draw(random.Random(1))
     assert train != FictionalSource(stage, "eval", any_length).draw(random.Random(1))
+
+
+WEIGHED: dict[str, Any] = {"steps": 1, "documents": 1, "questions": 8, "rivals": 3, "weighed": True}
+
+
+def test_a_share_of_the_questions_is_such_as_the_text_leaves_open(tmp_path: Path) -> None:
+    line = record("The Sorrel is old.", ("What is old?", "The Sorrel"))
+    line["qas"].append({"question": "How old is it?", "answers": []})
+    known = FileSource.load(write_lines(tmp_path / "a.jsonl", line), Stage(**WEIGHED, left_open=0.9), len)
+
+    (example,) = known.draw(random.Random(0))
+    assert (example.questions, example.left_open) == ((("What is old?", "The Sorrel"),), ("How old is it?",))
+    (example,) = replace(known, stage=Stage(**WEIGHED)).draw(random.Random(0))
+    assert (len(example.questions), example.left_open) == (1, ())
+
+
+def test_texts_that_leave_nothing_open_lose_the_sentences_of_some_answers(tmp_path: Path) -> None:
+    facts = {"Who?": "Ada", "When?": "1931", "Where?": "Oslo", "How?": "quietly", "Why?": "for salt"}
+    text = " ".join(f"It was so: {answer}." for answer in facts.values())
+    path = write_lines(tmp_path / "a.jsonl", record(text, *facts.items()))
+    source = FileSource.load(path, Stage(**WEIGHED, left_open=0.5), len)
+    texts = set[str]()
+    for seed in range(20):
+        (example,) = source.draw(random.Random(seed))
+        texts.add(example.text)
+        assert all(answer in example.text for _, answer in example.questions)
+        assert not any(facts[question] in example.text for question in example.left_open)
+    assert text in texts and len(texts) > 2
 
 
 def test_a_generated_document_that_fits_no_write_is_drawn_again() -> None:

@@ -198,6 +198,12 @@ def test_a_run_that_chooses_among_the_phrases_of_ask_leaves_its_start_and_adds_w
     before, _ = load_adapter(first, name="first", sizes=sizes)
     after = load_reading(folder / READING_WEIGHTS["spans"], before).state_dict()
     assert any(not old.equal(after[name]) for name, old in before.state_dict().items())
+    slow = replace(
+        config, start=str(folder), optimiser=Optimiser(learning_rate=1e-12, final_learning_rate=0.0)
+    )
+    again = train(slow, backbone, tmp_path / "again", asking=Asking(phrases=phrases), start=folder)
+    kept = load_reading(again / READING_WEIGHTS["spans"], before).state_dict()
+    assert all(old.allclose(kept[name], atol=1e-2) for name, old in after.items())  # it went on from there
     with pytest.raises(
         TrainingError, match=r"no question of 20 batches of codes has an answer that could be chosen"
     ):

@@ -14,7 +14,7 @@ from dmdoc.model.reader import Reader
 from dmdoc.model.reads import CONTINUE_WORDS, WINDOW_TOKENS
 from dmdoc.training.config import Stage
 from dmdoc.training.examples import Example
-from dmdoc.training.loss import score_reads, write_batch
+from dmdoc.training.loss import ReadScores, score_reads, write_batch
 from dmdoc.training.reads import (
     FEWEST_WORDS,
     Asking,
@@ -24,6 +24,7 @@ from dmdoc.training.reads import (
     recitation,
     write_chunk,
 )
+from dmdoc.training.rivals import Contest
 
 TEXT = "QZX XZQ QQZ ZZX QXX ZQX XQZ QZZ ZXX XXZ QZX ZZQ"
 """Its letters are in no prompt."""
@@ -184,18 +185,46 @@ def test_what_the_words_of_phrases_weigh_counts_beside_their_likelihood(reader: 
     asking = Asking(phrases=lambda question, _: phrases if question == "where" else [])
     batch = build_batch(examples, stage, reader, random.Random(0), asking)
 
-    assert batch.worths == (((2.0, 1.0, 0.5),), ())  # the other question has no phrase that says its answer
+    contest = Contest(tuple(phrases), answered=True)
+    assert batch.contests == ((contest,), ())  # the other question has no phrase that says its answer
     (read,), (empty,) = batch.reads
     assert empty == EMPTY_READ
     assert [reader.decode(each[:-1]) for each in (read.target_ids, *read.rivals)] == [
         each for each, _ in phrases
     ]
     state = write_batch(batch, reader)
-    plain = score_reads(replace(batch, worths=()), state, reader)
-    heavy = score_reads(replace(batch, worths=(((100.0, 0.0, 0.0),), ())), state, reader)
-    light = score_reads(replace(batch, worths=(((-100.0, 0.0, 0.0),), ())), state, reader)
+
+    def weighing(worth: float) -> ReadScores:
+        weighed = contest._replace(
+            phrases=((phrases[0][0], worth), *((each, 0.0) for each, _ in phrases[1:]))
+        )
+        return score_reads(replace(batch, contests=((weighed,), ())), state, reader)
+
+    plain = score_reads(replace(batch, contests=()), state, reader)
+    heavy, light = weighing(100.0), weighing(-100.0)
     assert float(heavy.choice) < 1e-6 < float(plain.choice) < 90 < float(light.choice)
     assert float(heavy.choice_right) == 1 and float(light.choice_right) == 0
+
+
+def test_phrases_weigh_less_than_no_answer_where_a_question_is_left_open(reader: Reader) -> None:
+    phrases = [("there", 2.0), ("elsewhere", 1.0)]
+    examples = [Example(TEXT, (("where", "there"),), left_open=("whence",))]
+    stage = Stage(steps=1, questions=2, rivals=2, weighed=True, left_open=0.5, recitations=0, max_tokens=64)
+    batch = build_batch(examples, stage, reader, random.Random(0), Asking(phrases=lambda *_: phrases))
+    assert batch.contests == ((Contest(tuple(phrases), True), Contest(tuple(phrases), False)),)
+    assert batch.open_slots == {(0, 1)}
+    state = write_batch(batch, reader)
+
+    def giving_none(worth: float) -> ReadScores:
+        return score_reads(replace(batch, nothing=worth), state, reader)
+
+    never, always = giving_none(-100.0), giving_none(100.0)
+    assert float(never.choice_right) == float(always.choice_right) == 0.5
+    assert min(float(never.choice), float(always.choice)) > 40
+    assert float(never.answer) == float(always.answer)
+    ((answered, _),) = batch.reads
+    alone = replace(batch, reads=((answered,),), answer_slots=1, contests=(batch.contests[0][:1],))
+    assert float(score_reads(alone, state, reader).answer) == pytest.approx(float(never.answer), abs=1e-4)
 
 
 def test_an_answer_is_exact_when_every_token_is_the_likeliest(reader: Reader) -> None:

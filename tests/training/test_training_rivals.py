@@ -29,15 +29,25 @@ PHRASES = [
 
 
 def test_a_contest_is_among_the_phrases_of_ask_and_most_of_them_are_the_hardest() -> None:
-    drawn = draw_contest(PHRASES, "The barge", 10, random.Random(0))
+    drawn = draw_contest(PHRASES, ["The barge", "pier 3"], 10, random.Random(0))
 
     assert drawn is not None
-    assert drawn.right == ("a barge", 5.0)
-    assert len(set(drawn.rivals)) == 10
-    assert drawn.rivals[:7] == (("Lund", 4.0), *PHRASES[3:9])
-    assert set(drawn.rivals[7:]) <= set(PHRASES[9:])
+    right, *rivals = drawn.phrases
+    assert drawn.answered and right == ("a barge", 5.0)
+    assert len(set(rivals)) == 10
+    assert rivals[:7] == [("Lund", 4.0), *PHRASES[3:6], *PHRASES[7:10]]  # another right one is no rival
+    assert set(rivals[7:]) <= set(PHRASES[10:])
+
+
+def test_of_a_question_that_is_left_open_every_phrase_is_wrong() -> None:
+    drawn = draw_contest(PHRASES, [], 10, random.Random(0))
+
+    assert drawn is not None
+    assert not drawn.answered
+    assert drawn.phrases[:7] == tuple(PHRASES[:7])
+    assert len(set(drawn.phrases)) == 10
 
 
 def test_without_a_right_phrase_or_a_wrong_one_there_is_no_contest() -> None:
-    assert draw_contest(PHRASES, "Ostrand", 10, random.Random(0)) is None
-    assert draw_contest(PHRASES[:1], "barge", 10, random.Random(0)) is None
+    assert draw_contest(PHRASES, ["Ostrand"], 10, random.Random(0)) is None
+    assert draw_contest(PHRASES[:1], ["barge"], 10, random.Random(0)) is None
