@@ -12,7 +12,7 @@ from math import exp, log
 from dmdoc.answer.recall import Recalled
 from dmdoc.answer.routing import matches
 from dmdoc.answer.spans import Choice, Span
-from dmdoc.answer.weighing import said_with
+from dmdoc.answer.weighing import NO_ANSWER, said_with
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.reader import Reader
 from dmdoc.text.asked import (
@@ -62,6 +62,9 @@ class Signals:
     lead: float = -FARTHEST_LEAD
     """How far it leads all other phrases: the log-odds of its share of all weights, from -FARTHEST_LEAD up to that; 0,
     which speaks neither for nor against it, where there was no other."""
+    outweighs: float = 0.0
+    """How much all phrases weigh together, in nats, beyond what no answer does (weighing.py), from -FARTHEST_LEAD up to
+    that; 0 where there was none."""
     margin: float = 0.0
     """How much likelier it is than the likeliest other phrase, in nats a token; 0 where there was no other."""
     rank: float = 0.0
@@ -142,6 +145,7 @@ def _of_phrase(
         "said": _share(sought, there),
         "beside": float(is_beside(question, span, pages, name)),
         "lead": _lead(choice),
+        "outweighs": _outweighs(choice),
         "margin": _margin(span, choice),
         "rank": measures.rank,
         "noun": measures.noun,
@@ -174,6 +178,12 @@ def _lead(choice: Choice) -> float:
         return 0.0
     rest = sum(exp(score - best) for score in others)
     return FARTHEST_LEAD if rest == 0 else max(-FARTHEST_LEAD, min(FARTHEST_LEAD, -log(rest)))
+
+
+def _outweighs(choice: Choice) -> float:
+    best = max(each.score for each in choice.read)
+    together = best + log(sum(exp(each.score - best) for each in choice.read))
+    return max(-FARTHEST_LEAD, min(FARTHEST_LEAD, together - NO_ANSWER))
 
 
 def _margin(span: Span, choice: Choice) -> float:

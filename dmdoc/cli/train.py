@@ -28,6 +28,7 @@ def train(
     offline: OfflineOption = False,
 ) -> None:
     """Train an adapter."""
+    from dmdoc.answer.weighing import NO_ANSWER
     from dmdoc.model import registry as models
     from dmdoc.model.backbone import load_backbone
     from dmdoc.model.hardware import choose_device, detect_hardware
@@ -44,7 +45,7 @@ def train(
     processes = Processes.join(choose_device(device, detect_hardware()))
     # Packed reads need a mask of their own, which flash_attention_2 does not take.
     backbone = load_backbone(folder, name=settings.backbone, device=str(processes.device), attention="sdpa")
-    asking = Asking(_passages_for, _phrases_for)
+    asking = Asking(_passages_for, _phrases_for, NO_ANSWER)
     with show_progress("train") as progress:
         adapter = train_adapter(
             settings, backbone, output, asking=asking, start=start, resume=resume, progress=progress

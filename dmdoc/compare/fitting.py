@@ -28,6 +28,7 @@ RIGHT = (
     "said",
     "beside",
     "lead",
+    "outweighs",
     "margin",
     "rank",
     "noun",

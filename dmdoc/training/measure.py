@@ -70,5 +70,6 @@ def _shape(stage: Stage) -> Stage:
         questions=max(1, stage.questions),
         recitations=1,
         weighed=False,
+        left_open=0.0,
         shown=float(stage.shown == 1),
     )

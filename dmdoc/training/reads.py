@@ -13,10 +13,6 @@ from dmdoc.training.config import Stage
 from dmdoc.training.examples import Example
 from dmdoc.training.rivals import Contest, Weighed, draw_contest
 
-NOTHING = 3.0
-"""What no answer weighs beside the phrases of a text, in nats: of 116 questions about everyday files, 36 of them left
-open, the best before it was learned."""
-
 FEWEST_WORDS = 3
 """A continuation in training starts from so many words of the text up to `CONTINUE_WORDS`."""
 
@@ -40,6 +36,8 @@ class Asking:
     phrases: Callable[[str, str], Sequence[Weighed]] = no_phrases
     """The phrases that it chooses among: (question, text) → those that the model reads, the best by their words
     first."""
+    no_answer: float = 0.0
+    """What no answer weighs beside them, where the text leaves a question open."""
 
 
 AS_IT_IS = Asking()
@@ -145,7 +143,7 @@ def build_batch(
             for from_start in starts
         ]
         rows.append((*answers, *recitations))
-    nothing = NOTHING if stage.left_open else None
+    nothing = asking.no_answer if stage.left_open else None
     return Batch(chunks, tuple(rows), slots, tuple(places), tuple(contests), nothing)
 
 

@@ -186,7 +186,7 @@ def test_a_run_that_chooses_among_the_phrases_of_ask_leaves_its_start_and_adds_w
     def phrases(question: str, text: str) -> list[tuple[str, float]]:
         return [(word.strip(".,"), 0.0) for word in dict.fromkeys(text.split())]
 
-    plan = tiny_config(tmp_path, steps=3, weighed=True, rivals=3, recitations=0)
+    plan = tiny_config(tmp_path, steps=3, weighed=True, rivals=3, left_open=0.2, recitations=0)
     config = replace(plan, start=str(first), learns=READING)
     assert config.mode == "spans"
     folder = train(config, backbone, tmp_path / "out", asking=Asking(phrases=phrases), start=first)
