@@ -30,8 +30,8 @@ TITLED = 0.5
 """What a word counts that the title of the document has: all of it may be about that."""
 
 NO_ANSWER = 3.0
-"""What it weighs that the text does not answer a question: where it leaves one open, all of its phrases are trained to weigh
-less than that together. Of 116 questions about everyday files, 36 of them left open, the best before any training."""
+"""What it weighs that the text does not answer a question: where it leaves one open, all of its phrases are trained to
+weigh less than that together. Of 116 questions about everyday files, 36 of them left open, the best before training."""
 
 _NOUN = re.compile(r"\b(?:which|what) ((?:\w+ )?\w+)", re.IGNORECASE)
 _BESIDE = re.compile(
