@@ -1,5 +1,6 @@
 """Signals of an answer, and the verdict that is made of them."""
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -11,8 +12,9 @@ from dmdoc.answer.judging import best_verdict, check_judgement, check_that_answe
 from dmdoc.answer.quoting import Quoted
 from dmdoc.answer.recall import Recalled, recall
 from dmdoc.answer.signals import FARTHEST_LEAD, signals
-from dmdoc.answer.spans import Choice
+from dmdoc.answer.spans import Choice, Span
 from dmdoc.answer.statements import Statement
+from dmdoc.answer.weighing import NO_ANSWER
 from dmdoc.errors import AdapterError, UnsupportedError, UsageError
 from dmdoc.ingest.sections import write_text
 from dmdoc.memory.judges import Judge, Judgement, Logistic, Verdict
@@ -235,6 +237,10 @@ def test_a_phrase_is_held_against_the_likeliest_other_and_against_what_is_asked(
     others = [each.log_likelihood for each in recalled.choice.read if each.text != chosen.text]
     found = signals(asked, recalled, state, pages, reader)
     assert found.margin == pytest.approx(chosen.log_likelihood - max(others))
+    together = math.log(sum(math.exp(each.score) for each in recalled.choice.read)) - NO_ANSWER
+    assert found.outweighs == pytest.approx(max(-FARTHEST_LEAD, min(FARTHEST_LEAD, together)))
+    poor = replace(recalled, choice=replace(recalled.choice, read=(_unlikely(chosen),)))
+    assert signals(asked, poor, state, pages, reader).outweighs < found.outweighs
     assert (found.places, found.counts) == (1, 0)
     assert (found.length, found.echo, found.noun) == (
         chosen.measures.words,
@@ -243,6 +249,10 @@ def test_a_phrase_is_held_against_the_likeliest_other_and_against_what_is_asked(
     )
     other = signals("How many barges are there?", recalled, state, pages, reader)
     assert (other.places, other.counts) == (0, 1)
+
+
+def _unlikely(span: Span) -> Span:
+    return replace(span, measures=span.measures._replace(likelihood=-20.0))
 
 
 def test_a_phrase_that_had_no_other_beside_it_leads_nothing(reader: Reader) -> None:
