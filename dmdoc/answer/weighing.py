@@ -29,7 +29,7 @@ NAMED = 2.0
 TITLED = 0.5
 """What a word counts that the title of the document has: all of it may be about that."""
 
-NO_ANSWER = 4.75
+NO_ANSWER = 3.75
 """What it weighs that the text does not answer a question: where it leaves one open, all of its phrases are trained to
 weigh less than that together. Of 2,711 questions about training documents, 1,445 of them left open, the best."""
 
@@ -86,19 +86,19 @@ class Measures(NamedTuple):
 
 WEIGHTS = Measures(
     likelihood=1.0,
-    rank=4.28,
-    words=-1.19,
-    distance=-0.56,
-    kind=3.56,
-    whole=-0.62,
-    echo=-7.45,
-    noun=3.51,
-    covers=2.43,
-    label=5.83,
-    opposed=-2.57,
-    clause=2.18,
-    linked=4.71,
-    is_label=-2.23,
+    rank=3.02,
+    words=-1.26,
+    distance=-1.99,
+    kind=3.38,
+    whole=-0.27,
+    echo=-4.26,
+    noun=2.83,
+    covers=5.42,
+    label=5.91,
+    opposed=-3.08,
+    clause=0.5,
+    linked=5.75,
+    is_label=-1.79,
 )
 """In the proportions that make the right phrases of training data likeliest among all (compare/phrase_weights.py)."""
 
