@@ -279,7 +279,7 @@ def test_a_phrase_that_had_no_other_beside_it_leads_nothing(reader: Reader) -> N
     ],
 )
 def test_what_cannot_be_it_is_not_believed(question: str, verdict: Verdict, reader: Reader) -> None:
-    pages = ("Ada Quill is the captain of the ferry. The ferry sails every hour. The tour starts at noon.",)
+    pages = ("Ada Quill is the captain of the ferry. The ferry sails twice a day. The tour starts at noon.",)
     state, judged = write_text(pages[0], reader), replace(reader, judges={"spans": always("sure")})
     recalled = recall(question, judged, state, lambda: pages, settings=SHORT, mode="spans")
     found = judge(question, recalled, state, lambda: pages, judged)

@@ -56,7 +56,9 @@ def test_a_run_is_resumed_and_leaves_an_adapter(invoke: Invoke, tmp_path: Path) 
 def test_weights_for_phrases_alone_are_learned_beside_an_adapter(invoke: Invoke, tmp_path: Path) -> None:
     backbone, adapter = save_tiny_reader(tiny_reader(ADAPTER), tmp_path)
     text = "The barge Sorrel was built in Lund. The tug Vera carries salt to Ostrand."
-    data = write_lines(tmp_path / "barges.jsonl", record(text, ("Where was the barge Sorrel built?", "Lund")))
+    data = write_lines(
+        tmp_path / "barges.jsonl", record(text, ("Which town is known for its yards?", "Lund"))
+    )
     config, output = tmp_path / "run.toml", tmp_path / "out"
     plan = CONFIGURATION.format(steps=1, backbone=backbone, codes=data)
     for before, after in (
