@@ -15,8 +15,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from dmdoc.compare.scoring import contains
 from dmdoc.document import slug
+from dmdoc.text.words import contains
 
 FILES = Path(__file__).parent / "everyday"
 SUPPORTED = ("sure", "likely")

@@ -18,7 +18,6 @@ from dmdoc.compare.cases import Cases
 from dmdoc.compare.fitting import fit_judge
 from dmdoc.compare.foreign import FOREIGN, Kind, Posed, posed
 from dmdoc.compare.reliability import calibration_error
-from dmdoc.compare.scoring import contains
 from dmdoc.datasets import QuestionedDocument
 from dmdoc.errors import DmdocError
 from dmdoc.memory.judges import VERDICTS, Judge, Judgement, Verdict
@@ -27,6 +26,7 @@ from dmdoc.model.prompt import RecallMode
 from dmdoc.model.reader import Reader
 from dmdoc.progress import Counted, Report
 from dmdoc.settings.generation import GenerationSettings
+from dmdoc.text.words import contains
 
 TIMES = 2
 """Answers that hold (sure or likely) are to be right at least so many times as often as the others."""

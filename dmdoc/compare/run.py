@@ -16,7 +16,7 @@ from dmdoc.answer.support import log_likelihoods
 from dmdoc.compare.cases import Cases
 from dmdoc.compare.results import MODES, Mode, Result, Skipped
 from dmdoc.compare.results_file import ResultsFile
-from dmdoc.compare.scoring import contains, exact_match, gives_later, word_f1
+from dmdoc.compare.scoring import exact_match, gives_later, word_f1
 from dmdoc.datasets import Question, QuestionedDocument, deal
 from dmdoc.errors import UsageError
 from dmdoc.memory.rounding import kept_bytes
@@ -25,6 +25,7 @@ from dmdoc.model.prompt import RecallMode, load_prompt
 from dmdoc.model.reader import Reader
 from dmdoc.progress import Counted, Report
 from dmdoc.settings.generation import GenerationSettings
+from dmdoc.text.words import contains
 
 TIMED = 24
 """Questions asked one at a time, as `ask` does: their times are what a user waits. They are spread over documents."""

@@ -3,17 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from dmdoc.text.words import normalise_answer
+from dmdoc.text.words import contains, normalise_answer
 
 
 def exact_match(given: str, right: str) -> bool:
     """Equality after `normalise_answer`."""
     return normalise_answer(given) == normalise_answer(right)
-
-
-def contains(given: str, right: str) -> bool:
-    """Whether the right answer stands in the given one, in whole words, after `normalise_answer`."""
-    return f" {normalise_answer(right)} " in f" {normalise_answer(given)} "
 
 
 def gives_later(given: str, right: Sequence[str], superseded: str | None) -> bool | None:

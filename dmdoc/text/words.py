@@ -57,6 +57,11 @@ def normalise_answer(text: str) -> str:
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
 
 
+def contains(given: str, right: str) -> bool:
+    """Whether the right answer stands in the given one, in whole words, after `normalise_answer`."""
+    return f" {normalise_answer(right)} " in f" {normalise_answer(given)} "
+
+
 def names(text: str) -> list[str]:
     """The words of its names and numbers, in lower case: what has a capital, but for the first word, or begins with a
     digit. "I" names nothing, nor does the "s" of "Anna's".

@@ -1,7 +1,7 @@
 import pytest
 
-from dmdoc.compare.scoring import contains, exact_match, gives_later, word_f1
-from dmdoc.text.words import normalise_answer
+from dmdoc.compare.scoring import exact_match, gives_later, word_f1
+from dmdoc.text.words import contains, normalise_answer
 
 
 @pytest.mark.parametrize(
