@@ -35,18 +35,19 @@ MAY_IMPORT = {
 
 INSIDE = {
     "settings": "generation folders trust files",
-    "text": "counting thesaurus words opposites labels spelling normalise sentences passages tagger phrases cells "
-    "candidates around shapes asked chunking",
-    "memory": "state copying end_to_end rounding delta_rule_triton delta_rule key_trace state_header state_file "
-    "adapter_triton adapter adapter_config adapter_file reading_file judges attach",
-    "model": "fingerprint hardware tokenizer tokenizer_file decoder_config blocks frozen_norm decoder steps causal_lm "
-    "places batching backbone embedded hub registry familiar prompt packing reader footprint reads continuations",
+    "text": "counting thesaurus words overlap opposites labels spelling normalise sentences passages tagger phrases "
+    "cells candidates around shapes asked chunking",
+    "memory": "token_vectors vectors_file state copying end_to_end rounding delta_rule_triton delta_rule key_trace "
+    "state_header state_file adapter_triton adapter adapter_config adapter_file reading_file judges attach",
+    "model": "pointer fingerprint hardware tokenizer tokenizer_file decoder_config blocks frozen_norm decoder steps "
+    "causal_lm places batching backbone embedded hub registry familiar prompt packing reader footprint reads "
+    "continuations",
     "library": "record document_folders saved_document describe index_file passages catalogue locks journal shelf "
     "library bundle repair",
     "refine": "gaps questions kinds practice optimiser steps",
     "ingest": "ahead ignored sources sync task refining room sections single many share ray_writers",
-    "answer": "evidence statements links tally extremes quoting weighing phrases support routing ask finding spans "
-    "recall signals judging verify",
+    "answer": "evidence statements links tally extremes quoting written weighing phrases pointing support routing ask "
+    "finding spans recall signals judging verify",
     "chat": "preferences line_editor session commands repl",
     "serve": "states engine guard openai_form api_form metrics jobs tools page openapi app run handover sessions",
 }

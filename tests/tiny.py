@@ -1,6 +1,7 @@
 """Tiny random models with obvious behaviour for the tests: one token a byte, two layers, no files needed."""
 
 from copy import deepcopy
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.causal_lm import CausalLM, GenerationConfig
 from dmdoc.model.decoder_config import DecoderConfig
+from dmdoc.model.pointer import Pointer, PointerShape
 from dmdoc.model.reader import Reader
 from dmdoc.model.tokenizer import TextTokenizer
 
@@ -107,6 +109,7 @@ def tiny_reader(
     context: int = 4096,
     seed: int = 0,
     transformers: bool = False,
+    pointer: Pointer | None = None,
 ) -> Reader:
     """A Reader of a tiny Qwen3 with a random adapter, float32 on the CPU; the same arguments, the same weights.
 
@@ -115,7 +118,17 @@ def tiny_reader(
     """
     made = _reader(config, layers, context, seed, transformers)
     tokenizer = made.backbone.tokenizer  # never changed, and a copy of it would forget some of its settings
-    return deepcopy(made, {id(tokenizer): tokenizer})
+    return replace(deepcopy(made, {id(tokenizer): tokenizer}), pointer=pointer)
+
+
+def tiny_pointer(seed: int = 0) -> Pointer:
+    """A random network that points at tokens of what a tiny reader wrote."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        pointer = Pointer(
+            PointerShape((0, 1), SIZES["hidden_size"], kept=8, width=16, heads=2, layers=1), "tiny"
+        )
+    return pointer.eval().requires_grad_(False)
 
 
 @cache

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 from dmdoc.answer.ask import Answer, answer_all, ask, chosen_rows, prepare
 from dmdoc.answer.evidence import Passage, marked, passages
-from dmdoc.answer.spans import Choice, Search, search_statements, written_statements
+from dmdoc.answer.spans import Choice, Search, search_statements
 from dmdoc.answer.statements import BETWEEN_PAGES
 from dmdoc.answer.support import Support, supports
+from dmdoc.answer.written import as_written
 from dmdoc.errors import UsageError
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.prompt import MODE_PROMPTS, Prompt, RecallMode, load_prompt
@@ -240,9 +241,7 @@ def _chooses(mode: RecallMode, prompt: Prompt | None, settings: GenerationSettin
 def _searches(inquiries: Sequence[Inquiry], reader: Reader) -> list[Search | None]:
     """Where the text speaks of each question; each document is opened once."""
     opened = {id(each.pages): each for each in inquiries}
-    written = {
-        key: written_statements(each.pages(), each.state, reader, each.budget) for key, each in opened.items()
-    }
+    written = {key: as_written(each.pages(), each.state, reader, each.budget) for key, each in opened.items()}
     return [search_statements(each.question or "", written[id(each.pages)]) for each in inquiries]
 
 

@@ -13,14 +13,17 @@ from typing import NamedTuple
 from dmdoc.answer.ask import Answer
 from dmdoc.answer.evidence import Passage
 from dmdoc.answer.phrases import Found, candidates, likely_to_begin
+from dmdoc.answer.pointing import point_at
 from dmdoc.answer.quoting import NOTHING, Missing, Quoted, quote
-from dmdoc.answer.statements import BETWEEN_PAGES, Statement, likely_statements, statements
+from dmdoc.answer.statements import Statement, likely_statements, statements
 from dmdoc.answer.weighing import Asked, Measures, weigh
+from dmdoc.answer.written import Written
 from dmdoc.memory.state import MemoryState
 from dmdoc.model.continuations import hear_continuations
 from dmdoc.model.reader import Reader
 from dmdoc.text.asked import form_asked
 from dmdoc.text.candidates import Candidate, find_candidates
+from dmdoc.text.chunking import Chunk
 
 CANDIDATES = 40
 """The most phrases that the model reads."""
@@ -125,6 +128,8 @@ class Search:
     """All of the document."""
     best: Sequence[Statement]
     """Those that share the most telling words with the question, the best first."""
+    chunks: Sequence[Chunk] = ()
+    """All of the document, as they were written."""
 
     @property
     def first_phrase(self) -> str:
@@ -163,6 +168,8 @@ class Search:
             return PhrasesRead(quoted.sentences[0].section, quoted=quoted)
         section = self.best[0].section if self.best else section
         found = self.phrases(section)
+        if not shown:  # what it adds behind passages is not measured yet
+            found = point_at(found, self.question, self.chunks, state, reader)
         if len(found) > CANDIDATES and not shown:  # a look at a long prompt costs as much as reading it
             found = likely_to_begin(found, prompt_ids, state, reader)
         found = found[:CANDIDATES]
@@ -185,7 +192,8 @@ class Search:
                 )
         if shown and spans:  # what it would say after that is not worth reading a long prompt again
             own = (*own, *reader.end_ids[:1])
-        return PhrasesRead(section, tuple(spans), sum(map(len, ids)), own, counts=form == "count")
+        tokens = sum(map(len, ids))
+        return PhrasesRead(section, tuple(spans), tokens, own, counts=form == "count")
 
     def phrases(self, section: int) -> list[Found]:
         """Those of the best statements, or of a section's where there is none, each once, the best first."""
@@ -230,27 +238,17 @@ class PhrasesRead:
             section=best.statement.section,
         )
         missing = "number" if self.counts and best.measures.kind < 1 else ""
-        return chosen, Choice(best, free.text, self.document_tokens, self.spans, missing=missing)
+        choice = Choice(best, free.text, self.document_tokens, self.spans, missing=missing)
+        return chosen, choice
 
 
-def written_statements(
-    pages: Sequence[str], state: MemoryState, reader: Reader, budget: int | None = None
-) -> list[Statement]:
-    """The statements of a document, each with the row of the document's state that holds it.
-
-    Args:
-        budget: the most tokens of a section, by which the document was written; the reader's own if None.
-    """
-    text = BETWEEN_PAGES.join(page for page in pages if page)
-    return statements(pages, [chunk.start for chunk in reader.chunks(text, budget)][: state.batch])
-
-
-def search_statements(question: str, written: Sequence[Statement]) -> Search:
+def search_statements(question: str, written: Written) -> Search:
     """Find where a document speaks of what is asked, in its words or behind a label that answers such questions."""
-    return Search(question, written, likely_statements(question, written))
+    found = likely_statements(question, written.statements)
+    return Search(question, written.statements, found, written.chunks)
 
 
 def find_phrases(question: str, pages: Sequence[str]) -> list[Found]:
     """What could answer a question about a text in one section, the best first, before the state is asked."""
-    written = statements(pages, [0])
-    return search_statements(question, written).phrases(0) if written else []
+    written = Written(statements(pages, [0]), ())
+    return search_statements(question, written).phrases(0) if written.statements else []

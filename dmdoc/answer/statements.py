@@ -80,6 +80,8 @@ class Statement(NamedTuple):
     """It names what others say: a heading, or the first row of a table."""
     label: str = ""
     """What it would stand behind in a form: "to" of the line that greets in a letter, "from" of its signature."""
+    offset: int = 0
+    """Where it begins in the whole text, in characters."""
 
 
 def statements(pages: Sequence[str], sections: Sequence[int]) -> list[Statement]:
@@ -96,7 +98,8 @@ def statements(pages: Sequence[str], sections: Sequence[int]) -> list[Statement]
             continue
         for start, stop in split_statements(page):
             section = max(0, bisect_right(sections, begin + start) - 1)
-            found.append(Statement(section, number, start, page[start:stop]))
+            own = Statement(section, number, start, page[start:stop], offset=begin + start)
+            found.append(own)
         begin += len(page) + len(BETWEEN_PAGES)
     return _with_context(found)
 

@@ -82,6 +82,8 @@ class Measures(NamedTuple):
     question names; counted likewise."""
     is_label: float
     """1 where it is what a value stands behind: a label, or a part of one."""
+    pointed: float = 0.0
+    """How likely the pointer is to point at it (pointing.py), in nats above what is usual; 0 where nothing points."""
 
 
 WEIGHTS = Measures(
@@ -99,6 +101,7 @@ WEIGHTS = Measures(
     clause=0.5,
     linked=5.75,
     is_label=-1.79,
+    pointed=0.4,
 )
 """In the proportions that make the right phrases of training data likeliest among all (compare/phrase_weights.py)."""
 

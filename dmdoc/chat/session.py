@@ -207,6 +207,7 @@ class ChatSession:
         with torch.no_grad():
             for chunk in chunks:
                 conversation = self.reader.write([chunk], conversation)
+        conversation = replace(conversation, vectors=None)  # of the last chunk alone
         # All only now: a turn that is interrupted while it is written leaves no trace.
         self._conversation = conversation
         self.turns = (*self.turns, Turn(text, sum(len(chunk.token_ids) for chunk in chunks)))

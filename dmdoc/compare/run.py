@@ -11,8 +11,9 @@ import torch
 from dmdoc.answer.ask import Answer
 from dmdoc.answer.judging import judge
 from dmdoc.answer.recall import EVIDENCE_TOKENS, Inquiry, Recalled, recall, recall_all
-from dmdoc.answer.spans import search_statements, written_statements
+from dmdoc.answer.spans import search_statements
 from dmdoc.answer.support import log_likelihoods
+from dmdoc.answer.written import as_written
 from dmdoc.compare.cases import Cases
 from dmdoc.compare.results import MODES, Mode, Result, Skipped
 from dmdoc.compare.results_file import ResultsFile
@@ -155,7 +156,7 @@ class _Turn:
         """No model answers; the prompt is what the likelihood of the right answer is measured behind."""
         started = time.monotonic()
         pages = self.document.sections
-        written = written_statements(pages, self.state, self.reader)
+        written = as_written(pages, self.state, self.reader)
         text = search_statements(question, written).first_phrase
         seconds = time.monotonic() - started
         prompt_ids = self.reader.prompt_ids(load_prompt("answer").fill(question=question))

@@ -23,8 +23,8 @@ from dmdoc.memory.state import MemoryState
 _REASON = "δ-mem needs decoder layers with self_attn.q_proj, k_proj, v_proj and o_proj"
 
 
-class AllLayersWritten(Exception):
-    """Raised inside a writing pass once the last memory is written, when nothing after it is needed."""
+class EnoughSeen(Exception):
+    """Raised inside a pass when nothing after it is needed: the last memory is written, the last input is seen."""
 
 
 def attention_layers(model: nn.Module) -> list[nn.Module]:
@@ -78,8 +78,13 @@ def _weight(attention: nn.Module, head: str) -> Tensor:
 
 
 @contextmanager
-def attention_inputs(model: nn.Module, layers: Sequence[int]) -> Iterator[list[Tensor]]:
+def attention_inputs(
+    model: nn.Module, layers: Sequence[int], *, stop_after: bool = False
+) -> Iterator[list[Tensor]]:
     """What enters these attention layers, each `[batch, time, hidden]`, once a forward pass inside is done.
+
+    Args:
+        stop_after: leave the forward pass by EnoughSeen as soon as the last of them, which is named last, is seen.
 
     Raises:
         BackboneError: as `attention_layers`.
@@ -88,6 +93,8 @@ def attention_inputs(model: nn.Module, layers: Sequence[int]) -> Iterator[list[T
 
     def keep(position: int, module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         inputs[position] = _hidden(args, kwargs)
+        if stop_after and position == len(layers) - 1:
+            raise EnoughSeen
 
     attention = attention_layers(model)
     with ExitStack() as hooks:
@@ -192,7 +199,7 @@ class MemoryPass:
         with torch.set_grad_enabled(self._gradients):
             self._read_and_write(position, hidden)
         if self._stop_after_writing and position == len(self._adapter.layer_indices) - 1:
-            raise AllLayersWritten
+            raise EnoughSeen
 
     def _read_and_write(self, position: int, hidden: Tensor) -> None:
         layer, state = self._adapter.layer(position), self._state_in.layers[position]

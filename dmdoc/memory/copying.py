@@ -31,7 +31,7 @@ class StateCopy:
         with torch.cuda.stream(side):
             pinned.copy_(self._source, non_blocking=True)
             self._copied = side.record_event()
-        self._target = MemoryState(pinned.unbind())
+        self._target = MemoryState(pinned.unbind(), state.vectors)
 
     @property
     def at_once(self) -> bool:
@@ -43,6 +43,8 @@ class StateCopy:
         if self._copied is not None:
             self._copied.synchronize()
             self._copied = self._source = None
+            if self._target.vectors is not None:
+                self._target = self._target.to("cpu")
         return self._target
 
 

@@ -32,10 +32,11 @@ def from_bytes(size: Tensor, steps: Tensor) -> Tensor:
 
 def rounded(state: MemoryState) -> MemoryState:
     """A state as it will be read from its file."""
-    return MemoryState(tuple(from_bytes(*to_bytes(layer)) for layer in state.layers))
+    return state.with_layers([from_bytes(*to_bytes(layer)) for layer in state.layers])
 
 
 def kept_bytes(state: MemoryState) -> int:
     """What its file takes beside the header."""
     layers, batch, heads, _ = state.shape
-    return batch * state.numbers + 4 * layers * batch * heads
+    vectors = 0 if state.vectors is None else state.vectors.numbers
+    return batch * state.numbers + 4 * layers * batch * heads + vectors

@@ -4,12 +4,13 @@ Source: arXiv 2605.12357; a state is S in `S ← λ⊙S − β⊙(S k)kᵀ + β�
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from dmdoc.errors import StateShapeError
+from dmdoc.memory.token_vectors import TokenVectors
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class MemoryState:
     """State in, state out: passes take one and return another; nobody changes one in place.
 
     Raises:
-        StateShapeError: a layer is not float32 `[batch, heads, rank, rank]`, or the layers disagree.
+        StateShapeError: a layer is not float32 `[batch, heads, rank, rank]`, the layers disagree, or there are vectors
+            of more or fewer texts.
     """
 
     layers: tuple[Tensor, ...]
@@ -25,6 +27,8 @@ class MemoryState:
 
     A row of the batch is the state of one text: in training a document, in a saved document one of its sections.
     """
+    vectors: TokenVectors | None = None
+    """What is kept of the tokens of these texts, beside the state; None where nothing is."""
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -41,6 +45,10 @@ class MemoryState:
                     f"all layers of a memory state share one shape and device; layer 0 is {list(first.shape)} "
                     f"on {first.device}, layer {index} is {list(layer.shape)} on {layer.device}"
                 )
+        if self.vectors is not None and len(self.vectors.rows) != first.shape[0]:
+            raise StateShapeError(
+                f"a state of batch {first.shape[0]} has vectors of {len(self.vectors.rows)} texts"
+            )
 
     @classmethod
     def zeros(
@@ -67,7 +75,9 @@ class MemoryState:
                 raise StateShapeError(
                     f"states in one batch share a device; got {first.device} and {state.device}"
                 )
-        return cls(tuple(torch.cat(layers) for layers in zip(*(s.layers for s in states), strict=True)))
+        vectors = TokenVectors.cat([state.vectors for state in states], [state.batch for state in states])
+        layers = zip(*(state.layers for state in states), strict=True)
+        return cls(tuple(torch.cat(own) for own in layers), vectors)
 
     @property
     def batch(self) -> int:
@@ -89,10 +99,15 @@ class MemoryState:
         return sum(layer[0].numel() for layer in self.layers)
 
     def to(self, device: torch.device | str) -> "MemoryState":
-        return MemoryState(tuple(layer.to(device) for layer in self.layers))
+        vectors = None if self.vectors is None else self.vectors.to(device)
+        return MemoryState(tuple(layer.to(device) for layer in self.layers), vectors)
+
+    def with_layers(self, layers: Sequence[Tensor]) -> "MemoryState":
+        """Other numbers for the same texts."""
+        return replace(self, layers=tuple(layers))
 
     def detach(self) -> "MemoryState":
-        return MemoryState(tuple(layer.detach() for layer in self.layers))
+        return self.with_layers([layer.detach() for layer in self.layers])
 
     def expand(self, batch: int) -> "MemoryState":
         """One state for `batch` reads at once (no copy).
@@ -106,14 +121,18 @@ class MemoryState:
 
     def select(self, rows: Tensor) -> "MemoryState":
         """The rows `rows` (int64 `[n]`), in that order; differentiable."""
-        return MemoryState(tuple(layer.index_select(0, rows) for layer in self.layers))
+        vectors = None if self.vectors is None else self.vectors.select(rows.tolist())
+        return MemoryState(tuple(layer.index_select(0, rows) for layer in self.layers), vectors)
 
     def rows(self, start: int, stop: int) -> "MemoryState":
         """The rows from `start` to before `stop`, or to the last one (no copy); differentiable."""
-        return MemoryState(tuple(layer[start:stop] for layer in self.layers))
+        vectors = None if self.vectors is None else self.vectors.select(range(self.batch)[start:stop])
+        return MemoryState(tuple(layer[start:stop] for layer in self.layers), vectors)
 
     def equals(self, other: "MemoryState") -> bool:
         """Bit-for-bit equality."""
-        return self.shape == other.shape and all(
+        if self.shape != other.shape or (self.vectors is None) != (other.vectors is None):
+            return False
+        return (self.vectors is None or self.vectors.equals(other.vectors)) and all(
             torch.equal(mine, theirs) for mine, theirs in zip(self.layers, other.layers, strict=True)
         )

@@ -1,6 +1,7 @@
 """The states of a document's sections as one .safetensors file whose header says what wrote them.
 
-A number takes a byte (rounding.py); version 2 kept float32 numbers, and is read as it is.
+A number takes a byte (rounding.py); version 2 kept float32 numbers, and is read as it is. Version 4 has vectors of the
+texts' tokens behind the states (token_vectors.py); where there are none, version 3 is written.
 Knows nothing about documents, models or where the file lies. torch is imported only to load tensors, so
 that reading a header costs nothing. The container is written by hand because the safetensors library orders
 metadata at random, and the same state must give the same bytes; any safetensors reader opens the result.
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from dmdoc.atomic_file import PRIVATE, write_atomically
 from dmdoc.errors import StateFileError, StateShapeError, StateVersionError
 from dmdoc.memory.state_header import READ_AGAIN, StateHeader
+from dmdoc.memory.vectors_file import pack_vectors, parse_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +29,12 @@ if TYPE_CHECKING:
     from dmdoc.memory.state import MemoryState
 
 FORMAT = "dmdoc-state"
-VERSION = 3
+VERSION = 4
+_WITHOUT_VECTORS = 3
 _OLDEST_READ = 2
+
+VECTORS = "vectors"
+"""The tensor of all vectors, and what metadata say of it."""
 
 _LARGEST_PREAMBLE = (
     16_000_000  # bytes; a million sections take that, so a larger claim is a file of another kind
@@ -68,9 +74,15 @@ def pack_state(state: "MemoryState", header: StateHeader) -> bytes:
     blobs = [size.numpy().astype("<f4").tobytes() for size, _ in pairs]
     blobs += [steps.contiguous().numpy().tobytes() for _, steps in pairs]
     shape = list(state.layers[0].shape)  # [sections, heads, rank, rank]
-    metadata = {"format": FORMAT, "version": str(VERSION), "header": header.to_json()}
-    metadata["sha256"] = _digest(metadata["header"], shape, blobs)
-    preamble = {"__metadata__": metadata, **_tensor_table(VERSION, shape, len(pairs))}
+    version = _WITHOUT_VECTORS if state.vectors is None else VERSION
+    metadata = {"format": FORMAT, "version": str(version), "header": header.to_json()}
+    table = _tensor_table(version, shape, len(pairs))
+    if state.vectors is not None:
+        metadata[VECTORS], whole = pack_vectors(state.vectors)
+        _append(table, VECTORS, list(whole.shape))
+        blobs.append(whole.numpy().tobytes())
+    metadata["sha256"] = _digest(metadata["header"], shape, blobs, metadata.get(VECTORS, ""))
+    preamble = {"__metadata__": metadata, **table}
     encoded = json.dumps(preamble, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)  # the format asks that tensors start on a multiple of 8 bytes
     return struct.pack("<Q", len(encoded)) + encoded + b"".join(blobs)
@@ -102,19 +114,24 @@ def _states(path: Path, preamble: dict[str, Any], data: bytes) -> "tuple[MemoryS
         if len(shape) != 4 or min(shape) < 1 or shape[2] != shape[3] or shape[0] != len(header.sections):
             raise _altered(path)
         layers = sum(name.startswith("layers.") for name in preamble)
-        if preamble != _tensor_table(version, shape, layers):
+        expected, kept = _tensor_table(version, shape, layers), None
+        if version > _WITHOUT_VECTORS:
+            kept = parse_vectors(metadata[VECTORS], shape[0])
+            _append(expected, VECTORS, kept.shape)
+        if preamble != expected:
             raise _altered(path)
         blobs = [data[slice(*table["data_offsets"])] for table in preamble.values()]
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _altered(path) from error
-    if metadata.get("sha256") != _digest(metadata["header"], shape, blobs):
+    if metadata.get("sha256") != _digest(metadata["header"], shape, blobs, metadata.get(VECTORS, "")):
         raise _altered(path)
+    vectors = None if kept is None else kept.unpack(blobs.pop())
     found = tuple(_layers(version, shape, blobs))
     if not all(
         layer.isfinite().all() for layer in found
     ):  # whoever wrote them: nothing can be read from them
         raise _altered(path)
-    return MemoryState(found), header
+    return MemoryState(found, vectors), header
 
 
 def _layers(version: int, shape: list[int], blobs: list[bytes]) -> "Iterator[Tensor]":
@@ -158,9 +175,16 @@ def _tensor_table(version: int, shape: list[int], layers: int) -> dict[str, Any]
     return table
 
 
-def _digest(header: str, shape: list[int], blobs: list[bytes]) -> str:
+def _append(table: dict[str, Any], name: str, shape: list[int]) -> None:
+    """One more tensor of bytes, behind all others."""
+    start = max(each["data_offsets"][1] for each in table.values())
+    table[name] = {"dtype": "I8", "shape": shape, "data_offsets": [start, start + prod(shape)]}
+
+
+def _digest(header: str, shape: list[int], blobs: list[bytes], vectors: str) -> str:
     """One hash over all that a state is: header, shape, and the bytes of its tensors in layer order."""
-    digest = hashlib.sha256(json.dumps([header, len(blobs), shape]).encode())
+    said = [header, len(blobs), shape, *([vectors] if vectors else [])]
+    digest = hashlib.sha256(json.dumps(said).encode())
     for blob in blobs:
         digest.update(blob)
     return digest.hexdigest()

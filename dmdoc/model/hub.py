@@ -11,6 +11,7 @@ from typing import Literal
 from dmdoc.atomic_file import write_atomically
 from dmdoc.errors import AdapterError, BackboneError
 from dmdoc.memory.reading_file import READING_WEIGHTS
+from dmdoc.model.pointer import POINTER
 
 Kind = Literal["backbone", "adapter"]
 
@@ -22,6 +23,7 @@ _FILES = {
         "delta_mem_adapter.pt",
         "adapter.safetensors",
         *READING_WEIGHTS.values(),
+        POINTER,
     ],
 }
 

@@ -17,22 +17,24 @@ from torch import Tensor
 from dmdoc.errors import UsageError
 from dmdoc.memory.adapter import DeltaMemAdapter, WriteInputs
 from dmdoc.memory.adapter_file import load_adapter
-from dmdoc.memory.attach import AllLayersWritten, MemoryPass, attention_inputs, attention_sizes
+from dmdoc.memory.attach import EnoughSeen, MemoryPass, attention_inputs, attention_sizes
 from dmdoc.memory.copying import on_device
 from dmdoc.memory.end_to_end import EndToEnd
 from dmdoc.memory.judges import Judge, read_judges
 from dmdoc.memory.reading_file import READING_WEIGHTS, load_reading
 from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_header import Identity
+from dmdoc.memory.token_vectors import TokenVectors
 from dmdoc.model import registry as models
 from dmdoc.model.backbone import Backbone, load_backbone
 from dmdoc.model.batching import in_batches, memory_told
 from dmdoc.model.causal_lm import CausalLM
 from dmdoc.model.hardware import choose_device, detect_hardware
 from dmdoc.model.places import FixedPlaces, keeps_places
+from dmdoc.model.pointer import POINTER, Pointer, load_pointer
 from dmdoc.model.prompt import RecallMode
 from dmdoc.settings.generation import GenerationSettings
-from dmdoc.text.chunking import Chunk, Layout, chunk_document
+from dmdoc.text.chunking import LAYOUT_SENTENCE, Chunk, Layout, chunk_document
 
 LEAST_TEMPERATURE = 1e-6
 """Draws the likeliest token, as everything below does; a smaller divisor would make infinite numbers of logits."""
@@ -49,6 +51,8 @@ class Reader:
     """Who judges its answers, by the recall mode; none: nobody has calibrated it."""
     reading_weights: Mapping[RecallMode, Path] = field(default_factory=dict)
     """The files of what it reads with in some recall modes; in all others it reads with what it always does."""
+    pointer: Pointer | None = None
+    """What points at answers in the texts that it wrote; None: the adapter has none."""
     _places: FixedPlaces = field(default_factory=FixedPlaces, init=False, repr=False, compare=False)
     _speakers: dict[RecallMode, "Reader"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -94,6 +98,7 @@ class Reader:
         """Write one chunk into each of the states of a batch.
 
         Each chunk is read from an empty key-value cache. No logits are computed, and nothing after the last memory.
+        What a pointer keeps of the chunks' tokens comes with the states.
         Differentiable in the adapter and the state where gradients are on.
 
         Raises:
@@ -124,10 +129,39 @@ class Reader:
             # Padding stands on the right, so that causal attention alone keeps it away from the text.
             inputs = {"input_ids": self.pad([chunk.token_ids for chunk in chunks], 0)}
         through_backbone = torch.is_grad_enabled() and self.adapter.config.corrects_while_writing
+        seen = attention_inputs(
+            self.backbone.model, () if self.pointer is None else self.pointer.shape.inputs
+        )
         hooks, gradients = memory.attached(self.backbone.model), torch.set_grad_enabled(through_backbone)
-        with hooks, gradients, suppress(AllLayersWritten):
+        with seen as entered, hooks, gradients, suppress(EnoughSeen):
             self.backbone.model.get_decoder()(**inputs, use_cache=False)
-        return memory.state_out
+        if self.pointer is None:
+            return memory.state_out
+        with torch.no_grad():
+            vectors = self.pointer.vectors(
+                entered if texts is None else [texts.apart(each) for each in entered]
+            )
+            rows = self.pointer.rounded(vectors)
+        of_text = self.pad([chunk.sentence_ids for chunk in chunks], LAYOUT_SENTENCE) != LAYOUT_SENTENCE
+        kept = tuple(row[own] for row, own in zip(rows, of_text, strict=True))
+        return replace(memory.state_out, vectors=TokenVectors(self.pointer.fingerprint, kept))
+
+    def layer_inputs(self, texts: Sequence[Sequence[int]], layers: Sequence[int]) -> list[Tensor]:
+        """What enters some layers of the frozen model, each `[texts, time, hidden]`, when it reads tokenised texts.
+
+        What stands after the last token of a shorter one is padding.
+
+        Args:
+            layers: counted from 0, in order.
+        """
+        model = self.backbone.model
+        with (
+            torch.no_grad(),
+            attention_inputs(model, layers, stop_after=True) as inputs,
+            suppress(EnoughSeen),
+        ):
+            model.get_decoder()(input_ids=self.pad(texts, 0), use_cache=False)
+        return inputs
 
     def write_inputs(self, texts: Sequence[Sequence[int]]) -> list[WriteInputs]:
         """What each layer would write of several tokenised texts: a time step a token, whatever the granularity.
@@ -135,9 +169,7 @@ class Reader:
         The texts go through the frozen model, as they do when they are written without corrections; what stands
         after the last token of a shorter one is padding.
         """
-        model, ids = self.backbone.model, self.pad(texts, 0)
-        with torch.no_grad(), attention_inputs(model, self.adapter.layer_indices) as inputs:
-            model.get_decoder()(input_ids=ids, use_cache=False)
+        inputs = self.layer_inputs(texts, self.adapter.layer_indices)
         return [self.adapter.layer(position).write_inputs(hidden) for position, hidden in enumerate(inputs)]
 
     @contextmanager
@@ -327,6 +359,8 @@ def load_reader(backbone: Backbone, adapter_folder: Path, *, adapter_name: str) 
     adapter, identity = load_adapter(
         adapter_folder, name=adapter_name, sizes=attention_sizes(backbone.model), device=backbone.device
     )
+    pointer = adapter_folder / POINTER
+    last = max(adapter.layer_indices)
     own: dict[RecallMode, Path] = {mode: adapter_folder / name for mode, name in READING_WEIGHTS.items()}
     return Reader(
         backbone,
@@ -334,6 +368,9 @@ def load_reader(backbone: Backbone, adapter_folder: Path, *, adapter_name: str) 
         identity,
         read_judges(adapter_folder),
         {mode: path for mode, path in own.items() if path.is_file()},
+        load_pointer(pointer, hidden=backbone.hidden_size, last_input=last).to(backbone.device)
+        if pointer.is_file()
+        else None,
     )
 
 

@@ -92,7 +92,7 @@ def refine(
         last, _ = _read(practices, 0, written, added, reader, pass_sections)
     _report(last, steps, steps, on_step)
     better = (last < first)[:, None, None, None]
-    return MemoryState(tuple((written + added.detach() * better).unbind()))
+    return state.with_layers((written + added.detach() * better).unbind())
 
 
 def _halfway(steps: int, added: Tensor, optimiser: Optimiser, first: Tensor) -> Halfway:

@@ -20,6 +20,7 @@ from dmdoc.memory.judges import read_judges, write_judges
 from dmdoc.memory.reading_file import READING_WEIGHTS, load_reading, save_reading
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
+from dmdoc.model.pointer import POINTER
 from dmdoc.model.reader import Reader
 from dmdoc.progress import Counted, Report
 from dmdoc.training.addresses import fit_addresses
@@ -251,7 +252,7 @@ def _export(config: TrainingConfig, reader: Reader, output: Path, start: Path | 
 def _export_beside(start: Path, reader: Reader, folder: Path, mode: Literal["spans", "evidence"]) -> None:
     """The adapter in `start` as it is, and beside it what was learned for one recall mode."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (CONFIG_FILE, OUR_WEIGHTS, PUBLIC_WEIGHTS, *READING_WEIGHTS.values()):
+    for name in (CONFIG_FILE, OUR_WEIGHTS, PUBLIC_WEIGHTS, POINTER, *READING_WEIGHTS.values()):
         if (start / name).is_file():
             shutil.copyfile(start / name, folder / name)
     # Answers of this mode will be others: nobody has measured them yet.

@@ -12,6 +12,7 @@ from dmdoc.answer import spans
 from dmdoc.answer.judging import judge
 from dmdoc.answer.recall import Inquiry, cite, recall, recall_all
 from dmdoc.answer.support import supports
+from dmdoc.answer.written import as_written
 from dmdoc.ingest.sections import write_text
 from dmdoc.memory.adapter import DeltaMemConfig
 from dmdoc.memory.state import MemoryState
@@ -106,7 +107,7 @@ def test_what_the_free_answer_nearly_says_is_preferred(
     monkeypatch.setattr(spans, "hear_continuations", _indifferent)
     question = "Where does the ferry office sell tickets?"
     free = replace(recall(question, reader, state, lambda: PAGES, settings=SHORT).answer, text="Os1o")
-    search = spans.search_statements(question, spans.written_statements(PAGES, state, reader))
+    search = spans.search_statements(question, as_written(PAGES, state, reader))
     chosen, choice = search.read(free.prompt_ids, 0, state, reader).choose(free, reader)
     assert (choice.free, chosen.text) == ("Os1o", "Oslo")
 
@@ -126,9 +127,9 @@ def test_the_words_of_the_question_find_the_section(reader: Reader) -> None:
     )
     state = write_text("\n\n".join(pages), reader)
     assert state.batch > 1
-    written = spans.written_statements(pages, state, reader)
+    written = as_written(pages, state, reader)
     sections = [chunk.text for chunk in reader.chunks("\n\n".join(pages))]
-    assert all(each.text in sections[each.section] for each in written)
+    assert all(each.text in sections[each.section] for each in written.statements)
     recalled = recall(QUESTION, reader, state, lambda: pages, settings=SHORT, mode="spans")
     assert recalled.choice is not None and recalled.choice.span is not None
     assert recalled.choice.span.statement.text == "The barge Sorrel was built in Oslo."
@@ -160,7 +161,7 @@ def test_where_there_is_no_phrase_the_free_answer_stands(reader: Reader, state: 
 
 def test_what_was_said_in_a_conversation_has_no_phrases(reader: Reader, state: MemoryState) -> None:
     free = recall("Warum?", reader, state, lambda: PAGES, settings=SHORT).answer
-    search = spans.search_statements("Warum?", spans.written_statements(PAGES, state, reader))
+    search = spans.search_statements("Warum?", as_written(PAGES, state, reader))
     turns = MemoryState.cat((state, state))
     assert search.read(free.prompt_ids, 1, turns, reader).spans == ()
 
@@ -169,7 +170,7 @@ def test_a_document_that_was_cut_into_fewer_sections_is_read_all_the_same(reader
     pages = ("The barge Sorrel was built in Oslo. " * 8,)
     state = write_text(pages[0], reader)
     assert state.batch > 1
-    assert {each.section for each in spans.written_statements(pages, state.rows(0, 1), reader)} == {0}
+    assert {each.section for each in as_written(pages, state.rows(0, 1), reader).statements} == {0}
 
 
 def test_no_more_phrases_are_read_than_are_allowed(
@@ -218,7 +219,7 @@ def test_headings_give_no_phrases_and_labels_that_are_asked_for_do(reader: Reade
     page = "Meeting of Rowers\n\nPlace: boathouse\n\nRules\n\nThe meeting of rowers is short."
     state = write_text(page, reader)
     search = spans.search_statements(
-        "Where was the meeting of the rowers?", spans.written_statements((page,), state, reader)
+        "Where was the meeting of the rowers?", as_written((page,), state, reader)
     )
     assert "Place: boathouse" in [each.text for each in search.best]
     recalled = recall(search.question, reader, state, lambda: (page,), settings=SHORT, mode="spans")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from dmdoc.errors import BackboneError, StateShapeError
 from dmdoc.memory.adapter import DeltaMemAdapter, DeltaMemConfig
-from dmdoc.memory.attach import AllLayersWritten, MemoryPass, attention_layers, attention_sizes
+from dmdoc.memory.attach import EnoughSeen, MemoryPass, attention_layers, attention_sizes
 from dmdoc.memory.delta_rule import delta_rule
 from dmdoc.memory.state import MemoryState
 
@@ -287,7 +287,7 @@ def test_hooks_are_gone_after_success_and_after_errors(qwen3: Any) -> None:
 
     mask = torch.ones_like(ids, dtype=torch.bool)
     leaving = MemoryPass(adapter, zero(adapter), write_mask=mask, stop_after_writing=True)
-    with pytest.raises(AllLayersWritten), leaving.attached(qwen3):
+    with pytest.raises(EnoughSeen), leaving.attached(qwen3):
         qwen3(input_ids=ids)
     assert hooks(qwen3) == 0
 

@@ -17,6 +17,7 @@ from dmdoc.memory.rounding import kept_bytes, rounded
 from dmdoc.memory.state import MemoryState
 from dmdoc.memory.state_file import pack_state, read_header, read_state, save_state
 from dmdoc.memory.state_header import Identity, Section, StateHeader, check_identity
+from dmdoc.memory.token_vectors import TokenVectors
 
 BACKBONE = Identity("example/backbone", "ab" * 32)
 ADAPTER = Identity("example/adapter", "cd" * 32)
@@ -289,12 +290,12 @@ def test_a_header_of_another_kind_is_called_altered(path: Path, header: str | No
 
 def test_a_newer_version_comes_before_integrity(path: Path) -> None:
     preamble, data = split(path)
-    preamble["__metadata__"] = {"format": "dmdoc-state", "version": "4"}
+    preamble["__metadata__"] = {"format": "dmdoc-state", "version": "5"}
     write(path, preamble, data[:-3])
     for read in (read_state, read_header):
         with pytest.raises(StateVersionError) as caught:
             read(path)
-        assert str(caught.value) == f"{path} was written by a newer dmdoc (format 4); upgrade dmdoc"
+        assert str(caught.value) == f"{path} was written by a newer dmdoc (format 5); upgrade dmdoc"
 
 
 def test_an_older_version_has_to_be_read_again(path: Path) -> None:
@@ -393,3 +394,64 @@ def test_several_differences_are_all_named() -> None:
     other = Identity("example/other", "99" * 32)
     with pytest.raises(IdentityError, match=r"backbone .* adapter .* tokenizer .*use \S+ and \S+, or"):
         check_identity(HEADER, backbone=other, adapter=other, tokenizer=other)
+
+
+def with_vectors(sections: int = 3) -> MemoryState:
+    generator = torch.Generator().manual_seed(1)
+    rows = tuple(
+        None
+        if number == 1
+        else torch.randint(-127, 127, (number + 2, 8), generator=generator, dtype=torch.int8)
+        for number in range(sections)
+    )
+    return dataclasses.replace(random_state(batch=sections), vectors=TokenVectors("maker", rows))
+
+
+def test_vectors_of_tokens_are_read_as_they_were_saved(path: Path) -> None:
+    state = with_vectors()
+    save_state(path, state, header_of(3))
+    found, header = read_state(path)
+    assert found.equals(state) and header == header_of(3)
+    assert read_header(path) == header
+    assert path.read_bytes() == pack_state(found, header)
+    assert load_file(path)["vectors"].shape == (6, 8)
+
+
+def test_a_state_without_vectors_is_written_as_before(path: Path) -> None:
+    assert split(path)[0]["__metadata__"]["version"] == "3"
+    assert read_state(path)[0].vectors is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"tokens": [2, None]},
+        {"tokens": [2, None, 5]},
+        {"tokens": [3, None, 3]},
+        {"tokens": [-1, None, 7]},
+        {"tokens": "abc"},
+        {"size": 0},
+        {"size": 4},
+        {"size": True},
+        {"maker": 7},
+        {"maker": "another"},
+    ],
+    ids=str,
+)
+def test_vectors_that_were_altered_are_refused(path: Path, said: dict[str, Any]) -> None:
+    save_state(path, with_vectors(), header_of(3))
+    preamble, data = split(path)
+    record = json.loads(preamble["__metadata__"]["vectors"])
+    preamble["__metadata__"]["vectors"] = json.dumps(record | said)
+    write(path, preamble, data)
+    with pytest.raises(StateFileError, match="altered"):
+        read_state(path)
+
+
+def test_a_changed_byte_of_vectors_is_seen(path: Path) -> None:
+    save_state(path, with_vectors(), header_of(3))
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(StateFileError, match="altered"):
+        read_state(path)

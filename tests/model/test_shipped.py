@@ -7,6 +7,10 @@ from typing import Literal
 import pytest
 import torch
 
+from dmdoc.answer.pointing import point_at
+from dmdoc.answer.spans import find_phrases
+from dmdoc.answer.written import as_written
+from dmdoc.ingest.sections import write_text
 from dmdoc.memory.reading_file import READING_WEIGHTS
 from dmdoc.model.embedded import embedded_folder
 from dmdoc.model.prompt import load_prompt
@@ -43,6 +47,33 @@ def test_the_weights_for_one_recall_mode_fit_and_are_small(
 ) -> None:
     assert (FOLDER / READING_WEIGHTS[mode]).stat().st_size <= 3 * 2**20
     assert reader.speaker(mode) is not reader
+
+
+NOTE = (
+    "Class 4b visits the salt mine on Thursday. The coach leaves from the north gate at 7:40. "
+    "Mr Okafor collects the money. Mrs Lindqvist looks after the sandwiches. Each child needs a torch."
+)
+
+
+ASKED = {
+    "Who collects the money?": "Mr Okafor",
+    "Who looks after the food?": "Mrs Lindqvist",
+    "When does the coach leave?": "7:40",
+    "Where does the coach leave from?": "the north gate",
+    "What does each child need?": "a torch",
+    "On what day is the visit?": "Thursday",
+}
+
+
+def test_the_pointer_points_at_most_answers(reader: Reader) -> None:
+    state = write_text(NOTE, reader)
+    document = as_written((NOTE,), state, reader)
+    right = 0
+    for question, answer in ASKED.items():
+        found = point_at(find_phrases(question, (NOTE,)), question, document.chunks, state, reader)
+        best = max(found, key=lambda each: each.measures.pointed)
+        right += answer.removeprefix("the ").removeprefix("a ") in best.candidate.text
+    assert right >= 4
 
 
 def test_the_adapter_has_a_card() -> None:

@@ -1,0 +1,338 @@
+"""The network that points at answers (dmdoc/model/pointer.py), trained for the embedded model on training data alone.
+
+    keep        runs the frozen model over texts and their questions, and keeps in a file what enters four of its
+                layers; run again, it goes on from there
+    fit         trains the network on what was kept, and writes it beside the adapter
+
+The texts are paragraphs of SQuAD, QED and FairytaleQA for training, as JSON lines in a folder (docs/training.md), but
+for what fit_answers.py fits weights and verdicts to; generated documents of the training halves; and sections of
+everyday files (tests/lessons.jsonl). Of 20 articles or generated documents one is left out, and so is
+tests/lessons_held_out.jsonl: `fit` says how well the network does there. To keep takes an hour or more of a processor,
+to fit half an hour.
+"""
+
+import argparse
+import json
+import math
+import pickle
+import random
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+import torch
+from fit_answers import ADAPTER, drawn
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from dmdoc.compare.cases import training_documents, training_rosters
+from dmdoc.datasets import QuestionedDocument, read_dataset
+from dmdoc.model.pointer import POINTER, Pointer, PointerShape
+from dmdoc.model.reader import Reader, open_reader
+from dmdoc.settings.folders import cache_folder
+from dmdoc.text.overlap import overlap
+
+TESTS = Path(__file__).parent
+INPUTS = (0, 10, 15, 20)
+"""Layers whose inputs the network sees: the words, and what the middle of the model makes of them."""
+
+SHARES = {"squad": 10, "everyday": 5, "rosters": 3, "facts": 2, "tales": 2, "qed": 2}
+"""How often each kind of text has its turn."""
+
+TEXTS, AT_A_TIME = 6, 5
+"""Of a step, and questions of each text."""
+
+LEFT_OPEN = 0.7
+"""The share kept of questions that a text is known to leave open."""
+
+MOVED = 0.12
+"""How often a question is asked of another text of its article as well, which leaves it open."""
+
+RATE, WARM_UP, DROPOUT, DECAY = 2e-3, 50, 0.2, 0.05
+LEFT_OUT = 20
+MEASURED, OFTEN = 250, 5
+"""Questions about texts that were left out, and how often while it is trained."""
+FEWEST, MOST = 20, 700
+"""Tokens of a text."""
+
+
+class Asked(NamedTuple):
+    question: str
+    answers: tuple[str, ...]
+    """None where the text leaves it open."""
+    inputs: Tensor
+    """float16 `[layers, words, hidden]`"""
+
+
+class Kept(NamedTuple):
+    """A text as the model sees it."""
+
+    kind: str
+    article: str
+    text: str
+    ends: list[int]
+    """Of each token, in characters."""
+    inputs: Tensor
+    """float16 `[layers, tokens, hidden]`"""
+    asked: list[Asked]
+
+    @property
+    def left_out(self) -> bool:
+        return self.kind == "held out" or (
+            self.kind != "everyday" and crc32(self.article.encode()) % LEFT_OUT == 0
+        )
+
+
+class Posed(NamedTuple):
+    text: Kept
+    asked: Asked
+    places: list[tuple[int, int]]
+    """First and last token of each right answer."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["keep", "fit"])
+    parser.add_argument("--data", type=Path, default=Path("data"), help="the folder of training sets")
+    parser.add_argument("--texts", type=int, default=1500, help="how many are kept")
+    parser.add_argument("--minutes", type=float, default=40, help="of training")
+    parser.add_argument(
+        "--kept", type=Path, default=Path("build/pointer.pickle"), help="what the model made of them"
+    )
+    parser.add_argument("--output", type=Path, default=ADAPTER / POINTER)
+    given = parser.parse_args()
+    if given.what == "keep":
+        given.kept.parent.mkdir(parents=True, exist_ok=True)
+        keep(given.data, given.kept, given.texts)
+    else:
+        fit(read(given.kept), given.minutes * 60, given.output)
+
+
+def keep(data: Path, kept: Path, most: int) -> None:
+    known = {(each.article, each.text) for each in read(kept)} if kept.exists() else set()
+    reader = open_reader(None, str(ADAPTER), cache=cache_folder({}))
+    with kept.open("ab") as file:
+        for number, (kind, article, text, asked) in enumerate(mixed(data)):
+            if number == most:
+                return
+            ids, ends = reader.backbone.tokenizer.encode_with_ends(text)
+            if (article, text) in known or not FEWEST < len(ids) <= MOST:
+                continue
+            questions = [
+                Asked(question, answers, seen(reader.encode(question), reader)) for question, answers in asked
+            ]
+            pickle.dump(Kept(kind, article, text, ends, seen(ids, reader), questions), file)
+            file.flush()
+            if number % 50 == 0:
+                print(number, flush=True)
+
+
+def seen(ids: Sequence[int], reader: Reader) -> Tensor:
+    inputs = [each[0] for each in reader.layer_inputs([ids], INPUTS)]
+    return torch.stack(inputs).to(torch.float16)
+
+
+def read(kept: Path) -> list[Kept]:
+    """What was kept; what a kill has left half written ends it."""
+    found: list[Kept] = []
+    with kept.open("rb") as file:
+        while True:
+            try:
+                found.append(pickle.load(file))
+            except (EOFError, pickle.UnpicklingError):
+                return found
+
+
+Source = tuple[str, str, str, list[tuple[str, tuple[str, ...]]]]
+
+
+def mixed(data: Path) -> Iterator[Source]:
+    """Kind, article, text and questions, the kinds in turn; the same data gives the same."""
+    used = {document.name.split(" §")[0] for document, _ in drawn(data)}
+    draw = random.Random(1)
+    everyday = [
+        *lines(TESTS / "lessons_held_out.jsonl", "held out"),
+        *lines(TESTS / "lessons.jsonl", "everyday"),
+    ]
+    sources: dict[str, list[Source]] = {
+        "squad": sections(data / "squad-v1-train.jsonl.gz", "squad", used),
+        "tales": sections(data / "fairytaleqa-train.jsonl.gz", "tales", used),
+        "qed": sections(data / "qed-nq-train.jsonl.gz", "qed", used),
+        "rosters": [whole(each, "rosters") for each in training_rosters(10, seed=77)],
+        "facts": [whole(each, "facts") for each in training_documents(150, seed=78)],
+    }
+    for name in ("squad", "tales", "qed"):
+        draw.shuffle(sources[name])
+    turns = {name: iter(own) for name, own in sources.items()} | {"everyday": iter(everyday)}
+    while turns:
+        for name in [name for name, share in SHARES.items() for _ in range(share)]:
+            if (found := next(turns.get(name, iter(())), None)) is not None:
+                yield found
+            else:
+                turns.pop(name, None)
+
+
+def sections(path: Path, kind: str, used: set[str]) -> list[Source]:
+    found: list[Source] = []
+    for document in read_dataset(path):
+        if document.name in used:
+            continue
+        for number, text in enumerate(document.sections):
+            asked = [
+                (each.question, each.answers)
+                for each in document.questions
+                if each.section == number or len(document.sections) == 1
+            ]
+            if asked:
+                found.append((kind, document.name, text, asked))
+    return found
+
+
+def whole(document: QuestionedDocument, kind: str) -> Source:
+    own = [(each.question, each.answers) for each in document.questions]
+    return kind, document.name, document.text, [*own, *((each, ()) for each in document.unanswered)]
+
+
+def lines(path: Path, kind: str) -> Iterator[Source]:
+    for line in path.read_text("utf-8").splitlines():
+        record = json.loads(line)
+        asked = [(each["question"], tuple(each["answers"])) for each in record["qas"]]
+        yield kind, record["title"], "\n\n".join(record["sections"]), asked
+
+
+def fit(kept: Sequence[Kept], seconds: float, output: Path) -> None:
+    torch.manual_seed(0)
+    draw = random.Random(0)
+    learned = {kind: [each for each in kept if each.kind == kind and not each.left_out] for kind in SHARES}
+    articles: dict[str, list[Kept]] = {}
+    for each in kept:
+        articles.setdefault(each.article, []).append(each)
+    apart = [pose(each, asked) for each in kept if each.left_out for asked in each.asked]
+    apart = [each for each in apart if each.places or not each.asked.answers]
+    apart = draw.sample(apart, min(MEASURED, len(apart)))
+    hidden = kept[0].inputs.shape[-1]
+    pointer = Pointer(PointerShape(INPUTS, hidden), dropout=DROPOUT)
+    optimiser = torch.optim.AdamW(pointer.parameters(), RATE, betas=(0.9, 0.98), weight_decay=DECAY)
+    turns = [kind for kind, share in SHARES.items() for _ in range(share) if learned[kind]]
+    print({kind: len(own) for kind, own in learned.items()}, f"{len(apart)} questions left out", flush=True)
+    started, step, mean, shown = time.monotonic(), 0, 0.0, 0
+    while (gone := (time.monotonic() - started) / seconds) < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * min(1, (step + 1) / WARM_UP) * (0.02 + 0.49 * (1 + math.cos(math.pi * gone)))
+        batch = [
+            each
+            for kind in draw.choices(turns, k=TEXTS)
+            for each in some(draw.choice(learned[kind]), articles, draw)
+        ]
+        loss = nats(pointer, batch)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(pointer.parameters(), 1.0)
+        optimiser.step()
+        step, mean = step + 1, loss.item() if step == 0 else 0.98 * mean + 0.02 * loss.item()
+        if gone * OFTEN > shown + 1:
+            shown += 1
+            print(f"step {step}, {mean:.2f} nats; left out {figures(pointer, apart)}", flush=True)
+            write(pointer, output)
+    print(f"step {step}, {mean:.2f} nats; left out {figures(pointer, apart)}")
+    write(pointer, output)
+
+
+def write(pointer: Pointer, output: Path) -> None:
+    weights = {
+        name: tensor.detach().to(torch.bfloat16).contiguous() for name, tensor in pointer.state_dict().items()
+    }
+    save_file(weights, output, metadata={"format": "pt", "shape": json.dumps(asdict(pointer.shape))})
+
+
+def some(text: Kept, articles: dict[str, list[Kept]], draw: random.Random) -> Iterator[Posed]:
+    """Questions of a text, and some of them asked of another text of its article."""
+    for asked in draw.sample(text.asked, min(AT_A_TIME, len(text.asked))):
+        posed = pose(text, asked)
+        if asked.answers and not posed.places:  # not in its words
+            continue
+        if asked.answers or draw.random() < LEFT_OPEN:
+            yield posed
+        others = articles[text.article]
+        if asked.answers and len(others) > 1 and draw.random() < MOVED:
+            other = draw.choice(others)
+            if other is not text and not (moved := pose(other, asked)).places:
+                yield moved
+
+
+def pose(text: Kept, asked: Asked) -> Posed:
+    places = set()
+    for answer in asked.answers:
+        for found in re.finditer(rf"(?<!\w){re.escape(answer.strip().lower())}(?!\w)", text.text.lower()):
+            if found.end() > found.start():
+                first = next(at for at, end in enumerate(text.ends) if end > found.start())
+                last = next(
+                    (at for at, end in enumerate(text.ends) if end >= found.end()), len(text.ends) - 1
+                )
+                places.add((first, last))
+    return Posed(text, asked, sorted(places))
+
+
+def nats(pointer: Pointer, batch: Sequence[Posed], each: bool = False) -> Tensor:
+    """Of where the right answers begin and end, the mean over questions."""
+    starts, ends = logits(pointer, batch)
+    right = [torch.zeros_like(starts, dtype=torch.bool) for _ in range(2)]
+    for row, posed in enumerate(batch):
+        for first, last in [(at + 1, to + 1) for at, to in posed.places] or [(0, 0)]:
+            right[0][row, first] = right[1][row, last] = True
+    lost = [
+        own.logsumexp(1) - own.masked_fill(~chosen, -1e9).logsumexp(1)
+        for own, chosen in zip((starts, ends), right, strict=True)
+    ]
+    return lost[0] + lost[1] if each else (lost[0] + lost[1]).mean()
+
+
+def logits(pointer: Pointer, batch: Sequence[Posed]) -> tuple[Tensor, Tensor]:
+    texts = list({id(each.text): each.text for each in batch}.values())
+    row = {id(text): number for number, text in enumerate(texts)}
+    chosen = torch.tensor([row[id(each.text)] for each in batch])
+    pad = nn.utils.rnn.pad_sequence
+    vectors = pad([pointer.vectors(list(text.inputs)) for text in texts], batch_first=True)[chosen]
+    questions = pad([pointer.vectors(list(each.asked.inputs)) for each in batch], batch_first=True)
+    lengths = torch.tensor([len(each.text.ends) for each in batch])
+    words = torch.tensor([each.asked.inputs.shape[1] for each in batch])
+    standing = [torch.tensor(overlap(each.text.text, each.text.ends, each.asked.question)) for each in batch]
+    found: tuple[Tensor, Tensor] = pointer(
+        questions,
+        torch.arange(questions.shape[1]) < words[:, None],
+        vectors,
+        torch.arange(vectors.shape[1]) < lengths[:, None],
+        pad(standing, batch_first=True),
+    )
+    return found
+
+
+def figures(pointer: Pointer, apart: Sequence[Posed]) -> str:
+    """Nats; how often the likeliest start and end are right; how often it is seen that there is no answer."""
+    pointer.eval()
+    lost, exact, said = [], [], []
+    with torch.no_grad():
+        for at in range(0, len(apart), 16):
+            batch = apart[at : at + 16]
+            lost += nats(pointer, batch, each=True).tolist()
+            starts, ends = logits(pointer, batch)
+            for posed, first, last in zip(batch, starts[:, 1:].argmax(1), ends[:, 1:].argmax(1), strict=True):
+                exact += [(int(first), int(last)) in posed.places] if posed.places else []
+            none = (starts.softmax(1)[:, 0] * ends.softmax(1)[:, 0]).tolist()
+            said += [(value, not posed.places) for value, posed in zip(none, batch, strict=True)]
+    pointer.train()
+    known, unknown = ([value for value, is_open in said if is_open == side] for side in (False, True))
+    seen_open = sum(one < other for one in known for other in unknown) / max(1, len(known) * len(unknown))
+    return (
+        f"{sum(lost) / len(lost):.2f} nats, {sum(exact) / max(1, len(exact)):.0%} exact, open {seen_open:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
