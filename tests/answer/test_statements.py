@@ -11,9 +11,9 @@ PAGES = ("The barge left. It rained.", "", "Rent: 420 crowns\nDeposit: 900 crown
 def test_statements_know_their_section_their_page_and_their_place() -> None:
     assert statements(PAGES, [0, 16]) == [
         Statement(0, 1, 0, "The barge left."),
-        Statement(1, 1, 16, "It rained.", around="The barge left."),
-        Statement(1, 3, 0, "Rent: 420 crowns"),
-        Statement(1, 3, 17, "Deposit: 900 crowns"),
+        Statement(1, 1, 16, "It rained.", around="The barge left.", offset=16),
+        Statement(1, 3, 0, "Rent: 420 crowns", offset=28),
+        Statement(1, 3, 17, "Deposit: 900 crowns", offset=45),
     ]
 
 
@@ -24,6 +24,7 @@ def test_every_statement_stands_where_it_says(pages: list[str], lengths: list[in
     found = statements(pages, starts)
     assert "".join("".join(each.text for each in found).split()) == "".join(text.split())
     assert all(pages[each.page - 1].startswith(each.text, each.start) for each in found)
+    assert all(text.startswith(each.text, each.offset) for each in found)
     position = 0
     for each in found:
         position = text.index(each.text, position)
