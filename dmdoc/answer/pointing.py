@@ -1,6 +1,7 @@
 """What a pointer says of the phrases that could answer a question: how likely it is to point at each.
 
-It sees the question, and for each token of the text the vector that was kept when the text was written; no text.
+It sees the question, and of the text a vector for each token, kept when the text was written, and which tokens stand
+in words that the question has, too.
 """
 
 from bisect import bisect_left, bisect_right
@@ -20,12 +21,11 @@ from dmdoc.text.overlap import overlap
 LEAST = -20.0
 """Nats; what is less likely is told apart no further."""
 
-
 LONGEST = 128
-"""Tokens of a question; of a longer one the pointer sees the last."""
+"""The most tokens of a question; of a longer one the pointer sees the last."""
 
 USUAL = -4.0
-"""What a right phrase has; counted from there, 0 speaks neither for nor against one, as where nothing points."""
+"""What a right phrase usually has, in nats. It is taken off, so that 0 speaks neither for nor against a phrase."""
 
 
 def point_at(
@@ -39,12 +39,14 @@ def point_at(
         chunks: of the document, as they were written.
         state: of the document, a section a row.
     """
-    sections = sorted({each.statement.section for each in found})
+    asked_ids = reader.encode(question)[-LONGEST:]
+    places = [_place(each, chunks) for each in found]
+    sections = sorted({place.section for place in places})
     texts = [_text(section, chunks, state, reader) for section in sections]
     known = [text for text in texts if text is not None]
-    if reader.pointer is None or not found or len(known) < len(texts):
+    if reader.pointer is None or not asked_ids or not found or len(known) < len(texts):
         return list(found)
-    inputs = reader.layer_inputs([reader.encode(question)[-LONGEST:]], reader.pointer.shape.inputs)
+    inputs = reader.layer_inputs([asked_ids], reader.pointer.shape.inputs)
     asked = reader.pointer.vectors([each[0] for each in inputs])
     standing = [
         overlap(chunks[section].text, text.ends, question)
@@ -53,11 +55,27 @@ def point_at(
     said = reader.pointer.point(asked, [text.vectors for text in known], standing)
     of_section = dict(zip(sections, zip(known, said, strict=True), strict=True))
     pointed: list[Found] = []
-    for each in found:
-        text, own = of_section[each.statement.section]
-        likely = _likely(each, chunks[each.statement.section], text.ends, own) - USUAL
+    for each, place in zip(found, places, strict=True):
+        text, own = of_section[place.section]
+        likely = _likely(place, text.ends, own)
         pointed.append(each._replace(measures=each.measures._replace(pointed=likely)))
     return sorted(pointed, key=lambda each: -weigh(each.measures))
+
+
+class _Place(NamedTuple):
+    """Where a phrase stands: its section, and from and to, in characters of that chunk's text."""
+
+    section: int
+    start: int
+    end: int
+
+
+def _place(each: Found, chunks: Sequence[Chunk]) -> _Place:
+    """A long list is one statement, and may go on in the next section."""
+    start = each.statement.offset + each.candidate.start
+    section = max(0, bisect_right([chunk.start for chunk in chunks], start) - 1)
+    begin = chunks[section].start if chunks else 0
+    return _Place(section, start - begin, start - begin + each.candidate.end - each.candidate.start)
 
 
 class _Text(NamedTuple):
@@ -79,11 +97,9 @@ def _text(section: int, chunks: Sequence[Chunk], state: MemoryState, reader: Rea
     return _Text(vectors, ends) if len(ends) == len(vectors) else None
 
 
-def _likely(each: Found, chunk: Chunk, ends: Sequence[int], said: Pointed) -> float:
-    """How likely it is that the answer begins where a phrase does, and ends where it does, in nats."""
-    start = each.statement.offset + each.candidate.start - chunk.start
-    end = each.statement.offset + each.candidate.end - chunk.start
-    first, last = bisect_right(ends, start), bisect_left(ends, end)
-    if start < 0 or last >= len(ends):  # of a statement that goes on in the next section
-        return LEAST
-    return max(LEAST, float(said.starts[1 + first] + said.ends[1 + last]))
+def _likely(place: _Place, ends: Sequence[int], said: Pointed) -> float:
+    """How likely it is that the answer begins where a phrase does, and ends where it does, in nats above USUAL."""
+    first, last = bisect_right(ends, place.start), bisect_left(ends, place.end)
+    if last >= len(ends):  # it is cut in two
+        return 0.0
+    return max(LEAST, float(said.starts[1 + first] + said.ends[1 + last])) - USUAL

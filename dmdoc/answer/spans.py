@@ -192,8 +192,7 @@ class Search:
                 )
         if shown and spans:  # what it would say after that is not worth reading a long prompt again
             own = (*own, *reader.end_ids[:1])
-        tokens = sum(map(len, ids))
-        return PhrasesRead(section, tuple(spans), tokens, own, counts=form == "count")
+        return PhrasesRead(section, tuple(spans), sum(map(len, ids)), own, counts=form == "count")
 
     def phrases(self, section: int) -> list[Found]:
         """Those of the best statements, or of a section's where there is none, each once, the best first."""
@@ -238,8 +237,7 @@ class PhrasesRead:
             section=best.statement.section,
         )
         missing = "number" if self.counts and best.measures.kind < 1 else ""
-        choice = Choice(best, free.text, self.document_tokens, self.spans, missing=missing)
-        return chosen, choice
+        return chosen, Choice(best, free.text, self.document_tokens, self.spans, missing=missing)
 
 
 def search_statements(question: str, written: Written) -> Search:

@@ -21,7 +21,8 @@ class Written(NamedTuple):
 def as_written(
     pages: Sequence[str], state: MemoryState, reader: Reader, budget: int | None = None
 ) -> Written:
-    """
+    """A document's text, cut as it was when it was written.
+
     Args:
         budget: the most tokens of a section, by which the document was written; the reader's own if None.
     """

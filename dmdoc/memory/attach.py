@@ -84,7 +84,7 @@ def attention_inputs(
     """What enters these attention layers, each `[batch, time, hidden]`, once a forward pass inside is done.
 
     Args:
-        stop_after: leave the forward pass by EnoughSeen as soon as the last of them, which is named last, is seen.
+        stop_after: leave the forward pass by EnoughSeen at the last of `layers`, which are to be in order.
 
     Raises:
         BackboneError: as `attention_layers`.

@@ -4,6 +4,7 @@ On a processor there is no way to go, and a copy is done at once. Knows nothing 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,7 @@ class StateCopy:
     def __init__(self, state: MemoryState) -> None:
         """Begin to copy; nobody waits."""
         self._source: Tensor | None = None
+        self._vectors: Tensor | None = None
         self._copied: torch.cuda.Event | None = None
         if state.device.type != "cuda":
             self._target = state
@@ -28,10 +30,15 @@ class StateCopy:
         pinned = pinned_like(self._source)
         side = _side_stream(self._source.device)
         side.wait_stream(torch.cuda.current_stream(self._source.device))
+        vectors = state.vectors
         with torch.cuda.stream(side):
             pinned.copy_(self._source, non_blocking=True)
+            if vectors is not None:
+                self._vectors, whole = vectors.whole, pinned_like(vectors.whole)
+                whole.copy_(self._vectors, non_blocking=True)
+                vectors = replace(vectors, whole=whole)
             self._copied = side.record_event()
-        self._target = MemoryState(pinned.unbind(), state.vectors)
+        self._target = MemoryState(pinned.unbind(), vectors)
 
     @property
     def at_once(self) -> bool:
@@ -42,9 +49,7 @@ class StateCopy:
         """The state on the CPU, as soon as it is there."""
         if self._copied is not None:
             self._copied.synchronize()
-            self._copied = self._source = None
-            if self._target.vectors is not None:
-                self._target = self._target.to("cpu")
+            self._copied = self._source = self._vectors = None
         return self._target
 
 

@@ -120,8 +120,8 @@ def _states(path: Path, preamble: dict[str, Any], data: bytes) -> "tuple[MemoryS
             _append(expected, VECTORS, kept.shape)
         if preamble != expected:
             raise _altered(path)
-        blobs = [data[slice(*table["data_offsets"])] for table in preamble.values()]
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        blobs = [data[slice(*table["data_offsets"])] for table in expected.values()]
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise _altered(path) from error
     if metadata.get("sha256") != _digest(metadata["header"], shape, blobs, metadata.get(VECTORS, "")):
         raise _altered(path)

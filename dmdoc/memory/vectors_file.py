@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from dmdoc.memory.token_vectors import TokenVectors
 
+LARGEST = 16_384
+"""Numbers of a vector: what a file claims is believed no further."""
+
 
 @dataclass(frozen=True)
 class KeptVectors:
@@ -35,35 +38,26 @@ class KeptVectors:
         from dmdoc.memory.token_vectors import TokenVectors
 
         whole = torch.from_numpy(numpy.frombuffer(content, numpy.int8).copy()).view(self.shape)
-        parts = iter(torch.split(whole, [each for each in self.tokens if each is not None]))
-        return TokenVectors(self.maker, tuple(None if each is None else next(parts) for each in self.tokens))
+        return TokenVectors(self.maker, whole, self.tokens)
 
 
 def pack_vectors(vectors: "TokenVectors") -> "tuple[str, Tensor]":
     """What metadata are to say of vectors, and all of them in one tensor, int8 `[tokens of all sections, size]`."""
-    import torch
-
-    rows = [row.cpu() for row in vectors.rows if row is not None]
-    whole = torch.cat(rows) if rows else torch.zeros(0, 1, dtype=torch.int8)
-    tokens = [None if row is None else len(row) for row in vectors.rows]
-    said = json.dumps({"maker": vectors.maker, "size": whole.shape[1], "tokens": tokens})
-    return said, whole
+    whole = vectors.whole.cpu()
+    return json.dumps({"maker": vectors.maker, "size": whole.shape[1], "tokens": vectors.tokens}), whole
 
 
 def parse_vectors(said: str, sections: int) -> KeptVectors:
     """
     Raises:
-        ValueError, KeyError, TypeError: metadata do not say that of so many sections.
+        ValueError, KeyError, TypeError, RecursionError: metadata do not say that of so many sections.
     """
     record = json.loads(said)
     kept = KeptVectors(record["maker"], record["size"], tuple(record["tokens"]))
-    if (
-        type(kept.maker) is not str
-        or len(kept.tokens) != sections
-        or type(kept.size) is not int
-        or kept.size < 1
-    ):
+    if type(kept.maker) is not str or len(kept.tokens) != sections:
         raise ValueError("not vectors of these sections")
+    if type(kept.size) is not int or not 0 < kept.size <= LARGEST:
+        raise ValueError("not the size of a vector")
     if any(each is not None and (type(each) is not int or each < 0) for each in kept.tokens):
         raise ValueError("not numbers of tokens")
     return kept

@@ -24,10 +24,11 @@ POINTER = "pointer.safetensors"
 """The file of its weights, beside those of an adapter."""
 
 STEP = 1 / 32
-"""What a step of a kept vector is; its numbers have a root mean square of 1."""
+"""The size of one int8 step; the numbers of a vector have a root mean square of 1."""
 
+MOST_LAYERS = 64
 LARGEST = 16_384
-"""Of the sizes of a network: what a stranger's file claims is believed no further."""
+"""Layers of a network, and its other sizes: what a stranger's file claims is believed no further."""
 
 FINGERPRINT = 16
 """Hexadecimal digits of the hash of the file, by which vectors name what made them."""
@@ -40,7 +41,8 @@ STANDINGS = 3
 @dataclass(frozen=True)
 class PointerShape:
     """Raises:
-    ValueError: a number is not above 0 or above LARGEST, or the width is not a whole number of pairs for each head.
+    ValueError: a number is not above 0 or above LARGEST, the width is not a whole number of pairs for each head, or
+        layers are not in order.
     """
 
     inputs: tuple[int, ...]
@@ -59,10 +61,10 @@ class PointerShape:
             2 * self.heads
         ):
             raise ValueError("not the sizes of a pointer network")
-        if not 0 < len(self.inputs) <= LARGEST or any(
-            type(layer) is not int or layer < 0 for layer in self.inputs
-        ):
+        if not self.inputs or any(type(layer) is not int or layer < 0 for layer in self.inputs):
             raise ValueError("not layers of a model")
+        if self.layers > MOST_LAYERS or list(self.inputs) != sorted(set(self.inputs)):
+            raise ValueError("too many layers, or layers that are not in order")
 
 
 class Pointed(NamedTuple):

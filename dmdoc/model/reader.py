@@ -142,9 +142,8 @@ class Reader:
                 entered if texts is None else [texts.apart(each) for each in entered]
             )
             rows = self.pointer.rounded(vectors)
-        of_text = self.pad([chunk.sentence_ids for chunk in chunks], LAYOUT_SENTENCE) != LAYOUT_SENTENCE
-        kept = tuple(row[own] for row, own in zip(rows, of_text, strict=True))
-        return replace(memory.state_out, vectors=TokenVectors(self.pointer.fingerprint, kept))
+        kept = [row[slice(*_of_text(chunk))] for row, chunk in zip(rows, chunks, strict=True)]
+        return replace(memory.state_out, vectors=TokenVectors.of(self.pointer.fingerprint, kept))
 
     def layer_inputs(self, texts: Sequence[Sequence[int]], layers: Sequence[int]) -> list[Tensor]:
         """What enters some layers of the frozen model, each `[texts, time, hidden]`, when it reads tokenised texts.
@@ -372,6 +371,12 @@ def load_reader(backbone: Backbone, adapter_folder: Path, *, adapter_name: str) 
         if pointer.is_file()
         else None,
     )
+
+
+def _of_text(chunk: Chunk) -> tuple[int, int]:
+    """Where in a chunk the tokens of its text begin and end, between those of the layout."""
+    own = [number for number, sentence in enumerate(chunk.sentence_ids) if sentence != LAYOUT_SENTENCE]
+    return own[0], own[-1] + 1
 
 
 class _TokenStream:

@@ -47,4 +47,5 @@ class StateCache:
 
 
 def _size(state: MemoryState) -> int:
-    return sum(layer.nbytes for layer in state.layers)
+    vectors = 0 if state.vectors is None else state.vectors.numbers
+    return sum(layer.nbytes for layer in state.layers) + vectors

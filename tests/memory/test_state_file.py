@@ -404,7 +404,7 @@ def with_vectors(sections: int = 3) -> MemoryState:
         else torch.randint(-127, 127, (number + 2, 8), generator=generator, dtype=torch.int8)
         for number in range(sections)
     )
-    return dataclasses.replace(random_state(batch=sections), vectors=TokenVectors("maker", rows))
+    return dataclasses.replace(random_state(batch=sections), vectors=TokenVectors.of("maker", rows))
 
 
 def test_vectors_of_tokens_are_read_as_they_were_saved(path: Path) -> None:
@@ -455,3 +455,32 @@ def test_a_changed_byte_of_vectors_is_seen(path: Path) -> None:
     path.write_bytes(bytes(content))
     with pytest.raises(StateFileError, match="altered"):
         read_state(path)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["[" * 100_000, json.dumps({"maker": "maker", "size": 10**30, "tokens": [0, None, 0]})],
+    ids=["deep", "huge"],
+)
+def test_what_is_said_of_vectors_is_not_believed_blindly(path: Path, said: str) -> None:
+    save_state(path, with_vectors(), header_of(3))
+    preamble, data = split(path)
+    preamble["__metadata__"]["vectors"] = said
+    preamble["vectors"] = {**preamble["vectors"], "shape": [0, 8]}
+    write(path, preamble, data)
+    with pytest.raises(StateFileError, match="altered"):
+        read_state(path)
+
+
+def test_tensors_are_found_by_their_names_in_whatever_order_they_are_named(path: Path) -> None:
+    state = with_vectors()
+    save_state(path, state, header_of(3))
+    preamble, data = split(path)
+    write(path, dict(reversed(preamble.items())), data)
+    assert read_state(path)[0].equals(state)
+
+
+def test_a_state_whose_texts_have_no_vectors_is_read_as_it_was_saved(path: Path) -> None:
+    state = dataclasses.replace(random_state(batch=2), vectors=TokenVectors.of("maker", [None, None]))
+    save_state(path, state, header_of(2))
+    assert read_state(path)[0].equals(state)

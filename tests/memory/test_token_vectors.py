@@ -13,7 +13,7 @@ def row(tokens: int, value: int = 1) -> torch.Tensor:
 
 
 def state(*rows: torch.Tensor | None, maker: str = "one") -> MemoryState:
-    return MemoryState((torch.zeros(len(rows), 1, 2, 2),), TokenVectors(maker, rows))
+    return MemoryState((torch.zeros(len(rows), 1, 2, 2),), TokenVectors.of(maker, rows))
 
 
 def sizes(found: MemoryState) -> list[int | None]:
@@ -52,8 +52,18 @@ def test_states_with_other_vectors_are_not_equal() -> None:
 
 def test_other_vectors_are_refused() -> None:
     with pytest.raises(StateShapeError, match="int8"):
-        TokenVectors("one", (torch.zeros(2, 4),))
+        TokenVectors("one", torch.zeros(2, 4), (2,))
     with pytest.raises(StateShapeError, match="int8"):
-        TokenVectors("one", (torch.zeros(4, dtype=torch.int8),))
+        TokenVectors("one", torch.zeros(4, dtype=torch.int8), (4,))
+    with pytest.raises(StateShapeError, match="one for each token"):
+        TokenVectors("one", row(3), (2, None))
     with pytest.raises(StateShapeError, match="vectors of 1 texts"):
-        MemoryState((torch.zeros(2, 1, 2, 2),), TokenVectors("one", (row(2),)))
+        MemoryState((torch.zeros(2, 1, 2, 2),), TokenVectors("one", row(2), (2,)))
+
+
+def test_vectors_of_other_sizes_do_not_go_together() -> None:
+    wide = MemoryState(
+        (torch.zeros(1, 1, 2, 2),), TokenVectors("one", torch.zeros(2, 8, dtype=torch.int8), (2,))
+    )
+    assert MemoryState.cat([state(row(2)), wide]).vectors is None
+    assert sizes(MemoryState.cat([state(None), wide])) == [None, 2]

@@ -137,7 +137,7 @@ def _huge_shape(path: Path) -> None:
 
 
 def _many_layers(path: Path) -> None:
-    save(tiny_pointer(), path, asdict(tiny_pointer().shape) | {"layers": 10**9})
+    save(tiny_pointer(), path, asdict(tiny_pointer().shape) | {"layers": 16_000})
 
 
 def _deep(path: Path) -> None:
@@ -151,9 +151,29 @@ def _infinite(path: Path) -> None:
     save(pointer, path)
 
 
+def _out_of_order(path: Path) -> None:
+    save(tiny_pointer(), path, asdict(tiny_pointer().shape) | {"inputs": [1, 0]})
+
+
+def _twice(path: Path) -> None:
+    save(tiny_pointer(), path, asdict(tiny_pointer().shape) | {"inputs": [0, 0]})
+
+
 @pytest.mark.parametrize(
     "damage",
-    [_garbage, _cut, _no_shape, _odd_shape, _other_shape, _huge_shape, _many_layers, _deep, _infinite],
+    [
+        _out_of_order,
+        _twice,
+        _garbage,
+        _cut,
+        _no_shape,
+        _odd_shape,
+        _other_shape,
+        _huge_shape,
+        _many_layers,
+        _deep,
+        _infinite,
+    ],
 )
 def test_a_file_that_does_not_fit_is_refused_in_one_line(
     damage: Callable[[Path], None], tmp_path: Path
