@@ -39,12 +39,14 @@ def point_at(
         chunks: of the document, as they were written.
         state: of the document, a section a row.
     """
+    if reader.pointer is None:
+        return list(found)
     asked_ids = reader.encode(question)[-LONGEST:]
     places = [_place(each, chunks) for each in found]
     sections = sorted({place.section for place in places})
     texts = [_text(section, chunks, state, reader) for section in sections]
     known = [text for text in texts if text is not None]
-    if reader.pointer is None or not asked_ids or not found or len(known) < len(texts):
+    if not asked_ids or not found or len(known) < len(texts):
         return list(found)
     inputs = reader.layer_inputs([asked_ids], reader.pointer.shape.inputs)
     asked = reader.pointer.vectors([each[0] for each in inputs])
