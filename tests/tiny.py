@@ -1,12 +1,14 @@
 """Tiny random models with obvious behaviour for the tests: one token a byte, two layers, no files needed."""
 
+import json
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3Config
@@ -18,7 +20,7 @@ from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
 from dmdoc.model.causal_lm import CausalLM, GenerationConfig
 from dmdoc.model.decoder_config import DecoderConfig
-from dmdoc.model.pointer import Pointer, PointerShape
+from dmdoc.model.pointer import POINTER, Pointer, PointerShape
 from dmdoc.model.reader import Reader
 from dmdoc.model.tokenizer import TextTokenizer
 
@@ -131,6 +133,13 @@ def tiny_pointer(seed: int = 0) -> Pointer:
     return pointer.eval().requires_grad_(False)
 
 
+def save_pointer(pointer: Pointer, path: Path, shape: object = None) -> Path:
+    """Write a pointer as `load_pointer` reads it, or with a shape that it does not have."""
+    said = json.dumps(asdict(pointer.shape) if shape is None else shape)
+    save_file(pointer.state_dict(), path, metadata={"format": "pt", "shape": said})
+    return path
+
+
 @cache
 def _reader(
     config: DeltaMemConfig | None, layers: int, context: int, seed: int, transformers: bool
@@ -160,4 +169,6 @@ def save_tiny_reader(reader: Reader, folder: Path) -> tuple[Path, Path]:
     theirs.save_pretrained(model)
     reader.backbone.tokenizer.fast.save_pretrained(model)
     save_adapter(reader.adapter, adapter)
+    if reader.pointer is not None:
+        save_pointer(reader.pointer, adapter / POINTER)
     return model, adapter

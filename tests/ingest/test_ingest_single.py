@@ -2,7 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tiny import tiny_reader
+from tiny import tiny_pointer, tiny_reader
 
 from dmdoc.document import Document
 from dmdoc.errors import UsageError
@@ -127,6 +127,17 @@ def test_an_interrupted_ingest_goes_on_where_it_was(
     state, header = result.document.state()
     assert state.equals(whole)
     assert header.tokens_written == result.tokens
+
+
+def test_what_a_pointer_has_of_the_text_is_kept_where_it_goes_on(library: Library, tmp_path: Path) -> None:
+    reader = tiny_reader(CONFIG, pointer=tiny_pointer())
+    whole, _ = ingest(document(), reader, Library(tmp_path / "other")).document.state()
+    interrupted(reader, library, after=2)
+    result = ingest(document(), reader, library)
+    assert result.status == "resumed"
+    state, _ = result.document.state()
+    assert state.vectors is not None
+    assert state.equals(whole)
 
 
 def test_an_older_state_answers_until_the_update_is_finished(reader: Reader, library: Library) -> None:

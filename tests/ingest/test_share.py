@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from command_line import CONFIG
-from tiny import save_tiny_reader, tiny_reader
+from tiny import save_tiny_reader, tiny_pointer, tiny_reader
 
 from dmdoc.document import Document
 from dmdoc.errors import ExtractionError
@@ -24,7 +24,7 @@ TEXTS = {f"lot-{number}": f"Lot {number} holds salt. " * (number + 1) for number
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> WriterSettings:
     folder = tmp_path_factory.mktemp("models")
-    model, adapter = save_tiny_reader(tiny_reader(CONFIG), folder)
+    model, adapter = save_tiny_reader(tiny_reader(CONFIG, pointer=tiny_pointer()), folder)
     return WriterSettings(str(model), str(adapter), folder / "cache", device="cpu", threads=1)
 
 
@@ -59,10 +59,14 @@ def as_one_process(settings: WriterSettings, home: Path) -> Library:
 
 
 def states(library: Library) -> dict[str, bytes]:
-    return {
-        saved.name: b"".join(layer.numpy().tobytes() for layer in saved.state()[0].layers)
-        for saved in library.documents()
-    }
+    """All numbers of each, those that the pointer keeps too."""
+    found = {}
+    for saved in library.documents():
+        state, _ = saved.state()
+        assert state.vectors is not None
+        tensors = (*state.layers, state.vectors.whole)
+        found[saved.name] = b"".join(each.numpy().tobytes() for each in tensors)
+    return found
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Once
-from tiny import tiny_reader
+from tiny import tiny_pointer, tiny_reader
 
 from dmdoc.document import Document
 from dmdoc.errors import BundleError, UsageError
@@ -54,6 +54,15 @@ def test_a_document_is_the_same_in_another_library(saved: SavedDocument, tmp_pat
     assert (there.name, there.pages(), there.tags) == ("report", REPORT.pages, ("new", "salt"))
     assert there.state()[0].equals(saved.state()[0])
     assert there.header() == saved.header()
+
+
+def test_what_a_pointer_has_of_the_text_goes_with_it(library: Library, tmp_path: Path) -> None:
+    saved = ingest(REPORT, tiny_reader(pointer=tiny_pointer()), library).document
+    write_bundle(saved, tmp_path / "report.dmdoc")
+    there, _ = install(read_bundle(tmp_path / "report.dmdoc"), Library(tmp_path / "there"))
+    state, _ = there.state()
+    assert state.vectors is not None
+    assert state.equals(saved.state()[0])
 
 
 def test_the_same_document_gives_the_same_bytes(saved: SavedDocument, tmp_path: Path) -> None:

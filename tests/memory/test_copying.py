@@ -4,6 +4,7 @@ from fake_card import FakeCard
 
 from dmdoc.memory.copying import StateCopy
 from dmdoc.memory.state import MemoryState
+from dmdoc.memory.token_vectors import TokenVectors
 
 STATE = MemoryState(tuple(torch.randn(3, 1, 4, 4) for _ in range(2)))
 
@@ -25,3 +26,14 @@ def test_a_card_is_waited_for_where_the_state_is_needed(monkeypatch: pytest.Monk
     assert copied.layers[0].data_ptr() != STATE.layers[0].data_ptr()
     assert copy.wait() is copied
     assert card.told[3:] == ["copy awaited"]
+
+
+def test_its_vectors_come_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeCard(monkeypatch)
+    rows = [torch.full((tokens, 4), tokens, dtype=torch.int8) for tokens in (3, 1, 2)]
+    state = MemoryState(STATE.layers, TokenVectors.of("one", rows))
+    copied = StateCopy(state).wait()
+    assert copied.equals(state)
+    assert copied.vectors is not None
+    assert state.vectors is not None
+    assert copied.vectors.whole.data_ptr() != state.vectors.whole.data_ptr()

@@ -1,13 +1,14 @@
 """Texts of unequal length end to end in one row: the states of those that are written one by one."""
 
 import sys
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
 import torch
 from fake_flash import FakeFlash
 from test_causal_lm import CONFIGS
-from tiny import own_model, tiny_adapter, tiny_model, tiny_tokenizer
+from tiny import own_model, tiny_adapter, tiny_model, tiny_pointer, tiny_tokenizer
 
 from dmdoc.memory.adapter import DeltaMemConfig
 from dmdoc.memory.end_to_end import EndToEnd
@@ -87,6 +88,22 @@ def test_what_is_written_end_to_end_is_what_is_written_one_by_one(
     assert distance(together, before) > 0.01
     # The last layer is left before its attention.
     assert flash.bounds == [[0, 17, 20, 84, 85, 115]] * (packing.backbone.layer_count - 1)
+
+
+def test_a_pointer_keeps_of_each_text_what_it_keeps_of_it_alone(flash: FakeFlash) -> None:
+    readers = [
+        replace(own_reader("qwen3", attention), pointer=tiny_pointer())
+        for attention in ("flash_attention_2", "sdpa")
+    ]
+    with torch.no_grad():
+        together, padded = (each.write(chunks(), each.zero_state(len(LENGTHS))).vectors for each in readers)
+
+    assert together is not None
+    assert padded is not None
+    assert [len(row) for row in together.rows] == list(LENGTHS)
+    off = (together.whole.int() - padded.whole.int()).abs()
+    assert off.max() <= 1  # a step, where a number lies between two
+    assert off.float().mean() < 0.01
 
 
 def test_the_model_computes_no_padding_and_counts_each_text_from_its_beginning(

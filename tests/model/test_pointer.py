@@ -1,6 +1,5 @@
 """The network that points at answers: what it keeps, that padding changes nothing, and which files it refuses."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny import tiny_pointer, tiny_reader
+from tiny import save_pointer, tiny_pointer, tiny_reader
 
 from dmdoc.errors import AdapterError
 from dmdoc.memory.adapter import DeltaMemConfig
@@ -24,12 +23,6 @@ CONFIG = DeltaMemConfig(rank=4, corrects_while_writing=False)
 @pytest.fixture
 def reader() -> Reader:
     return tiny_reader(CONFIG, pointer=tiny_pointer())
-
-
-def save(pointer: Pointer, path: Path, shape: object = None) -> Path:
-    said = json.dumps(asdict(pointer.shape) if shape is None else shape)
-    save_file(pointer.state_dict(), path, metadata={"format": "pt", "shape": said})
-    return path
 
 
 def asked(reader: Reader, pointer: Pointer) -> torch.Tensor:
@@ -104,7 +97,7 @@ def test_refinement_leaves_vectors_as_they_are(reader: Reader) -> None:
 
 def test_what_was_saved_is_read_again(tmp_path: Path) -> None:
     pointer = tiny_pointer()
-    found = load_pointer(save(pointer, tmp_path / "pointer.safetensors"), hidden=32, last_input=1)
+    found = load_pointer(save_pointer(pointer, tmp_path / "pointer.safetensors"), hidden=32, last_input=1)
     assert found.shape == pointer.shape and len(found.fingerprint) == 16
     for one, two in zip(found.state_dict().values(), pointer.state_dict().values(), strict=True):
         assert torch.equal(one, two)
@@ -116,7 +109,7 @@ def _garbage(path: Path) -> None:
 
 
 def _cut(path: Path) -> None:
-    save(tiny_pointer(), path)
+    save_pointer(tiny_pointer(), path)
     path.write_bytes(path.read_bytes()[:-8])
 
 
@@ -125,38 +118,38 @@ def _no_shape(path: Path) -> None:
 
 
 def _odd_shape(path: Path) -> None:
-    save(tiny_pointer(), path, {"inputs": [0], "hidden": 32, "kept": "8"})
+    save_pointer(tiny_pointer(), path, {"inputs": [0], "hidden": 32, "kept": "8"})
 
 
 def _other_shape(path: Path) -> None:
-    save(tiny_pointer(), path, asdict(PointerShape((0, 1), 32, kept=16, width=16, heads=2, layers=1)))
+    save_pointer(tiny_pointer(), path, asdict(PointerShape((0, 1), 32, kept=16, width=16, heads=2, layers=1)))
 
 
 def _huge_shape(path: Path) -> None:
-    save(tiny_pointer(), path, asdict(tiny_pointer().shape) | {"width": 2**40})
+    save_pointer(tiny_pointer(), path, asdict(tiny_pointer().shape) | {"width": 2**40})
 
 
 def _many_layers(path: Path) -> None:
-    save(tiny_pointer(), path, asdict(tiny_pointer().shape) | {"layers": 16_000})
+    save_pointer(tiny_pointer(), path, asdict(tiny_pointer().shape) | {"layers": 16_000})
 
 
 def _deep(path: Path) -> None:
-    save(tiny_pointer(), path, asdict(PointerShape((0, 7), 32, kept=8, width=16, heads=2, layers=1)))
+    save_pointer(tiny_pointer(), path, asdict(PointerShape((0, 7), 32, kept=8, width=16, heads=2, layers=1)))
 
 
 def _infinite(path: Path) -> None:
     pointer = tiny_pointer()
     with torch.no_grad():
         pointer.no_answer[0] = torch.inf
-    save(pointer, path)
+    save_pointer(pointer, path)
 
 
 def _out_of_order(path: Path) -> None:
-    save(tiny_pointer(), path, asdict(tiny_pointer().shape) | {"inputs": [1, 0]})
+    save_pointer(tiny_pointer(), path, asdict(tiny_pointer().shape) | {"inputs": [1, 0]})
 
 
 def _twice(path: Path) -> None:
-    save(tiny_pointer(), path, asdict(tiny_pointer().shape) | {"inputs": [0, 0]})
+    save_pointer(tiny_pointer(), path, asdict(tiny_pointer().shape) | {"inputs": [0, 0]})
 
 
 @pytest.mark.parametrize(

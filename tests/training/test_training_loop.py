@@ -17,6 +17,7 @@ from dmdoc.memory.judges import Judge, Logistic, read_judges, write_judges
 from dmdoc.memory.reading_file import READING_WEIGHTS, load_reading
 from dmdoc.memory.state_header import Identity
 from dmdoc.model.backbone import Backbone
+from dmdoc.model.pointer import POINTER
 from dmdoc.model.reader import Reader, load_reader
 from dmdoc.progress import Progress
 from dmdoc.training import addresses, loop
@@ -181,6 +182,7 @@ def test_a_run_that_chooses_among_the_phrases_of_ask_leaves_its_start_and_adds_w
     sizes, first = attention_sizes(backbone.model), tmp_path / "first"
     save_adapter(DeltaMemAdapter(ADAPTER, sizes), first)
     (first / READING_WEIGHTS["evidence"]).write_bytes(b"of another mode")
+    (first / POINTER).write_bytes(b"a pointer")
     write_judges(first, {"spans": JUDGE, "evidence": JUDGE})
 
     def phrases(question: str, text: str) -> list[tuple[str, float]]:
@@ -195,6 +197,7 @@ def test_a_run_that_chooses_among_the_phrases_of_ask_leaves_its_start_and_adds_w
         assert (folder / name).read_bytes() == (first / name).read_bytes()
     assert read_judges(folder) == {"evidence": JUDGE}
     assert (folder / READING_WEIGHTS["evidence"]).read_bytes() == b"of another mode"
+    assert (folder / POINTER).read_bytes() == b"a pointer"
     before, _ = load_adapter(first, name="first", sizes=sizes)
     after = load_reading(folder / READING_WEIGHTS["spans"], before).state_dict()
     assert any(not old.equal(after[name]) for name, old in before.state_dict().items())
