@@ -100,7 +100,7 @@ def test_a_pointer_keeps_of_each_text_what_it_keeps_of_it_alone(flash: FakeFlash
 
     assert together is not None
     assert padded is not None
-    assert [len(row) for row in together.rows] == list(LENGTHS)
+    assert together.tokens == LENGTHS
     off = (together.whole.int() - padded.whole.int()).abs()
     assert off.max() <= 1  # a step, where a number lies between two
     assert off.float().mean() < 0.01
