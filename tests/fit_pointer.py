@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -236,14 +237,9 @@ def fit(kept: Sequence[Kept], seconds: float, output: Path) -> None:
     articles: dict[str, list[Kept]] = {}
     for each in kept:
         articles.setdefault(each.article, []).append(each)
-    apart = left_out(kept)
-    sizes = {
-        **{kind: len(own) for kind, own in learned.items()},
-        **{kind: len(own) for kind, own in apart.items()},
-    }
-    print(sizes, flush=True)
-    shape = PointerShape(INPUTS, kept[0].inputs.shape[-1])
-    pointer = Pointer(shape, dropout=DROPOUT)
+    apart = questions_left_out(kept)
+    print({kind: len(own) for kind, own in (learned | apart).items()}, flush=True)
+    pointer = Pointer(PointerShape(INPUTS, kept[0].inputs.shape[-1]), dropout=DROPOUT)
     averaged = deepcopy(pointer)
     optimiser = torch.optim.AdamW(pointer.parameters(), RATE, betas=(0.9, 0.98), weight_decay=DECAY)
     started, step, mean, shown = time.monotonic(), 0, 0.0, 0
@@ -269,7 +265,7 @@ def learn(groups: Sequence[Sequence[Posed]], pointer: Pointer, optimiser: torch.
     number, total = max(1, sum(map(len, groups))), 0.0
     optimiser.zero_grad()
     for group in filter(None, groups):
-        lost = nats(pointer, group).sum() / number
+        lost = nats(*logits(pointer, group), group).sum() / number
         lost.backward()  # type: ignore[no-untyped-call]
         total += lost.item()
     nn.utils.clip_grad_norm_(pointer.parameters(), 1.0)
@@ -277,7 +273,7 @@ def learn(groups: Sequence[Sequence[Posed]], pointer: Pointer, optimiser: torch.
     return total
 
 
-def left_out(kept: Sequence[Kept]) -> dict[str, list[Posed]]:
+def questions_left_out(kept: Sequence[Kept]) -> dict[str, list[Posed]]:
     """Questions about texts that are not learned from: everyday ones, and others."""
     found: dict[str, list[Posed]] = {"everyday files left out": [], "others left out": []}
     for text in (each for each in kept if each.left_out):
@@ -322,9 +318,8 @@ def pose(text: Kept, asked: Asked) -> Posed:
     return Posed(text, asked, sorted(places))
 
 
-def nats(pointer: Pointer, batch: Sequence[Posed]) -> Tensor:
+def nats(starts: Tensor, ends: Tensor, batch: Sequence[Posed]) -> Tensor:
     """Of where the right answers begin and end, of each question."""
-    starts, ends = logits(pointer, batch)
     right = [torch.zeros_like(starts, dtype=torch.bool) for _ in range(2)]
     for row, posed in enumerate(batch):
         for first, last in [(at + 1, to + 1) for at, to in posed.places] or [(0, 0)]:
@@ -344,7 +339,8 @@ def logits(pointer: Pointer, batch: Sequence[Posed]) -> tuple[Tensor, Tensor]:
     vectors = pointer.vectors(list(text.inputs)).expand(rows, -1, -1)
     questions = pad([pointer.vectors(list(each.asked.inputs)) for each in batch], batch_first=True)
     words = torch.tensor([each.asked.inputs.shape[1] for each in batch])
-    standing = torch.tensor([overlap(text.text, text.ends, each.asked.question) for each in batch])
+    ends = tuple(text.ends)
+    standing = torch.stack([stands(text.text, ends, each.asked.question) for each in batch]).long()
     if pointer.training:
         standing = standing * (torch.rand(rows, 1) >= UNTOLD)
     found: tuple[Tensor, Tensor] = pointer(
@@ -357,6 +353,12 @@ def logits(pointer: Pointer, batch: Sequence[Posed]) -> tuple[Tensor, Tensor]:
     return found
 
 
+@cache
+def stands(text: str, ends: tuple[int, ...], question: str) -> Tensor:
+    """How the words of a text stand to a question's, uint8 `[tokens]`: found once, since a step comes back to it."""
+    return torch.tensor(overlap(text, ends, question), dtype=torch.uint8)
+
+
 def figures(pointer: Pointer, apart: dict[str, list[Posed]]) -> str:
     """Nats; how often the likeliest start and end are right; how often it is seen that there is no answer."""
     pointer.eval()
@@ -364,19 +366,16 @@ def figures(pointer: Pointer, apart: dict[str, list[Posed]]) -> str:
     for name, posed in apart.items():
         lost: list[float] = []
         exact: list[bool] = []
-        nowhere: tuple[list[float], list[float]] = (
-            [],
-            [],
-        )  # of those that are answered, and of those left open
+        answered: list[float] = []
+        left_open: list[float] = []
         with torch.no_grad():
             for each in posed:
-                lost.append(float(nats(pointer, [each])))
                 starts, ends = logits(pointer, [each])
+                lost.append(float(nats(starts, ends, [each])))
                 place = int(starts[0, 1:].argmax()), int(ends[0, 1:].argmax())
                 exact += [place in each.places] if each.places else []
                 none = float(starts.softmax(1)[0, 0] * ends.softmax(1)[0, 0])
-                nowhere[not each.places].append(none)
-        answered, left_open = nowhere
+                (answered if each.places else left_open).append(none)
         below = sum(one < other for one in answered for other in left_open)
         told = below / max(1, len(answered) * len(left_open))
         mean = sum(lost) / max(1, len(lost))

@@ -37,3 +37,16 @@ def test_what_is_trained_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixtu
     pointer = load_pointer(path, hidden=32, last_input=27)
     assert pointer.shape.inputs == fit_pointer.INPUTS
     assert "left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["lessons.jsonl", "lessons_held_out.jsonl", "lessons_reworded.jsonl"])
+def test_what_is_learned_from_is_whole(name: str) -> None:
+    lessons = list(fit_pointer.lines(fit_pointer.TESTS / name, "everyday"))
+    assert len({text for _, _, text, _ in lessons}) == len(lessons)
+    for _, title, text, asked in lessons:
+        assert any(answers for _, answers in asked), title
+        said = text.lower()
+        lost = [
+            question for question, answers in asked if answers and not any(a.lower() in said for a in answers)
+        ]
+        assert not lost, (title, lost)
